@@ -1,1 +1,4 @@
 //! x
+pub mod executor;
+pub mod kernel;
+pub mod tensor;

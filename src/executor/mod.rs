@@ -1,0 +1,5 @@
+//! Executors: what runs a plan.
+
+mod view;
+
+pub use view::{View, ViewMut};

@@ -1,0 +1,92 @@
+//! Which shader file, with which constants and which grid, does a kernel's work on a given device.
+
+use std::borrow::Cow;
+
+/// What a plan and a kernel need to know of a device, as plain data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Most workgroups in one dimension of a dispatch.
+    pub workgroups: u32,
+    /// Largest storage binding, in bytes.
+    pub binding: u64,
+    /// Largest buffer, in bytes.
+    pub buffer: u64,
+    /// The subgroup size, where the adapter has only one.
+    pub subgroup: Option<u32>,
+    /// A driver that runs shaders on the CPU: loads are dear, arithmetic is cheap, barriers are dear.
+    pub software: bool,
+}
+
+impl Limits {
+    /// The smallest limits that any WebGPU device has.
+    pub const SMALLEST: Self = Self {
+        workgroups: 65_535,
+        binding: 128 << 20,
+        buffer: 256 << 20,
+        subgroup: None,
+        software: false,
+    };
+}
+
+/// The number of workgroups in each dimension.
+pub type Grid = [u32; 3];
+
+/// A `const NAME: ... = VALUE;` line of a shader that the host replaces.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Constant {
+    /// The constant's name.
+    pub name: &'static str,
+    /// The value, as WGSL text.
+    pub value: String,
+}
+
+/// A shader, as a kernel chooses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shader {
+    /// The file in `shaders/`, without its ending.
+    pub file: &'static str,
+    /// The constants that are replaced.
+    pub constants: Vec<Constant>,
+    /// The dispatch.
+    pub grid: Grid,
+}
+
+/// Invocations in a workgroup of the kernels that run a strided loop.
+pub(crate) const WORKGROUP: u32 = 256;
+
+impl Shader {
+    pub(crate) const fn new(file: &'static str, grid: Grid) -> Self {
+        Self {
+            file,
+            constants: Vec::new(),
+            grid,
+        }
+    }
+
+    /// A kernel that runs `for (i = id; i < count; i += size)`, one invocation for an element or a row.
+    pub(crate) fn strided(file: &'static str, count: usize, limits: &Limits) -> Self {
+        let groups = count
+            .div_ceil(WORKGROUP as usize)
+            .clamp(1, limits.workgroups as usize);
+        Self::new(
+            file,
+            [u32::try_from(groups).unwrap_or(limits.workgroups), 1, 1],
+        )
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.constants.push(Constant {
+            name,
+            value: value.into().into_owned(),
+        });
+        self
+    }
+
+    pub(crate) fn with_u32(self, name: &'static str, value: u32) -> Self {
+        self.with(name, format!("{value}u"))
+    }
+
+    pub(crate) fn with_bool(self, name: &'static str, value: bool) -> Self {
+        self.with(name, if value { "true" } else { "false" })
+    }
+}
