@@ -1,0 +1,241 @@
+//! Graphs: ops in order over named tensors, forward and then, if asked, the gradient.
+//!
+//! A [`Graph`] is built by calling its ops; each checks its operands' shapes and appends one node. The gradient of any
+//! scalar at any tensors is more nodes, appended by [`Graph::differentiate`]. A graph holds no numbers and knows no
+//! device: [`crate::plan::Plan`] turns it into steps.
+
+mod differentiate;
+mod error;
+pub mod ops;
+mod store;
+
+pub use error::GraphError;
+pub use store::{ALIGNMENT, Block, Member, Store, Stored};
+
+use crate::kernel::Kernel;
+use crate::tensor::{Element, Shape};
+
+/// A tensor of one graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TensorId(pub(crate) usize);
+
+/// Where a tensor's values come from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Origin {
+    /// It lasts, in the store.
+    Stored(Stored),
+    /// All its elements have this value.
+    Constant(f64),
+    /// A node computes it.
+    Computed,
+}
+
+/// What a graph knows of a tensor.
+#[derive(Debug, Clone)]
+pub struct Tensor {
+    /// Its name. Names of computed tensors need not be unique.
+    pub name: String,
+    /// Its shape.
+    pub shape: Shape,
+    /// Its element type.
+    pub element: Element,
+    /// Where its values come from.
+    pub origin: Origin,
+}
+
+/// The part of a training step that a node belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Phase {
+    /// From the data to the loss.
+    Forward,
+    /// The gradient.
+    Backward,
+    /// The change of the parameters, and bookkeeping.
+    Update,
+}
+
+impl std::fmt::Display for Phase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Forward => "forward",
+            Self::Backward => "backward",
+            Self::Update => "update",
+        })
+    }
+}
+
+/// One op applied to tensors.
+#[derive(Debug)]
+pub struct Node {
+    /// The op.
+    pub op: Box<dyn Op>,
+    /// What it reads.
+    pub inputs: Vec<TensorId>,
+    /// What it computes, or the stored tensors that it changes in place.
+    pub outputs: Vec<TensorId>,
+    /// The layer of the network it belongs to.
+    pub layer: Option<usize>,
+    /// Forward, backward or update.
+    pub phase: Phase,
+}
+
+/// How an op becomes steps.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Lowered {
+    /// One kernel on the op's inputs and outputs, in their order.
+    Kernel(Kernel),
+    /// Nothing: the output is the input, seen in another shape.
+    View,
+    /// Nothing, where it can be: the inputs are computed into one buffer, laid out as a block of the store.
+    Pack,
+}
+
+/// What a gradient rule is told.
+#[derive(Debug)]
+pub struct Backward {
+    /// The op's inputs.
+    pub inputs: Vec<TensorId>,
+    /// The op's output.
+    pub output: TensorId,
+    /// The gradient at the output.
+    pub dy: TensorId,
+    /// Whether anybody needs the gradient at each input.
+    pub needed: Vec<bool>,
+}
+
+/// A mathematical operation on tensors: shape rule, gradient rule, lowering.
+pub trait Op: std::fmt::Debug + Send + Sync {
+    /// The op's name.
+    fn name(&self) -> &'static str;
+
+    /// The shape rule: the output's shape and element type.
+    ///
+    /// # Errors
+    /// If the operands do not fit.
+    fn output(&self, inputs: &[&Tensor]) -> Result<(Shape, Element), GraphError>;
+
+    /// The gradient rule: appends the ops that compute the gradient at each needed input. Unneeded ones may be
+    /// `None`.
+    ///
+    /// # Errors
+    /// If there is no gradient.
+    fn gradient(&self, graph: &mut Graph, at: &Backward) -> Result<Vec<Option<TensorId>>, GraphError>;
+
+    /// The lowering, given the operands' shapes.
+    fn lower(&self, inputs: &[&Tensor], outputs: &[&Tensor]) -> Lowered;
+}
+
+/// Ops in order over tensors.
+#[derive(Debug)]
+pub struct Graph {
+    tensors: Vec<Tensor>,
+    nodes: Vec<Node>,
+    layer: Option<usize>,
+    phase: Phase,
+}
+
+impl Default for Graph {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Graph {
+    /// An empty graph.
+    pub const fn new() -> Self {
+        Self { tensors: Vec::new(), nodes: Vec::new(), layer: None, phase: Phase::Forward }
+    }
+
+    /// A tensor of the store.
+    ///
+    /// # Errors
+    /// If the store has none of that name.
+    pub fn stored(&mut self, store: &Store, name: &str) -> Result<TensorId, GraphError> {
+        let (stored, shape, element) = store.find(name)?;
+        let origin = Origin::Stored(stored);
+        let known = self.tensors.iter().position(|t| t.origin == origin && t.shape == *shape);
+        Ok(known.map_or_else(
+            || self.push(Tensor { name: name.to_owned(), shape: shape.clone(), element, origin }),
+            TensorId,
+        ))
+    }
+
+    /// A tensor whose elements are all `value`. It costs no step.
+    pub fn constant(&mut self, shape: impl Into<Shape>, value: f64) -> TensorId {
+        let name = format!("{value}");
+        self.push(Tensor { name, shape: shape.into(), element: Element::F32, origin: Origin::Constant(value) })
+    }
+
+    /// Gives a tensor a name, for plans and messages.
+    pub fn rename(&mut self, tensor: TensorId, name: impl Into<String>) {
+        self.tensors[tensor.0].name = name.into();
+    }
+
+    /// Says to which layer of the network the next nodes belong.
+    pub const fn set_layer(&mut self, layer: Option<usize>) {
+        self.layer = layer;
+    }
+
+    /// Says to which phase the next nodes belong.
+    pub const fn set_phase(&mut self, phase: Phase) {
+        self.phase = phase;
+    }
+
+    /// What is known of a tensor.
+    pub fn tensor(&self, id: TensorId) -> &Tensor {
+        &self.tensors[id.0]
+    }
+
+    /// All tensors, by number.
+    pub fn tensors(&self) -> &[Tensor] {
+        &self.tensors
+    }
+
+    /// All nodes, in order.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Applies an op of one's own or one of [`ops`]; the methods named as the ops are shorter.
+    ///
+    /// # Errors
+    /// If the operands do not fit.
+    pub fn apply(&mut self, op: impl Op + 'static, inputs: &[TensorId]) -> Result<TensorId, GraphError> {
+        let operands: Vec<_> = inputs.iter().map(|&i| self.tensor(i)).collect();
+        let (shape, element) = op.output(&operands)?;
+        if shape.is_empty() {
+            return Err(GraphError::Empty { tensor: op.name().to_owned(), shape });
+        }
+        if u32::try_from(shape.len()).is_err() {
+            return Err(GraphError::TooLarge { op: op.name(), elements: shape.len() });
+        }
+        let name = match self.layer {
+            Some(layer) => format!("layers.{layer}.{}", op.name()),
+            None => op.name().to_owned(),
+        };
+        let output = self.push(Tensor { name, shape, element, origin: Origin::Computed });
+        self.push_node(Box::new(op), inputs.to_vec(), vec![output]);
+        Ok(output)
+    }
+
+    fn push_node(&mut self, op: Box<dyn Op>, inputs: Vec<TensorId>, outputs: Vec<TensorId>) {
+        self.nodes.push(Node { op, inputs, outputs, layer: self.layer, phase: self.phase });
+    }
+
+    fn push(&mut self, tensor: Tensor) -> TensorId {
+        self.tensors.push(tensor);
+        TensorId(self.tensors.len() - 1)
+    }
+
+    /// The value of a constant tensor.
+    fn constant_value(&self, tensor: TensorId) -> Option<f64> {
+        match self.tensor(tensor).origin {
+            Origin::Constant(value) => Some(value),
+            Origin::Stored(_) | Origin::Computed => None,
+        }
+    }
+
+    fn shape(&self, tensor: TensorId) -> Shape {
+        self.tensor(tensor).shape.clone()
+    }
+}

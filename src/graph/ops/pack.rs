@@ -1,0 +1,53 @@
+use super::{Gradients, Output, no_gradient};
+use crate::graph::{Backward, Block, Graph, GraphError, Lowered, Op, Tensor, TensorId};
+use crate::tensor::{Element, Shape};
+
+/// Tensors laid out behind each other, as the members of a block.
+#[derive(Debug, Clone, Copy)]
+struct Pack {
+    len: usize,
+}
+
+impl Op for Pack {
+    fn name(&self) -> &'static str {
+        "pack"
+    }
+
+    fn output(&self, _: &[&Tensor]) -> Output {
+        Ok((Shape::from([self.len]), Element::F32))
+    }
+
+    fn gradient(&self, graph: &mut Graph, at: &Backward) -> Gradients {
+        no_gradient(self.name(), graph, at, "it is where gradients end")
+    }
+
+    fn lower(&self, _: &[&Tensor], _: &[&Tensor]) -> Lowered {
+        Lowered::Pack
+    }
+}
+
+impl Graph {
+    /// One tensor that holds `parts` laid out as the members of `block`, so that one step can work on all of them.
+    /// Where it can, the plan lets the parts be computed in their places.
+    ///
+    /// # Errors
+    /// If a part's shape is not its member's.
+    pub(super) fn pack(&mut self, block: &Block, parts: &[TensorId]) -> Result<TensorId, GraphError> {
+        let found = Shape::from([parts.len()]);
+        if parts.len() != block.members.len() {
+            let expected = format!("{} tensors, one for each member of `{}`", block.members.len(), block.name);
+            return Err(GraphError::Shape { op: "pack", found, expected });
+        }
+        for (&part, member) in parts.iter().zip(&block.members) {
+            if self.tensor(part).shape != member.shape {
+                return Err(GraphError::ShapeMismatch {
+                    op: "pack",
+                    lhs: self.shape(part),
+                    rhs: member.shape.clone(),
+                    expected: "the shapes of the block's members, in their order",
+                });
+            }
+        }
+        self.apply(Pack { len: block.len }, parts)
+    }
+}
