@@ -1,5 +1,6 @@
 //! x
 pub mod executor;
-pub mod kernel;
-pub mod tensor;
 pub mod graph;
+pub mod kernel;
+pub mod plan;
+pub mod tensor;

@@ -1,5 +1,91 @@
 //! Executors: what runs a plan.
+//!
+//! An [`Executor`] holds the values of a store and of the plans loaded into it. Three there are: the reference (plain
+//! loops, in f32 or f64), the CPU (fast), and the GPU. Whoever trains, evaluates or verifies sees only this trait.
 
+mod data;
+mod error;
+mod host;
 mod view;
 
+pub use data::Data;
+pub use error::ExecutorError;
+pub use host::{Host, HostKernels};
 pub use view::{View, ViewMut};
+
+use std::sync::Arc;
+
+use crate::graph::Store;
+use crate::kernel::{Limits, Tick};
+use crate::plan::{Place, Plan};
+
+/// A plan that has been loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PlanHandle(pub(crate) usize);
+
+/// Which device an executor runs on, for people and for the run's records.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct DeviceInfo {
+    /// `reference`, `cpu` or `gpu`.
+    pub executor: &'static str,
+    /// The device's name, such as the adapter's.
+    pub name: String,
+    /// The interface it is reached by, such as `Vulkan`; `host` for executors on the CPU.
+    pub backend: String,
+    /// The driver and its version, where there is one.
+    pub driver: String,
+}
+
+/// What runs plans over a store.
+pub trait Executor {
+    /// The device.
+    fn device(&self) -> &DeviceInfo;
+
+    /// What the device can bind, which plans must respect.
+    fn limits(&self) -> &Limits;
+
+    /// Allocates what the plan needs, and the blocks of the store that are not there yet. New memory holds zeros, or
+    /// the buffer's fill.
+    ///
+    /// # Errors
+    /// If the device cannot hold it.
+    fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError>;
+
+    /// Runs a plan once for each tick, in order. A device may still be working when this returns; reading waits.
+    ///
+    /// # Errors
+    /// If the device failed.
+    fn run(&mut self, plan: PlanHandle, ticks: &[Tick]) -> Result<(), ExecutorError>;
+
+    /// Runs one step of a plan, for whoever compares executors in lockstep.
+    ///
+    /// # Errors
+    /// If the device failed.
+    fn run_step(&mut self, plan: PlanHandle, step: usize, tick: &Tick)
+    -> Result<(), ExecutorError>;
+
+    /// Writes to a place: in the store, or in a plan's own buffers.
+    ///
+    /// # Errors
+    /// If the data have another length or type, or the device failed.
+    fn write(&mut self, plan: PlanHandle, place: Place, data: &Data) -> Result<(), ExecutorError>;
+
+    /// Reads a place, after all work before.
+    ///
+    /// # Errors
+    /// If the device failed.
+    fn read(&mut self, plan: PlanHandle, place: Place) -> Result<Data, ExecutorError>;
+
+    /// Writes a tensor of the store. The store's blocks that are not there yet are allocated.
+    ///
+    /// # Errors
+    /// If the store has no such tensor, the data do not fit it, or the device failed.
+    fn write_stored(&mut self, store: &Store, name: &str, data: &Data)
+    -> Result<(), ExecutorError>;
+
+    /// Reads a tensor of the store, after all work before.
+    ///
+    /// # Errors
+    /// If the store has no such tensor, or the device failed.
+    fn read_stored(&mut self, store: &Store, name: &str) -> Result<Data, ExecutorError>;
+}

@@ -12,7 +12,11 @@ impl Graph {
     /// # Errors
     /// If `loss` is not a scalar, a tensor of `wrt` holds integers or does not influence `loss`, an op on the way has
     /// no gradient, or the way leads through a gradient (a second derivative).
-    pub fn differentiate(&mut self, loss: TensorId, wrt: &[TensorId]) -> Result<Vec<TensorId>, GraphError> {
+    pub fn differentiate(
+        &mut self,
+        loss: TensorId,
+        wrt: &[TensorId],
+    ) -> Result<Vec<TensorId>, GraphError> {
         self.check_differentiable(loss, wrt)?;
         let depends = self.dependents(wrt);
         let (layer, phase) = (self.layer, self.phase);
@@ -23,18 +27,30 @@ impl Graph {
 
         for index in (0..self.nodes.len()).rev() {
             let node = &self.nodes[index];
-            let &[output] = node.outputs.as_slice() else { continue };
+            let &[output] = node.outputs.as_slice() else {
+                continue;
+            };
             let computed = self.tensor(output).origin == Origin::Computed;
-            let Some(dy) = gradients[output.0].filter(|_| computed && depends[output.0]) else { continue };
+            let Some(dy) = gradients[output.0].filter(|_| computed && depends[output.0]) else {
+                continue;
+            };
             let needed: Vec<bool> = node.inputs.iter().map(|i| depends[i.0]).collect();
             if !needed.contains(&true) {
                 continue;
             }
             if node.phase == Phase::Backward {
-                return Err(GraphError::SecondDerivative { op: node.op.name(), loss: self.tensor(loss).name.clone() });
+                return Err(GraphError::SecondDerivative {
+                    op: node.op.name(),
+                    loss: self.tensor(loss).name.clone(),
+                });
             }
             self.layer = node.layer;
-            let at = Backward { inputs: node.inputs.clone(), output, dy, needed };
+            let at = Backward {
+                inputs: node.inputs.clone(),
+                output,
+                dy,
+                needed,
+            };
             for (input, gradient) in self.gradients_of(index, &at)? {
                 gradients[input.0] = Some(match gradients[input.0] {
                     Some(other) => self.add(other, gradient)?,
@@ -43,26 +59,47 @@ impl Graph {
             }
         }
         (self.layer, self.phase) = (layer, phase);
-        wrt.iter().map(|&tensor| self.finish(loss, tensor, gradients[tensor.0])).collect()
+        wrt.iter()
+            .map(|&tensor| self.finish(loss, tensor, gradients[tensor.0]))
+            .collect()
     }
 
     /// The gradients at the needed inputs of one node.
-    fn gradients_of(&mut self, index: usize, at: &Backward) -> Result<Vec<(TensorId, TensorId)>, GraphError> {
+    fn gradients_of(
+        &mut self,
+        index: usize,
+        at: &Backward,
+    ) -> Result<Vec<(TensorId, TensorId)>, GraphError> {
         // The op leaves its node while it appends others.
         let op = std::mem::replace(&mut self.nodes[index].op, Box::new(super::ops::Absent));
         let result = op.gradient(self, at);
         self.nodes[index].op = op;
         let found = at.inputs.iter().zip(&at.needed).zip(result?);
-        Ok(found.filter_map(|((&input, &needed), gradient)| gradient.filter(|_| needed).map(|g| (input, g))).collect())
+        Ok(found
+            .filter_map(|((&input, &needed), gradient)| {
+                gradient.filter(|_| needed).map(|g| (input, g))
+            })
+            .collect())
     }
 
     fn check_differentiable(&self, loss: TensorId, wrt: &[TensorId]) -> Result<(), GraphError> {
         let of = self.tensor(loss);
         if of.shape.len() != 1 {
-            return Err(GraphError::NotScalar { tensor: of.name.clone(), shape: of.shape.clone() });
+            return Err(GraphError::NotScalar {
+                tensor: of.name.clone(),
+                shape: of.shape.clone(),
+            });
         }
-        match wrt.iter().chain([&loss]).map(|&t| self.tensor(t)).find(|t| t.element != Element::F32) {
-            Some(t) => Err(GraphError::IntegerGradient { tensor: t.name.clone(), element: t.element }),
+        match wrt
+            .iter()
+            .chain([&loss])
+            .map(|&t| self.tensor(t))
+            .find(|t| t.element != Element::F32)
+        {
+            Some(t) => Err(GraphError::IntegerGradient {
+                tensor: t.name.clone(),
+                element: t.element,
+            }),
             None => Ok(()),
         }
     }
@@ -75,7 +112,11 @@ impl Graph {
         }
         for node in &self.nodes {
             if node.inputs.iter().any(|i| depends[i.0]) {
-                for output in node.outputs.iter().filter(|o| self.tensor(**o).origin == Origin::Computed) {
+                for output in node
+                    .outputs
+                    .iter()
+                    .filter(|o| self.tensor(**o).origin == Origin::Computed)
+                {
                     depends[output.0] |= self.tensor(*output).element == Element::F32;
                 }
             }
@@ -90,8 +131,10 @@ impl Graph {
         gradient: Option<TensorId>,
     ) -> Result<TensorId, GraphError> {
         let name = self.tensor(tensor).name.clone();
-        let gradient =
-            gradient.ok_or_else(|| GraphError::Unconnected { loss: self.tensor(loss).name.clone(), tensor: name.clone() })?;
+        let gradient = gradient.ok_or_else(|| GraphError::Unconnected {
+            loss: self.tensor(loss).name.clone(),
+            tensor: name.clone(),
+        })?;
         if self.tensor(gradient).origin == Origin::Computed {
             self.rename(gradient, format!("{name}.grad"));
         }

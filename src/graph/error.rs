@@ -41,7 +41,9 @@ pub enum GraphError {
         expected: Element,
     },
     /// A tensor without elements.
-    #[error("`{tensor}` has shape {shape}, which holds no element; every extent must be at least 1")]
+    #[error(
+        "`{tensor}` has shape {shape}, which holds no element; every extent must be at least 1"
+    )]
     Empty {
         /// The tensor.
         tensor: String,
@@ -49,7 +51,10 @@ pub enum GraphError {
         shape: Shape,
     },
     /// A tensor with more elements than a device can count.
-    #[error("{op}: {elements} elements are more than the {} that a kernel can count; split the tensor", u32::MAX)]
+    #[error(
+        "{op}: {elements} elements are more than the {} that a kernel can count; split the tensor",
+        u32::MAX
+    )]
     TooLarge {
         /// The op that would make it.
         op: &'static str,
@@ -69,7 +74,9 @@ pub enum GraphError {
         expected: &'static str,
     },
     /// The gradient of something that is not one number.
-    #[error("the gradient is taken of a scalar, and `{tensor}` has shape {shape}; reduce it with `sum` or `mean` first")]
+    #[error(
+        "the gradient is taken of a scalar, and `{tensor}` has shape {shape}; reduce it with `sum` or `mean` first"
+    )]
     NotScalar {
         /// The tensor.
         tensor: String,
@@ -95,7 +102,9 @@ pub enum GraphError {
         reason: &'static str,
     },
     /// The gradient of a gradient.
-    #[error("the second derivative is not supported: the path from `{loss}` goes through the gradient's op `{op}`")]
+    #[error(
+        "the second derivative is not supported: the path from `{loss}` goes through the gradient's op `{op}`"
+    )]
     SecondDerivative {
         /// The op.
         op: &'static str,
@@ -103,7 +112,9 @@ pub enum GraphError {
         loss: String,
     },
     /// The loss does not depend on the tensor.
-    #[error("`{loss}` does not depend on `{tensor}`, so its gradient there is zero everywhere; leave it out of `wrt`")]
+    #[error(
+        "`{loss}` does not depend on `{tensor}`, so its gradient there is zero everywhere; leave it out of `wrt`"
+    )]
     Unconnected {
         /// What was differentiated.
         loss: String,

@@ -80,14 +80,14 @@ pub struct Node {
 }
 
 /// How an op becomes steps.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Lowered {
     /// One kernel on the op's inputs and outputs, in their order.
     Kernel(Kernel),
     /// Nothing: the output is the input, seen in another shape.
     View,
-    /// Nothing, where it can be: the inputs are computed into one buffer, laid out as a block of the store.
-    Pack,
+    /// Nothing, where it can be: the inputs are computed into one buffer, each from the element given for it on.
+    Pack(Vec<usize>),
 }
 
 /// What a gradient rule is told.
@@ -119,7 +119,11 @@ pub trait Op: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// If there is no gradient.
-    fn gradient(&self, graph: &mut Graph, at: &Backward) -> Result<Vec<Option<TensorId>>, GraphError>;
+    fn gradient(
+        &self,
+        graph: &mut Graph,
+        at: &Backward,
+    ) -> Result<Vec<Option<TensorId>>, GraphError>;
 
     /// The lowering, given the operands' shapes.
     fn lower(&self, inputs: &[&Tensor], outputs: &[&Tensor]) -> Lowered;
@@ -143,7 +147,12 @@ impl Default for Graph {
 impl Graph {
     /// An empty graph.
     pub const fn new() -> Self {
-        Self { tensors: Vec::new(), nodes: Vec::new(), layer: None, phase: Phase::Forward }
+        Self {
+            tensors: Vec::new(),
+            nodes: Vec::new(),
+            layer: None,
+            phase: Phase::Forward,
+        }
     }
 
     /// A tensor of the store.
@@ -153,9 +162,19 @@ impl Graph {
     pub fn stored(&mut self, store: &Store, name: &str) -> Result<TensorId, GraphError> {
         let (stored, shape, element) = store.find(name)?;
         let origin = Origin::Stored(stored);
-        let known = self.tensors.iter().position(|t| t.origin == origin && t.shape == *shape);
+        let known = self
+            .tensors
+            .iter()
+            .position(|t| t.origin == origin && t.shape == *shape);
         Ok(known.map_or_else(
-            || self.push(Tensor { name: name.to_owned(), shape: shape.clone(), element, origin }),
+            || {
+                self.push(Tensor {
+                    name: name.to_owned(),
+                    shape: shape.clone(),
+                    element,
+                    origin,
+                })
+            },
             TensorId,
         ))
     }
@@ -163,7 +182,12 @@ impl Graph {
     /// A tensor whose elements are all `value`. It costs no step.
     pub fn constant(&mut self, shape: impl Into<Shape>, value: f64) -> TensorId {
         let name = format!("{value}");
-        self.push(Tensor { name, shape: shape.into(), element: Element::F32, origin: Origin::Constant(value) })
+        self.push(Tensor {
+            name,
+            shape: shape.into(),
+            element: Element::F32,
+            origin: Origin::Constant(value),
+        })
     }
 
     /// Gives a tensor a name, for plans and messages.
@@ -200,26 +224,47 @@ impl Graph {
     ///
     /// # Errors
     /// If the operands do not fit.
-    pub fn apply(&mut self, op: impl Op + 'static, inputs: &[TensorId]) -> Result<TensorId, GraphError> {
+    pub fn apply(
+        &mut self,
+        op: impl Op + 'static,
+        inputs: &[TensorId],
+    ) -> Result<TensorId, GraphError> {
         let operands: Vec<_> = inputs.iter().map(|&i| self.tensor(i)).collect();
         let (shape, element) = op.output(&operands)?;
         if shape.is_empty() {
-            return Err(GraphError::Empty { tensor: op.name().to_owned(), shape });
+            return Err(GraphError::Empty {
+                tensor: op.name().to_owned(),
+                shape,
+            });
         }
         if u32::try_from(shape.len()).is_err() {
-            return Err(GraphError::TooLarge { op: op.name(), elements: shape.len() });
+            return Err(GraphError::TooLarge {
+                op: op.name(),
+                elements: shape.len(),
+            });
         }
         let name = match self.layer {
             Some(layer) => format!("layers.{layer}.{}", op.name()),
             None => op.name().to_owned(),
         };
-        let output = self.push(Tensor { name, shape, element, origin: Origin::Computed });
+        let output = self.push(Tensor {
+            name,
+            shape,
+            element,
+            origin: Origin::Computed,
+        });
         self.push_node(Box::new(op), inputs.to_vec(), vec![output]);
         Ok(output)
     }
 
     fn push_node(&mut self, op: Box<dyn Op>, inputs: Vec<TensorId>, outputs: Vec<TensorId>) {
-        self.nodes.push(Node { op, inputs, outputs, layer: self.layer, phase: self.phase });
+        self.nodes.push(Node {
+            op,
+            inputs,
+            outputs,
+            layer: self.layer,
+            phase: self.phase,
+        });
     }
 
     fn push(&mut self, tensor: Tensor) -> TensorId {

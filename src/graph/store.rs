@@ -43,10 +43,19 @@ impl Block {
             .map(|(name, shape)| {
                 let offset = len.next_multiple_of(align);
                 len = offset + shape.len();
-                Member { name, shape, offset }
+                Member {
+                    name,
+                    shape,
+                    offset,
+                }
             })
             .collect();
-        Self { name: name.to_owned(), element, len, members }
+        Self {
+            name: name.to_owned(),
+            element,
+            len,
+            members,
+        }
     }
 }
 
@@ -76,7 +85,12 @@ impl Store {
     ///
     /// # Errors
     /// If the name is taken or the shape is empty.
-    pub fn declare(&mut self, name: &str, shape: impl Into<Shape>, element: Element) -> Result<(), GraphError> {
+    pub fn declare(
+        &mut self,
+        name: &str,
+        shape: impl Into<Shape>,
+        element: Element,
+    ) -> Result<(), GraphError> {
         let shape = shape.into();
         self.add(Block::new(name, element, vec![(name.to_owned(), shape)]))
     }
@@ -85,7 +99,11 @@ impl Store {
     ///
     /// # Errors
     /// If a name is taken, a shape is empty, or there is no member.
-    pub fn declare_block(&mut self, name: &str, members: Vec<(String, Shape)>) -> Result<(), GraphError> {
+    pub fn declare_block(
+        &mut self,
+        name: &str,
+        members: Vec<(String, Shape)>,
+    ) -> Result<(), GraphError> {
         self.add(Block::new(name, Element::F32, members))
     }
 
@@ -96,14 +114,25 @@ impl Store {
     /// If there is no such block, or a name is taken.
     pub fn declare_like(&mut self, block: &str, suffix: &str) -> Result<(), GraphError> {
         let like = self.block(block)?;
-        let members = like.members.iter().map(|m| (format!("{}.{suffix}", m.name), m.shape.clone())).collect();
-        self.add(Block::new(&format!("{block}.{suffix}"), like.element, members))
+        let members = like
+            .members
+            .iter()
+            .map(|m| (format!("{}.{suffix}", m.name), m.shape.clone()))
+            .collect();
+        self.add(Block::new(
+            &format!("{block}.{suffix}"),
+            like.element,
+            members,
+        ))
     }
 
     fn add(&mut self, block: Block) -> Result<(), GraphError> {
         let index = self.blocks.len();
         let whole = (block.name.clone(), 0, Shape::from([block.len]));
-        let parts = block.members.iter().map(|m| (m.name.clone(), m.offset, m.shape.clone()));
+        let parts = block
+            .members
+            .iter()
+            .map(|m| (m.name.clone(), m.offset, m.shape.clone()));
         let entries: Vec<_> = if block.members.len() == 1 && block.members[0].name == block.name {
             parts.collect()
         } else {
@@ -111,14 +140,26 @@ impl Store {
         };
         for (name, _, shape) in &entries {
             if shape.is_empty() {
-                return Err(GraphError::Empty { tensor: name.clone(), shape: shape.clone() });
+                return Err(GraphError::Empty {
+                    tensor: name.clone(),
+                    shape: shape.clone(),
+                });
             }
             if self.names.contains_key(name) {
                 return Err(GraphError::NameTaken { name: name.clone() });
             }
         }
         for (name, offset, shape) in entries {
-            self.names.insert(name, (Stored { block: index, offset }, shape));
+            self.names.insert(
+                name,
+                (
+                    Stored {
+                        block: index,
+                        offset,
+                    },
+                    shape,
+                ),
+            );
         }
         self.blocks.push(block);
         Ok(())
@@ -134,7 +175,10 @@ impl Store {
     /// # Errors
     /// If there is none.
     pub fn block(&self, name: &str) -> Result<&Block, GraphError> {
-        self.blocks.iter().find(|b| b.name == name).ok_or_else(|| self.unknown(name))
+        self.blocks
+            .iter()
+            .find(|b| b.name == name)
+            .ok_or_else(|| self.unknown(name))
     }
 
     /// Where a tensor is, its shape and its element type.
@@ -149,11 +193,17 @@ impl Store {
     fn unknown(&self, name: &str) -> GraphError {
         let mut known: Vec<_> = self.names.keys().cloned().collect();
         known.sort();
-        GraphError::NotStored { name: name.to_owned(), known: known.join(", ") }
+        GraphError::NotStored {
+            name: name.to_owned(),
+            known: known.join(", "),
+        }
     }
 
     /// Bytes that all blocks take on a device.
     pub fn bytes(&self) -> u64 {
-        self.blocks.iter().map(|b| (b.len * b.element.size()).next_multiple_of(16) as u64).sum()
+        self.blocks
+            .iter()
+            .map(|b| (b.len * b.element.size()).next_multiple_of(16) as u64)
+            .sum()
     }
 }

@@ -69,13 +69,26 @@ impl Op for Activation {
     }
 
     fn gradient(&self, graph: &mut Graph, at: &Backward) -> Gradients {
-        let saved = if self.0.kind().saves_output() { at.output } else { at.inputs[0] };
-        Ok(vec![Some(graph.apply(ActivationGrad(self.0), &[saved, at.dy])?)])
+        let saved = if self.0.kind().saves_output() {
+            at.output
+        } else {
+            at.inputs[0]
+        };
+        Ok(vec![Some(
+            graph.apply(ActivationGrad(self.0), &[saved, at.dy])?,
+        )])
     }
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
         let count = size(inputs[0].shape.len());
-        Lowered::Kernel(kernel::Activation { kind: self.0.kind(), count, alpha: self.0.alpha() }.into())
+        Lowered::Kernel(
+            kernel::Activation {
+                kind: self.0.kind(),
+                count,
+                alpha: self.0.alpha(),
+            }
+            .into(),
+        )
     }
 }
 
@@ -98,7 +111,14 @@ impl Op for ActivationGrad {
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
         let count = size(inputs[0].shape.len());
-        Lowered::Kernel(kernel::ActivationGrad { kind: self.0.kind(), count, alpha: self.0.alpha() }.into())
+        Lowered::Kernel(
+            kernel::ActivationGrad {
+                kind: self.0.kind(),
+                count,
+                alpha: self.0.alpha(),
+            }
+            .into(),
+        )
     }
 }
 
@@ -107,10 +127,19 @@ impl Graph {
     ///
     /// # Errors
     /// If `x` holds integers, or the function's parameter is not finite.
-    pub fn activation(&mut self, x: TensorId, function: ActivationFunction) -> Result<TensorId, GraphError> {
+    pub fn activation(
+        &mut self,
+        x: TensorId,
+        function: ActivationFunction,
+    ) -> Result<TensorId, GraphError> {
         if !function.alpha().is_finite() {
             let value = function.alpha();
-            return Err(GraphError::Value { op: "activation", name: "alpha", value, expected: "a finite number" });
+            return Err(GraphError::Value {
+                op: "activation",
+                name: "alpha",
+                value,
+                expected: "a finite number",
+            });
         }
         match function {
             ActivationFunction::Identity => Ok(x),

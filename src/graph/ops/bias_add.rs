@@ -12,7 +12,9 @@ struct BiasAdd;
 fn sizes(x: &Shape, b: &Shape) -> Option<[usize; 3]> {
     match (x.dims(), b.dims()) {
         (&[rows, columns], &[c]) if columns == c => Some([1, rows, columns]),
-        (&[groups, rows, columns], &[g, c]) if columns == c && groups == g => Some([groups, rows, columns]),
+        (&[groups, rows, columns], &[g, c]) if columns == c && groups == g => {
+            Some([groups, rows, columns])
+        }
         _ => None,
     }
 }
@@ -39,14 +41,27 @@ impl Op for BiasAdd {
     /// `dx = dy` and `db = Σ dy` over the rows.
     fn gradient(&self, graph: &mut Graph, at: &Backward) -> Gradients {
         let rows = graph.tensor(at.dy).shape.rank() - 2;
-        let db = if at.needed[1] { Some(graph.sum_axis(at.dy, rows)?) } else { None };
+        let db = if at.needed[1] {
+            Some(graph.sum_axis(at.dy, rows)?)
+        } else {
+            None
+        };
         Ok(vec![Some(at.dy), db])
     }
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
         let sizes = sizes(&inputs[0].shape, &inputs[1].shape);
-        let [groups, rows, columns] = sizes.expect("the shape rule has accepted these shapes").map(size);
-        Lowered::Kernel(kernel::BiasAdd { groups, rows, columns }.into())
+        let [groups, rows, columns] = sizes
+            .expect("the shape rule has accepted these shapes")
+            .map(size);
+        Lowered::Kernel(
+            kernel::BiasAdd {
+                groups,
+                rows,
+                columns,
+            }
+            .into(),
+        )
     }
 }
 

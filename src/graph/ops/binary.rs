@@ -26,16 +26,37 @@ impl Op for Binary {
         let (a, b, dy) = (at.inputs[0], at.inputs[1], at.dy);
         Ok(match self.0 {
             BinaryKind::Add => vec![Some(dy), Some(dy)],
-            BinaryKind::Sub => vec![Some(dy), if at.needed[1] { Some(graph.scale(dy, -1.0)?) } else { None }],
+            BinaryKind::Sub => vec![
+                Some(dy),
+                if at.needed[1] {
+                    Some(graph.scale(dy, -1.0)?)
+                } else {
+                    None
+                },
+            ],
             BinaryKind::Mul => vec![
-                if at.needed[0] { Some(graph.mul(dy, b)?) } else { None },
-                if at.needed[1] { Some(graph.mul(dy, a)?) } else { None },
+                if at.needed[0] {
+                    Some(graph.mul(dy, b)?)
+                } else {
+                    None
+                },
+                if at.needed[1] {
+                    Some(graph.mul(dy, a)?)
+                } else {
+                    None
+                },
             ],
         })
     }
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
-        Lowered::Kernel(kernel::Binary { kind: self.0, count: size(inputs[0].shape.len()) }.into())
+        Lowered::Kernel(
+            kernel::Binary {
+                kind: self.0,
+                count: size(inputs[0].shape.len()),
+            }
+            .into(),
+        )
     }
 }
 
@@ -46,7 +67,9 @@ impl Graph {
     /// If the shapes differ.
     pub fn add(&mut self, a: TensorId, b: TensorId) -> Result<TensorId, GraphError> {
         match (self.constant_value(a), self.constant_value(b)) {
-            (Some(x), Some(y)) if self.shape(a) == self.shape(b) => Ok(self.constant(self.shape(a), x + y)),
+            (Some(x), Some(y)) if self.shape(a) == self.shape(b) => {
+                Ok(self.constant(self.shape(a), x + y))
+            }
             _ => self.apply(Binary(BinaryKind::Add), &[a, b]),
         }
     }

@@ -40,7 +40,15 @@ impl Op for Broadcast {
 
     fn lower(&self, _: &[&Tensor], _: &[&Tensor]) -> Lowered {
         let [outer, axis, inner] = self.around.map(size);
-        Lowered::Kernel(kernel::Broadcast { outer, axis, inner, factor: self.factor }.into())
+        Lowered::Kernel(
+            kernel::Broadcast {
+                outer,
+                axis,
+                inner,
+                factor: self.factor,
+            }
+            .into(),
+        )
     }
 }
 
@@ -49,11 +57,20 @@ impl Graph {
     ///
     /// # Errors
     /// If the new axis lies behind the last one, or `x` holds integers.
-    pub fn broadcast(&mut self, x: TensorId, axis: usize, extent: usize) -> Result<TensorId, GraphError> {
+    pub fn broadcast(
+        &mut self,
+        x: TensorId,
+        axis: usize,
+        extent: usize,
+    ) -> Result<TensorId, GraphError> {
         let mut dims = self.tensor(x).shape.dims().to_vec();
         if axis > dims.len() {
             let found = self.shape(x);
-            return Err(GraphError::Shape { op: "broadcast", found, expected: format!("at least {axis} axes") });
+            return Err(GraphError::Shape {
+                op: "broadcast",
+                found,
+                expected: format!("at least {axis} axes"),
+            });
         }
         dims.insert(axis, extent);
         let shape = Shape::from(dims.as_slice());
@@ -70,7 +87,14 @@ impl Graph {
     ) -> Result<TensorId, GraphError> {
         match self.constant_value(x) {
             Some(value) => Ok(self.constant(shape, factor * value)),
-            None => self.apply(Broadcast { shape, around, factor }, &[x]),
+            None => self.apply(
+                Broadcast {
+                    shape,
+                    around,
+                    factor,
+                },
+                &[x],
+            ),
         }
     }
 }

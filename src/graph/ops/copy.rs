@@ -22,7 +22,12 @@ impl Op for Copy {
     }
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
-        Lowered::Kernel(kernel::Copy { count: size(inputs[0].shape.len()) }.into())
+        Lowered::Kernel(
+            kernel::Copy {
+                count: size(inputs[0].shape.len()),
+            }
+            .into(),
+        )
     }
 }
 

@@ -18,7 +18,12 @@ impl Op for Correct {
     }
 
     fn gradient(&self, graph: &mut Graph, at: &Backward) -> Gradients {
-        no_gradient(self.name(), graph, at, "it counts, and does not change smoothly")
+        no_gradient(
+            self.name(),
+            graph,
+            at,
+            "it counts, and does not change smoothly",
+        )
     }
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {

@@ -35,11 +35,25 @@ impl Op for Dropout {
     }
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 <= p < 1, so it saturates at most")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0 <= p < 1, so it saturates at most"
+        )]
         let threshold = (self.p * f64::from(u32::MAX) + self.p).round() as u32;
         let count = size(inputs[0].shape.len());
         let (factor, DropoutKey { seed, stream }) = (1.0 / (1.0 - self.p), self.key);
-        Lowered::Kernel(kernel::Dropout { count, threshold, factor, seed, stream, step: 0 }.into())
+        Lowered::Kernel(
+            kernel::Dropout {
+                count,
+                threshold,
+                factor,
+                seed,
+                stream,
+                step: 0,
+            }
+            .into(),
+        )
     }
 }
 
@@ -49,11 +63,25 @@ impl Graph {
     ///
     /// # Errors
     /// If `p` is not at least 0 and below 1.
-    pub fn dropout(&mut self, x: TensorId, p: f64, key: DropoutKey) -> Result<TensorId, GraphError> {
+    pub fn dropout(
+        &mut self,
+        x: TensorId,
+        p: f64,
+        key: DropoutKey,
+    ) -> Result<TensorId, GraphError> {
         if !(0.0..1.0).contains(&p) {
             let expected = "a probability of at least 0 and below 1";
-            return Err(GraphError::Value { op: "dropout", name: "p", value: p, expected });
+            return Err(GraphError::Value {
+                op: "dropout",
+                name: "p",
+                value: p,
+                expected,
+            });
         }
-        if p == 0.0 { Ok(x) } else { self.apply(Dropout { p, key }, &[x]) }
+        if p == 0.0 {
+            Ok(x)
+        } else {
+            self.apply(Dropout { p, key }, &[x])
+        }
     }
 }

@@ -33,7 +33,11 @@ impl Op for Gather {
                 expected: "a table [rows, ..] and an index with at least as many row numbers as rows are gathered",
             });
         }
-        let element = if table.element == Element::U32 { Element::U32 } else { Element::F32 };
+        let element = if table.element == Element::U32 {
+            Element::U32
+        } else {
+            Element::F32
+        };
         Ok((table.shape.with_axis(0, self.rows), element))
     }
 
@@ -47,15 +51,34 @@ impl Op for Gather {
             });
         }
         let shape = table.shape.clone();
-        Ok(vec![Some(graph.apply(GatherGrad(shape), &[at.dy, at.inputs[1]])?), None])
+        Ok(vec![
+            Some(graph.apply(GatherGrad(shape), &[at.dy, at.inputs[1]])?),
+            None,
+        ])
     }
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
         let [table_rows, columns] = table_size(&inputs[0].shape).map(size);
         let (element, indices) = (inputs[0].element, size(inputs[1].shape.len()));
-        let &Self { batch, factor, rows } = self;
+        let &Self {
+            batch,
+            factor,
+            rows,
+        } = self;
         let rows = size(rows);
-        Lowered::Kernel(kernel::Gather { element, table_rows, rows, columns, indices, start: 0, batch, factor }.into())
+        Lowered::Kernel(
+            kernel::Gather {
+                element,
+                table_rows,
+                rows,
+                columns,
+                indices,
+                start: 0,
+                batch,
+                factor,
+            }
+            .into(),
+        )
     }
 }
 
@@ -79,7 +102,14 @@ impl Op for GatherGrad {
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
         let [table_rows, columns] = table_size(&self.0).map(size);
         let rows = size(inputs[1].shape.len());
-        Lowered::Kernel(kernel::GatherGrad { table_rows, rows, columns }.into())
+        Lowered::Kernel(
+            kernel::GatherGrad {
+                table_rows,
+                rows,
+                columns,
+            }
+            .into(),
+        )
     }
 }
 
@@ -91,7 +121,14 @@ impl Graph {
     /// If the index does not hold integers, or the shapes do not fit.
     pub fn gather(&mut self, table: TensorId, index: TensorId) -> Result<TensorId, GraphError> {
         let rows = self.tensor(index).shape.len();
-        self.apply(Gather { rows, batch: false, factor: 1.0 }, &[table, index])
+        self.apply(
+            Gather {
+                rows,
+                batch: false,
+                factor: 1.0,
+            },
+            &[table, index],
+        )
     }
 
     /// The next batch of a data set: `rows` rows of `table`, by the entries of `order` from the
@@ -106,6 +143,13 @@ impl Graph {
         rows: usize,
         factor: f64,
     ) -> Result<TensorId, GraphError> {
-        self.apply(Gather { rows, batch: true, factor }, &[table, order])
+        self.apply(
+            Gather {
+                rows,
+                batch: true,
+                factor,
+            },
+            &[table, order],
+        )
     }
 }

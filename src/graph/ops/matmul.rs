@@ -43,7 +43,11 @@ impl Op for Matmul {
                 (true, true) => "[k, m] and [n, k], both transposed, both with the same leading group axis or none",
             },
         })?;
-        let shape = if a.shape.rank() == 3 { Shape::from([groups, m, n]) } else { Shape::from([m, n]) };
+        let shape = if a.shape.rank() == 3 {
+            Shape::from([groups, m, n])
+        } else {
+            Shape::from([m, n])
+        };
         Ok((shape, Element::F32))
     }
 
@@ -65,9 +69,21 @@ impl Op for Matmul {
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
         let sizes = self.sizes(&inputs[0].shape, &inputs[1].shape);
-        let [groups, m, n, k] = sizes.expect("the shape rule has accepted these shapes").map(size);
+        let [groups, m, n, k] = sizes
+            .expect("the shape rule has accepted these shapes")
+            .map(size);
         let (transpose_a, transpose_b) = (self.transpose_a, self.transpose_b);
-        Lowered::Kernel(kernel::Matmul { groups, m, n, k, transpose_a, transpose_b }.into())
+        Lowered::Kernel(
+            kernel::Matmul {
+                groups,
+                m,
+                n,
+                k,
+                transpose_a,
+                transpose_b,
+            }
+            .into(),
+        )
     }
 }
 
@@ -92,6 +108,12 @@ impl Graph {
         transpose_a: bool,
         transpose_b: bool,
     ) -> Result<TensorId, GraphError> {
-        self.apply(Matmul { transpose_a, transpose_b }, &[a, b])
+        self.apply(
+            Matmul {
+                transpose_a,
+                transpose_b,
+            },
+            &[a, b],
+        )
     }
 }

@@ -64,11 +64,18 @@ fn expect_element(op: &'static str, tensor: &Tensor, expected: Element) -> Resul
     if tensor.element == expected {
         return Ok(());
     }
-    Err(GraphError::Element { op, tensor: tensor.name.clone(), found: tensor.element, expected })
+    Err(GraphError::Element {
+        op,
+        tensor: tensor.name.clone(),
+        found: tensor.element,
+        expected,
+    })
 }
 
 fn expect_reals(op: &'static str, tensors: &[&Tensor]) -> Result<(), GraphError> {
-    tensors.iter().try_for_each(|t| expect_element(op, t, Element::F32))
+    tensors
+        .iter()
+        .try_for_each(|t| expect_element(op, t, Element::F32))
 }
 
 /// Refuses two operands whose shapes differ.
@@ -89,14 +96,19 @@ fn expect_axis(op: &'static str, tensor: &Tensor, axis: usize) -> Result<(), Gra
     if axis < tensor.shape.rank() {
         return Ok(());
     }
-    Err(GraphError::Shape { op, found: tensor.shape.clone(), expected: format!("a tensor that has axis {axis}") })
+    Err(GraphError::Shape {
+        op,
+        found: tensor.shape.clone(),
+        expected: format!("a tensor that has axis {axis}"),
+    })
 }
 
 /// Refuses logits and classes that do not fit: `[.., classes]` and `[..]`.
 fn expect_classes(op: &'static str, logits: &Tensor, target: &Tensor) -> Result<(), GraphError> {
     expect_element(op, logits, Element::F32)?;
     expect_element(op, target, Element::U32)?;
-    let fits = logits.shape.rank() >= 1 && logits.shape.without_axis(logits.shape.rank() - 1) == target.shape;
+    let fits = logits.shape.rank() >= 1
+        && logits.shape.without_axis(logits.shape.rank() - 1) == target.shape;
     if fits {
         return Ok(());
     }
@@ -112,16 +124,26 @@ fn expect_classes(op: &'static str, logits: &Tensor, target: &Tensor) -> Result<
 fn expect_stored(op: &'static str, tensor: &Tensor) -> Result<(), GraphError> {
     match tensor.origin {
         Origin::Stored(_) => Ok(()),
-        Origin::Constant(_) | Origin::Computed => Err(GraphError::NotLasting { op, tensor: tensor.name.clone() }),
+        Origin::Constant(_) | Origin::Computed => Err(GraphError::NotLasting {
+            op,
+            tensor: tensor.name.clone(),
+        }),
     }
 }
 
 /// The error of an op that only keeps books.
 fn no_gradient(op: &'static str, graph: &Graph, at: &Backward, reason: &'static str) -> Gradients {
-    Err(GraphError::NoGradient { op, tensor: graph.tensor(at.inputs[0]).name.clone(), reason })
+    Err(GraphError::NoGradient {
+        op,
+        tensor: graph.tensor(at.inputs[0]).name.clone(),
+        reason,
+    })
 }
 
 /// The error of a gradient's own op, for whoever builds one by hand.
 fn second_derivative(op: &'static str, graph: &Graph, at: &Backward) -> Gradients {
-    Err(GraphError::SecondDerivative { op, loss: graph.tensor(at.output).name.clone() })
+    Err(GraphError::SecondDerivative {
+        op,
+        loss: graph.tensor(at.output).name.clone(),
+    })
 }

@@ -22,7 +22,12 @@ impl Op for Nonfinite {
     }
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
-        Lowered::Kernel(kernel::Nonfinite { count: size(inputs[0].shape.len()) }.into())
+        Lowered::Kernel(
+            kernel::Nonfinite {
+                count: size(inputs[0].shape.len()),
+            }
+            .into(),
+        )
     }
 }
 

@@ -3,9 +3,10 @@ use crate::graph::{Backward, Block, Graph, GraphError, Lowered, Op, Tensor, Tens
 use crate::tensor::{Element, Shape};
 
 /// Tensors laid out behind each other, as the members of a block.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Pack {
     len: usize,
+    offsets: Vec<usize>,
 }
 
 impl Op for Pack {
@@ -22,7 +23,7 @@ impl Op for Pack {
     }
 
     fn lower(&self, _: &[&Tensor], _: &[&Tensor]) -> Lowered {
-        Lowered::Pack
+        Lowered::Pack(self.offsets.clone())
     }
 }
 
@@ -32,11 +33,23 @@ impl Graph {
     ///
     /// # Errors
     /// If a part's shape is not its member's.
-    pub(super) fn pack(&mut self, block: &Block, parts: &[TensorId]) -> Result<TensorId, GraphError> {
+    pub(super) fn pack(
+        &mut self,
+        block: &Block,
+        parts: &[TensorId],
+    ) -> Result<TensorId, GraphError> {
         let found = Shape::from([parts.len()]);
         if parts.len() != block.members.len() {
-            let expected = format!("{} tensors, one for each member of `{}`", block.members.len(), block.name);
-            return Err(GraphError::Shape { op: "pack", found, expected });
+            let expected = format!(
+                "{} tensors, one for each member of `{}`",
+                block.members.len(),
+                block.name
+            );
+            return Err(GraphError::Shape {
+                op: "pack",
+                found,
+                expected,
+            });
         }
         for (&part, member) in parts.iter().zip(&block.members) {
             if self.tensor(part).shape != member.shape {
@@ -48,6 +61,13 @@ impl Graph {
                 });
             }
         }
-        self.apply(Pack { len: block.len }, parts)
+        let offsets = block.members.iter().map(|m| m.offset).collect();
+        self.apply(
+            Pack {
+                len: block.len,
+                offsets,
+            },
+            parts,
+        )
     }
 }

@@ -23,15 +23,26 @@ impl Op for PointwiseLoss {
 
     fn gradient(&self, graph: &mut Graph, at: &Backward) -> Gradients {
         let mut at_operand = |at_target: bool| {
-            let gradient = PointwiseLossGrad { kind: self.0, at_target };
+            let gradient = PointwiseLossGrad {
+                kind: self.0,
+                at_target,
+            };
             let needed = at.needed[usize::from(at_target)];
-            needed.then(|| graph.apply(gradient, &[at.inputs[0], at.inputs[1], at.dy])).transpose()
+            needed
+                .then(|| graph.apply(gradient, &[at.inputs[0], at.inputs[1], at.dy]))
+                .transpose()
         };
         Ok(vec![at_operand(false)?, at_operand(true)?])
     }
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
-        Lowered::Kernel(kernel::PointwiseLoss { kind: self.0, count: size(inputs[0].shape.len()) }.into())
+        Lowered::Kernel(
+            kernel::PointwiseLoss {
+                kind: self.0,
+                count: size(inputs[0].shape.len()),
+            }
+            .into(),
+        )
     }
 }
 
@@ -57,7 +68,14 @@ impl Op for PointwiseLossGrad {
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
         let (kind, at_target, count) = (self.kind, self.at_target, size(inputs[0].shape.len()));
-        Lowered::Kernel(kernel::PointwiseLossGrad { kind, at_target, count }.into())
+        Lowered::Kernel(
+            kernel::PointwiseLossGrad {
+                kind,
+                at_target,
+                count,
+            }
+            .into(),
+        )
     }
 }
 
@@ -75,7 +93,14 @@ impl Graph {
     ///
     /// # Errors
     /// If the shapes differ.
-    pub fn sigmoid_cross_entropy(&mut self, x: TensorId, t: TensorId) -> Result<TensorId, GraphError> {
-        self.apply(PointwiseLoss(PointwiseLossKind::SigmoidCrossEntropy), &[x, t])
+    pub fn sigmoid_cross_entropy(
+        &mut self,
+        x: TensorId,
+        t: TensorId,
+    ) -> Result<TensorId, GraphError> {
+        self.apply(
+            PointwiseLoss(PointwiseLossKind::SigmoidCrossEntropy),
+            &[x, t],
+        )
     }
 }

@@ -21,8 +21,18 @@ impl Op for Record {
     }
 
     fn lower(&self, inputs: &[&Tensor], outputs: &[&Tensor]) -> Lowered {
-        let (slots, columns) = (size(outputs[0].shape.dims()[0]), size(inputs[0].shape.len()));
-        Lowered::Kernel(kernel::Record { slots, columns, slot: 0 }.into())
+        let (slots, columns) = (
+            size(outputs[0].shape.dims()[0]),
+            size(inputs[0].shape.len()),
+        );
+        Lowered::Kernel(
+            kernel::Record {
+                slots,
+                columns,
+                slot: 0,
+            }
+            .into(),
+        )
     }
 }
 

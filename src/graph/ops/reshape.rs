@@ -38,11 +38,17 @@ impl Graph {
     ///
     /// # Errors
     /// If the shape has another number of elements.
-    pub fn reshape(&mut self, x: TensorId, shape: impl Into<Shape>) -> Result<TensorId, GraphError> {
+    pub fn reshape(
+        &mut self,
+        x: TensorId,
+        shape: impl Into<Shape>,
+    ) -> Result<TensorId, GraphError> {
         let shape = shape.into();
         match self.constant_value(x) {
             _ if self.tensor(x).shape == shape => Ok(x),
-            Some(value) if shape.len() == self.tensor(x).shape.len() => Ok(self.constant(shape, value)),
+            Some(value) if shape.len() == self.tensor(x).shape.len() => {
+                Ok(self.constant(shape, value))
+            }
             _ => self.apply(Reshape(shape), &[x]),
         }
     }

@@ -22,7 +22,13 @@ impl Op for Scale {
     }
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
-        Lowered::Kernel(kernel::Scale { count: size(inputs[0].shape.len()), factor: self.0 }.into())
+        Lowered::Kernel(
+            kernel::Scale {
+                count: size(inputs[0].shape.len()),
+                factor: self.0,
+            }
+            .into(),
+        )
     }
 }
 
@@ -33,7 +39,12 @@ impl Graph {
     /// If `x` holds integers or the factor is not finite.
     pub fn scale(&mut self, x: TensorId, factor: f64) -> Result<TensorId, GraphError> {
         if !factor.is_finite() {
-            return Err(GraphError::Value { op: "scale", name: "factor", value: factor, expected: "a finite number" });
+            return Err(GraphError::Value {
+                op: "scale",
+                name: "factor",
+                value: factor,
+                expected: "a finite number",
+            });
         }
         match self.constant_value(x) {
             Some(value) => Ok(self.constant(self.shape(x), factor * value)),

@@ -20,23 +20,49 @@ impl Op for Slice {
         expect_reals(self.name(), inputs)?;
         expect_axis(self.name(), inputs[0], self.axis)?;
         let shape = &inputs[0].shape;
-        let end = self.start.checked_add(self.len).filter(|&end| end <= shape.dims()[self.axis]);
+        let end = self
+            .start
+            .checked_add(self.len)
+            .filter(|&end| end <= shape.dims()[self.axis]);
         if end.is_none() {
-            let expected = format!("at least {} + {} along axis {}", self.start, self.len, self.axis);
-            return Err(GraphError::Shape { op: self.name(), found: shape.clone(), expected });
+            let expected = format!(
+                "at least {} + {} along axis {}",
+                self.start, self.len, self.axis
+            );
+            return Err(GraphError::Shape {
+                op: self.name(),
+                found: shape.clone(),
+                expected,
+            });
         }
         Ok((shape.with_axis(self.axis, self.len), Element::F32))
     }
 
     fn gradient(&self, graph: &mut Graph, at: &Backward) -> Gradients {
         let extent = graph.tensor(at.inputs[0]).shape.dims()[self.axis];
-        Ok(vec![Some(graph.apply(Pad { axis: self.axis, start: self.start, extent }, &[at.dy])?)])
+        Ok(vec![Some(graph.apply(
+            Pad {
+                axis: self.axis,
+                start: self.start,
+                extent,
+            },
+            &[at.dy],
+        )?)])
     }
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
         let [outer, axis, inner] = inputs[0].shape.around(self.axis).map(size);
         let (start, len) = (size(self.start), size(self.len));
-        Lowered::Kernel(kernel::Slice { outer, axis, inner, start, len }.into())
+        Lowered::Kernel(
+            kernel::Slice {
+                outer,
+                axis,
+                inner,
+                start,
+                len,
+            }
+            .into(),
+        )
     }
 }
 
@@ -57,10 +83,20 @@ impl Op for Pad {
         expect_reals(self.name(), inputs)?;
         expect_axis(self.name(), inputs[0], self.axis)?;
         let shape = &inputs[0].shape;
-        let end = self.start.checked_add(shape.dims()[self.axis]).filter(|&end| end <= self.extent);
+        let end = self
+            .start
+            .checked_add(shape.dims()[self.axis])
+            .filter(|&end| end <= self.extent);
         if end.is_none() {
-            let expected = format!("at most {} - {} along axis {}", self.extent, self.start, self.axis);
-            return Err(GraphError::Shape { op: self.name(), found: shape.clone(), expected });
+            let expected = format!(
+                "at most {} - {} along axis {}",
+                self.extent, self.start, self.axis
+            );
+            return Err(GraphError::Shape {
+                op: self.name(),
+                found: shape.clone(),
+                expected,
+            });
         }
         Ok((shape.with_axis(self.axis, self.extent), Element::F32))
     }
@@ -73,7 +109,16 @@ impl Op for Pad {
     fn lower(&self, inputs: &[&Tensor], outputs: &[&Tensor]) -> Lowered {
         let [outer, axis, inner] = outputs[0].shape.around(self.axis).map(size);
         let (start, len) = (size(self.start), size(inputs[0].shape.dims()[self.axis]));
-        Lowered::Kernel(kernel::Pad { outer, axis, inner, start, len }.into())
+        Lowered::Kernel(
+            kernel::Pad {
+                outer,
+                axis,
+                inner,
+                start,
+                len,
+            }
+            .into(),
+        )
     }
 }
 
@@ -82,7 +127,13 @@ impl Graph {
     ///
     /// # Errors
     /// If the tensor has no such axis or positions.
-    pub fn slice(&mut self, x: TensorId, axis: usize, start: usize, len: usize) -> Result<TensorId, GraphError> {
+    pub fn slice(
+        &mut self,
+        x: TensorId,
+        axis: usize,
+        start: usize,
+        len: usize,
+    ) -> Result<TensorId, GraphError> {
         self.apply(Slice { axis, start, len }, &[x])
     }
 
@@ -90,7 +141,20 @@ impl Graph {
     ///
     /// # Errors
     /// If it does not fit there, or there is no such axis.
-    pub fn pad(&mut self, x: TensorId, axis: usize, start: usize, extent: usize) -> Result<TensorId, GraphError> {
-        self.apply(Pad { axis, start, extent }, &[x])
+    pub fn pad(
+        &mut self,
+        x: TensorId,
+        axis: usize,
+        start: usize,
+        extent: usize,
+    ) -> Result<TensorId, GraphError> {
+        self.apply(
+            Pad {
+                axis,
+                start,
+                extent,
+            },
+            &[x],
+        )
     }
 }

@@ -18,7 +18,10 @@ impl Op for SoftmaxCrossEntropy {
     }
 
     fn gradient(&self, graph: &mut Graph, at: &Backward) -> Gradients {
-        let dx = graph.apply(SoftmaxCrossEntropyGrad, &[at.inputs[0], at.inputs[1], at.dy])?;
+        let dx = graph.apply(
+            SoftmaxCrossEntropyGrad,
+            &[at.inputs[0], at.inputs[1], at.dy],
+        )?;
         Ok(vec![Some(dx), None])
     }
 
@@ -57,7 +60,11 @@ impl Graph {
     ///
     /// # Errors
     /// If the shapes or element types do not fit.
-    pub fn softmax_cross_entropy(&mut self, logits: TensorId, target: TensorId) -> Result<TensorId, GraphError> {
+    pub fn softmax_cross_entropy(
+        &mut self,
+        logits: TensorId,
+        target: TensorId,
+    ) -> Result<TensorId, GraphError> {
         self.apply(SoftmaxCrossEntropy, &[logits, target])
     }
 }

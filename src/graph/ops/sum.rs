@@ -12,7 +12,8 @@ struct Sum {
 
 impl Sum {
     fn around(self, shape: &Shape) -> [usize; 3] {
-        self.axis.map_or_else(|| [1, shape.len(), 1], |axis| shape.around(axis))
+        self.axis
+            .map_or_else(|| [1, shape.len(), 1], |axis| shape.around(axis))
     }
 }
 
@@ -36,12 +37,25 @@ impl Op for Sum {
     fn gradient(&self, graph: &mut Graph, at: &Backward) -> Gradients {
         let shape = graph.shape(at.inputs[0]);
         let around = self.around(&shape);
-        Ok(vec![Some(graph.broadcast_around(at.dy, shape, around, self.factor)?)])
+        Ok(vec![Some(graph.broadcast_around(
+            at.dy,
+            shape,
+            around,
+            self.factor,
+        )?)])
     }
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
         let [outer, axis, inner] = self.around(&inputs[0].shape).map(size);
-        Lowered::Kernel(kernel::Sum { outer, axis, inner, factor: self.factor }.into())
+        Lowered::Kernel(
+            kernel::Sum {
+                outer,
+                axis,
+                inner,
+                factor: self.factor,
+            }
+            .into(),
+        )
     }
 }
 
@@ -51,14 +65,23 @@ impl Graph {
     /// # Errors
     /// If `x` holds integers.
     pub fn sum(&mut self, x: TensorId) -> Result<TensorId, GraphError> {
-        self.apply(Sum { axis: None, factor: 1.0 }, &[x])
+        self.apply(
+            Sum {
+                axis: None,
+                factor: 1.0,
+            },
+            &[x],
+        )
     }
 
     /// The mean of all elements, a scalar.
     ///
     /// # Errors
     /// If `x` holds integers.
-    #[expect(clippy::cast_precision_loss, reason = "a tensor has fewer than 2^32 elements")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a tensor has fewer than 2^32 elements"
+    )]
     pub fn mean(&mut self, x: TensorId) -> Result<TensorId, GraphError> {
         let factor = 1.0 / self.tensor(x).shape.len() as f64;
         self.apply(Sum { axis: None, factor }, &[x])
@@ -69,17 +92,32 @@ impl Graph {
     /// # Errors
     /// If there is no such axis, or `x` holds integers.
     pub fn sum_axis(&mut self, x: TensorId, axis: usize) -> Result<TensorId, GraphError> {
-        self.apply(Sum { axis: Some(axis), factor: 1.0 }, &[x])
+        self.apply(
+            Sum {
+                axis: Some(axis),
+                factor: 1.0,
+            },
+            &[x],
+        )
     }
 
     /// The mean along one axis, which the result no longer has.
     ///
     /// # Errors
     /// If there is no such axis, or `x` holds integers.
-    #[expect(clippy::cast_precision_loss, reason = "a tensor has fewer than 2^32 elements")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a tensor has fewer than 2^32 elements"
+    )]
     pub fn mean_axis(&mut self, x: TensorId, axis: usize) -> Result<TensorId, GraphError> {
         expect_axis("mean", self.tensor(x), axis)?;
         let factor = 1.0 / self.tensor(x).shape.dims()[axis] as f64;
-        self.apply(Sum { axis: Some(axis), factor }, &[x])
+        self.apply(
+            Sum {
+                axis: Some(axis),
+                factor,
+            },
+            &[x],
+        )
     }
 }

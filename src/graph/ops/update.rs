@@ -64,12 +64,35 @@ impl Op for Update {
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
         let count = size(inputs[0].shape.len());
         Lowered::Kernel(match *self {
-            Self::Sgd { momentum, nesterov, weight_decay } => {
-                SgdUpdate { count, learning_rate: 0.0, momentum, nesterov, weight_decay }.into()
+            Self::Sgd {
+                momentum,
+                nesterov,
+                weight_decay,
+            } => SgdUpdate {
+                count,
+                learning_rate: 0.0,
+                momentum,
+                nesterov,
+                weight_decay,
             }
-            Self::Adam { beta1, beta2, epsilon, weight_decay, decoupled } => {
-                AdamUpdate { count, learning_rate: 0.0, beta1, beta2, epsilon, weight_decay, decoupled, step: 1 }.into()
+            .into(),
+            Self::Adam {
+                beta1,
+                beta2,
+                epsilon,
+                weight_decay,
+                decoupled,
+            } => AdamUpdate {
+                count,
+                learning_rate: 0.0,
+                beta1,
+                beta2,
+                epsilon,
+                weight_decay,
+                decoupled,
+                step: 1,
             }
+            .into(),
         })
     }
 }

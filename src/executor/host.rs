@@ -1,0 +1,295 @@
+//! The memory of plans on the host, for the executors that run there.
+
+use std::sync::Arc;
+
+use super::{Data, DeviceInfo, Executor, ExecutorError, PlanHandle, View, ViewMut};
+use crate::graph::Store;
+use crate::kernel::{Kernel, Limits, Tick};
+use crate::plan::{Buffer, BufferId, Place, Plan, Step};
+use crate::tensor::Element;
+
+/// Most tensors that a kernel reads, and most that it writes.
+const OPERANDS: usize = 4;
+
+/// What runs a kernel on the host. `Real` is what reals are held as.
+pub trait HostKernels {
+    /// f32 or f64.
+    type Real: Copy + From<f32> + Into<f64>;
+
+    /// A real from a number in double precision.
+    fn real(value: f64) -> Self::Real;
+
+    /// Reals on their way out.
+    fn data(values: &[Self::Real]) -> Data;
+
+    /// Runs a kernel. `outputs` of in-place kernels hold the values before.
+    fn run(
+        &self,
+        kernel: &Kernel,
+        inputs: &[View<'_, Self::Real>],
+        outputs: &mut [ViewMut<'_, Self::Real>],
+    );
+}
+
+/// One buffer.
+#[derive(Debug, Clone)]
+enum Memory<T> {
+    Real(Vec<T>),
+    U32(Vec<u32>),
+    U8(Vec<u8>),
+}
+
+impl<T: Copy> Memory<T> {
+    fn new(element: Element, len: usize, fill: T, what: &str) -> Result<Self, ExecutorError> {
+        fn filled<V: Copy>(value: V, len: usize, what: &str) -> Result<Vec<V>, ExecutorError> {
+            let mut values = Vec::new();
+            values
+                .try_reserve_exact(len)
+                .map_err(|cause| ExecutorError::OutOfMemory {
+                    device: "the host".to_owned(),
+                    bytes: (len as u64).saturating_mul(size_of::<V>() as u64),
+                    what: what.to_owned(),
+                    cause: cause.to_string(),
+                })?;
+            values.resize(len, value);
+            Ok(values)
+        }
+        Ok(match element {
+            Element::F32 => Self::Real(filled(fill, len, what)?),
+            Element::U32 => Self::U32(filled(0, len, what)?),
+            Element::U8 => Self::U8(filled(0, len, what)?),
+        })
+    }
+
+    const fn element(&self) -> Element {
+        match self {
+            Self::Real(_) => Element::F32,
+            Self::U32(_) => Element::U32,
+            Self::U8(_) => Element::U8,
+        }
+    }
+
+    fn view(&self, place: Place) -> View<'_, T> {
+        let range = place.offset..place.offset + place.len;
+        match self {
+            Self::Real(values) => View::Real(&values[range]),
+            Self::U32(values) => View::U32(&values[range]),
+            Self::U8(values) => View::U8(&values[range]),
+        }
+    }
+
+    fn view_mut(&mut self, place: Place) -> ViewMut<'_, T> {
+        let range = place.offset..place.offset + place.len;
+        match self {
+            Self::Real(values) => ViewMut::Real(&mut values[range]),
+            Self::U32(values) => ViewMut::U32(&mut values[range]),
+            Self::U8(values) => ViewMut::U8(&mut values[range]),
+        }
+    }
+}
+
+impl<T> Default for Memory<T> {
+    fn default() -> Self {
+        Self::Real(Vec::new())
+    }
+}
+
+struct Loaded<T> {
+    plan: Arc<Plan>,
+    buffers: Vec<Memory<T>>,
+}
+
+/// An executor on the host: memory for stores and plans, and the kernels of `K`.
+pub struct Host<K: HostKernels> {
+    kernels: K,
+    device: DeviceInfo,
+    limits: Limits,
+    store: Vec<Memory<K::Real>>,
+    plans: Vec<Loaded<K::Real>>,
+}
+
+impl<K: HostKernels> Host<K> {
+    /// An executor with empty memory.
+    pub fn new(kernels: K, executor: &'static str, name: String) -> Self {
+        let device = DeviceInfo {
+            executor,
+            name,
+            backend: "host".to_owned(),
+            driver: String::new(),
+        };
+        let limits = Limits {
+            binding: u64::MAX,
+            buffer: u64::MAX,
+            ..Limits::SMALLEST
+        };
+        Self {
+            kernels,
+            device,
+            limits,
+            store: Vec::new(),
+            plans: Vec::new(),
+        }
+    }
+
+    fn allocate_store(&mut self, store: &Store) -> Result<(), ExecutorError> {
+        for block in &store.blocks()[self.store.len()..] {
+            self.store.push(Memory::new(
+                block.element,
+                block.len,
+                K::real(0.0),
+                &block.name,
+            )?);
+        }
+        Ok(())
+    }
+
+    fn memory(&mut self, plan: PlanHandle, buffer: BufferId) -> &mut Memory<K::Real> {
+        match buffer {
+            BufferId::Store(index) => &mut self.store[index],
+            BufferId::Plan(index) => &mut self.plans[plan.0].buffers[index],
+        }
+    }
+
+    fn step(&mut self, plan: PlanHandle, index: usize, tick: &Tick) {
+        let loaded = &mut self.plans[plan.0];
+        let Step {
+            kernel,
+            inputs,
+            outputs,
+            ..
+        } = &loaded.plan.steps[index];
+        let kernel = kernel.at(tick);
+        let place = |tensor: usize| loaded.plan.tensors[tensor].place;
+
+        // No buffer is both read and written by a step, nor written twice, so those written can be taken out meanwhile.
+        let mut written: [Memory<K::Real>; OPERANDS] = Default::default();
+        for (slot, &tensor) in written.iter_mut().zip(outputs) {
+            *slot = std::mem::take(match place(tensor).buffer {
+                BufferId::Store(b) => &mut self.store[b],
+                BufferId::Plan(b) => &mut loaded.buffers[b],
+            });
+        }
+        let mut reads = [View::U8(&[]); OPERANDS];
+        for (view, &tensor) in reads.iter_mut().zip(inputs) {
+            let place = place(tensor);
+            *view = match place.buffer {
+                BufferId::Store(b) => self.store[b].view(place),
+                BufferId::Plan(b) => loaded.buffers[b].view(place),
+            };
+        }
+        let mut writes: [ViewMut<'_, K::Real>; OPERANDS] =
+            std::array::from_fn(|_| ViewMut::U8(&mut []));
+        for ((view, memory), &tensor) in writes.iter_mut().zip(&mut written).zip(outputs) {
+            *view = memory.view_mut(place(tensor));
+        }
+        self.kernels.run(
+            &kernel,
+            &reads[..inputs.len()],
+            &mut writes[..outputs.len()],
+        );
+        for (slot, &tensor) in written.iter_mut().zip(outputs) {
+            *match place(tensor).buffer {
+                BufferId::Store(b) => &mut self.store[b],
+                BufferId::Plan(b) => &mut loaded.buffers[b],
+            } = std::mem::take(slot);
+        }
+    }
+
+    fn put(&mut self, plan: PlanHandle, place: Place, data: &Data) -> Result<(), ExecutorError> {
+        let memory = self.memory(plan, place.buffer);
+        let (element, expected) = (memory.element(), place.len);
+        let mismatch = || ExecutorError::Mismatch {
+            found: data.len(),
+            found_element: data.element(),
+            expected,
+            expected_element: element,
+        };
+        if data.len() != place.len {
+            return Err(mismatch());
+        }
+        match (memory.view_mut(place), data) {
+            (ViewMut::Real(to), Data::F32(from)) => {
+                to.iter_mut()
+                    .zip(from)
+                    .for_each(|(to, &from)| *to = from.into());
+            }
+            (ViewMut::Real(to), Data::F64(from)) => {
+                to.iter_mut()
+                    .zip(from)
+                    .for_each(|(to, &from)| *to = K::real(from));
+            }
+            (ViewMut::U32(to), Data::U32(from)) => to.copy_from_slice(from),
+            (ViewMut::U8(to), Data::U8(from)) => to.copy_from_slice(from),
+            _ => return Err(mismatch()),
+        }
+        Ok(())
+    }
+
+    fn get(&mut self, plan: PlanHandle, place: Place) -> Data {
+        match self.memory(plan, place.buffer).view(place) {
+            View::Real(values) => K::data(values),
+            View::U32(values) => Data::U32(values.to_vec()),
+            View::U8(values) => Data::U8(values.to_vec()),
+        }
+    }
+}
+
+impl<K: HostKernels> Executor for Host<K> {
+    fn device(&self) -> &DeviceInfo {
+        &self.device
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError> {
+        self.allocate_store(store)?;
+        let new = |b: &Buffer| Memory::new(b.element, b.len, K::real(b.fill), &plan.name);
+        let buffers = plan.buffers.iter().map(new).collect::<Result<_, _>>()?;
+        self.plans.push(Loaded { plan, buffers });
+        Ok(PlanHandle(self.plans.len() - 1))
+    }
+
+    fn run(&mut self, plan: PlanHandle, ticks: &[Tick]) -> Result<(), ExecutorError> {
+        for tick in ticks {
+            for index in 0..self.plans[plan.0].plan.steps.len() {
+                self.step(plan, index, tick);
+            }
+        }
+        Ok(())
+    }
+
+    fn run_step(
+        &mut self,
+        plan: PlanHandle,
+        step: usize,
+        tick: &Tick,
+    ) -> Result<(), ExecutorError> {
+        self.step(plan, step, tick);
+        Ok(())
+    }
+
+    fn write(&mut self, plan: PlanHandle, place: Place, data: &Data) -> Result<(), ExecutorError> {
+        self.put(plan, place, data)
+    }
+
+    fn read(&mut self, plan: PlanHandle, place: Place) -> Result<Data, ExecutorError> {
+        Ok(self.get(plan, place))
+    }
+
+    fn write_stored(
+        &mut self,
+        store: &Store,
+        name: &str,
+        data: &Data,
+    ) -> Result<(), ExecutorError> {
+        self.allocate_store(store)?;
+        self.put(PlanHandle(0), Place::stored(store, name)?, data)
+    }
+
+    fn read_stored(&mut self, store: &Store, name: &str) -> Result<Data, ExecutorError> {
+        self.allocate_store(store)?;
+        Ok(self.get(PlanHandle(0), Place::stored(store, name)?))
+    }
+}

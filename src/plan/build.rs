@@ -1,0 +1,301 @@
+//! From a graph to a plan: what is needed, how it is lowered, where each tensor goes.
+
+use std::collections::HashMap;
+
+use super::place::Placer;
+use super::{Buffer, BufferId, Place, PlacedTensor, Plan, Step};
+use crate::graph::{Graph, Lowered, Node, Origin, TensorId};
+use crate::kernel::{self, Kernel};
+
+/// A node that has become a kernel, over tensors of the graph that are no views.
+struct Work<'a> {
+    node: &'a Node,
+    kernel: Kernel,
+    inputs: Vec<TensorId>,
+    outputs: Vec<TensorId>,
+}
+
+/// A packed tensor and, for each part, where in it the part lies.
+struct Packed {
+    whole: TensorId,
+    offset: usize,
+}
+
+struct Builder<'a> {
+    graph: &'a Graph,
+    /// The tensor that a view is a view of; itself for all others.
+    roots: Vec<TensorId>,
+    /// Parts that are computed straight into a packed tensor.
+    packed: HashMap<TensorId, Packed>,
+    work: Vec<Work<'a>>,
+}
+
+pub(super) fn build(name: &str, graph: &Graph, outputs: &[TensorId]) -> Plan {
+    let roots = (0..graph.tensors().len()).map(TensorId).collect();
+    let mut builder = Builder {
+        graph,
+        roots,
+        packed: HashMap::new(),
+        work: Vec::new(),
+    };
+    let needed = needed_nodes(graph, outputs);
+    for (node, _) in graph
+        .nodes()
+        .iter()
+        .zip(&needed)
+        .filter(|(_, needed)| **needed)
+    {
+        builder.lower(node);
+    }
+    builder.finish(name, outputs)
+}
+
+/// Which nodes the outputs or the store need.
+fn needed_nodes(graph: &Graph, outputs: &[TensorId]) -> Vec<bool> {
+    let mut wanted = vec![false; graph.tensors().len()];
+    outputs.iter().for_each(|o| wanted[o.0] = true);
+    let mut needed = vec![false; graph.nodes().len()];
+    for (index, node) in graph.nodes().iter().enumerate().rev() {
+        let lasting = node
+            .outputs
+            .iter()
+            .any(|o| matches!(graph.tensor(*o).origin, Origin::Stored(_)));
+        needed[index] = lasting || node.outputs.iter().any(|o| wanted[o.0]);
+        if needed[index] {
+            node.inputs.iter().for_each(|i| wanted[i.0] = true);
+        }
+    }
+    needed
+}
+
+impl<'a> Builder<'a> {
+    fn lower(&mut self, node: &'a Node) {
+        let operand = |id: &TensorId| self.graph.tensor(*id);
+        let inputs: Vec<_> = node.inputs.iter().map(operand).collect();
+        let outputs: Vec<_> = node.outputs.iter().map(operand).collect();
+        match node.op.lower(&inputs, &outputs) {
+            Lowered::View => self.roots[node.outputs[0].0] = self.roots[node.inputs[0].0],
+            Lowered::Kernel(kernel) => {
+                let inputs = node.inputs.iter().map(|i| self.roots[i.0]).collect();
+                self.work.push(Work {
+                    node,
+                    kernel,
+                    inputs,
+                    outputs: node.outputs.clone(),
+                });
+            }
+            Lowered::Pack(offsets) => self.pack(node, &offsets),
+        }
+    }
+
+    /// Lets each part be computed in its place where nobody else reads it; the others are copied there.
+    fn pack(&mut self, node: &'a Node, offsets: &[usize]) {
+        let whole = node.outputs[0];
+        for (part, &offset) in node.inputs.iter().zip(offsets) {
+            let root = self.roots[part.0];
+            let computed = self.work.iter().any(|w| w.outputs == [root]);
+            let shared = self.readers(root) > 1 || self.packed.contains_key(&root);
+            let len = self.graph.tensor(root).shape.len();
+            if computed && !shared && self.graph.tensor(root).origin == Origin::Computed {
+                self.packed.insert(root, Packed { whole, offset });
+            } else {
+                self.copy_into(node, root, whole, offset, len);
+            }
+        }
+    }
+
+    fn copy_into(
+        &mut self,
+        node: &'a Node,
+        from: TensorId,
+        whole: TensorId,
+        offset: usize,
+        len: usize,
+    ) {
+        // The copy's output is a tensor that the graph does not have: it is numbered behind the graph's own.
+        let copy = TensorId(self.roots.len());
+        self.roots.push(copy);
+        self.packed.insert(copy, Packed { whole, offset });
+        let count =
+            u32::try_from(len).expect("a graph holds no tensor with more than u32::MAX elements");
+        let kernel = kernel::Copy { count }.into();
+        self.work.push(Work {
+            node,
+            kernel,
+            inputs: vec![from],
+            outputs: vec![copy],
+        });
+    }
+
+    /// How many nodes of the graph read a tensor or a view of it.
+    fn readers(&self, root: TensorId) -> usize {
+        let nodes = self.graph.nodes().iter();
+        nodes
+            .flat_map(|n| n.inputs.iter().map(move |input| (n, input)))
+            .filter(|(n, input)| {
+                self.root_of(**input) == root
+                    && !matches!(n.outputs.as_slice(), [o] if self.root_of(*o) == root)
+            })
+            .count()
+    }
+
+    fn root_of(&self, tensor: TensorId) -> TensorId {
+        self.roots[tensor.0]
+    }
+
+    fn finish(self, name: &str, outputs: &[TensorId]) -> Plan {
+        let places = self.place(outputs);
+        let mut plan = Plan {
+            name: name.to_owned(),
+            buffers: places.1,
+            tensors: Vec::new(),
+            steps: Vec::new(),
+            outputs: HashMap::new(),
+        };
+        let mut index = HashMap::new();
+        let mut number = |tensor: TensorId, tensors: &mut Vec<PlacedTensor>| {
+            *index.entry(tensor).or_insert_with(|| {
+                tensors.push(self.placed(tensor, places.0[&tensor]));
+                tensors.len() - 1
+            })
+        };
+        for work in &self.work {
+            let inputs = work
+                .inputs
+                .iter()
+                .map(|&t| number(t, &mut plan.tensors))
+                .collect();
+            let outputs = work
+                .outputs
+                .iter()
+                .map(|&t| number(t, &mut plan.tensors))
+                .collect();
+            let (kernel, layer, phase) = (work.kernel, work.node.layer, work.node.phase);
+            plan.steps.push(Step {
+                kernel,
+                inputs,
+                outputs,
+                layer,
+                phase,
+            });
+        }
+        for &output in outputs {
+            let index = number(self.root_of(output), &mut plan.tensors);
+            plan.outputs.insert(output, index);
+        }
+        plan
+    }
+
+    fn placed(&self, tensor: TensorId, place: Place) -> PlacedTensor {
+        let copied = || self.packed.get(&tensor).map(|p| self.graph.tensor(p.whole));
+        match self.graph.tensors().get(tensor.0) {
+            Some(t) => PlacedTensor {
+                name: t.name.clone(),
+                shape: t.shape.clone(),
+                element: t.element,
+                place,
+            },
+            None => {
+                let whole = copied()
+                    .expect("only copies into a packed tensor are numbered behind the graph's own");
+                let name = format!("{}[{}..]", whole.name, place.offset);
+                PlacedTensor {
+                    name,
+                    shape: [place.len].into(),
+                    element: whole.element,
+                    place,
+                }
+            }
+        }
+    }
+
+    /// Where every tensor goes, and the plan's buffers.
+    fn place(&self, outputs: &[TensorId]) -> (HashMap<TensorId, Place>, Vec<Buffer>) {
+        let mut placer = Placer::default();
+        let mut places = HashMap::new();
+        let last = self.last_uses(outputs);
+        for (at, work) in self.work.iter().enumerate() {
+            placer.release(at);
+            for &tensor in work.inputs.iter().chain(&work.outputs) {
+                if !places.contains_key(&tensor) {
+                    let place = self.place_one(tensor, &mut placer, &last);
+                    places.insert(tensor, place);
+                }
+            }
+        }
+        for output in outputs.iter().map(|o| self.root_of(*o)) {
+            if !places.contains_key(&output) {
+                let place = self.place_one(output, &mut placer, &last);
+                places.insert(output, place);
+            }
+        }
+        (places, placer.buffers)
+    }
+
+    fn place_one(
+        &self,
+        tensor: TensorId,
+        placer: &mut Placer,
+        last: &HashMap<TensorId, usize>,
+    ) -> Place {
+        if let Some(Packed { whole, offset }) = self.packed.get(&tensor) {
+            let block = self.graph.tensor(*whole);
+            let len = match self.graph.tensors().get(tensor.0) {
+                Some(t) => t.shape.len(),
+                None => self.copied_len(tensor),
+            };
+            return Place {
+                buffer: placer.own(*whole, block.element, block.shape.len()),
+                offset: *offset,
+                len,
+            };
+        }
+        let known = self.graph.tensor(tensor);
+        let len = known.shape.len();
+        let buffer = match known.origin {
+            Origin::Stored(stored) => {
+                return Place {
+                    buffer: stored.into(),
+                    offset: stored.offset,
+                    len,
+                };
+            }
+            Origin::Constant(value) => placer.constant(value, len),
+            Origin::Computed if self.packed.values().any(|p| p.whole == tensor) => {
+                placer.own(tensor, known.element, len)
+            }
+            Origin::Computed => placer.passing(known.element, len, last[&tensor]),
+        };
+        Place {
+            buffer,
+            offset: 0,
+            len,
+        }
+    }
+
+    fn copied_len(&self, copy: TensorId) -> usize {
+        let work = self.work.iter().find(|w| w.outputs == [copy]);
+        work.map_or(0, |w| self.graph.tensor(w.inputs[0]).shape.len())
+    }
+
+    /// The last step that needs each tensor; outputs are needed beyond the end.
+    fn last_uses(&self, outputs: &[TensorId]) -> HashMap<TensorId, usize> {
+        let mut last = HashMap::new();
+        for (at, work) in self.work.iter().enumerate() {
+            last.extend(
+                work.inputs
+                    .iter()
+                    .chain(&work.outputs)
+                    .map(|&tensor| (tensor, at)),
+            );
+        }
+        last.extend(outputs.iter().map(|o| (self.root_of(*o), usize::MAX)));
+        last
+    }
+}
+
+impl From<usize> for BufferId {
+    fn from(index: usize) -> Self {
+        Self::Plan(index)
+    }
+}

@@ -1,0 +1,27 @@
+//! What can be wrong with a plan.
+
+use crate::graph::GraphError;
+
+/// A graph that cannot be planned for a device.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A tensor that the device cannot bind.
+    #[error(
+        "plan `{plan}`: `{tensor}` takes {bytes} bytes, and the device binds at most {limit} at once; \
+         use smaller layers or batches, or `--device cpu`"
+    )]
+    TooLarge {
+        /// The plan.
+        plan: String,
+        /// The tensor.
+        tensor: String,
+        /// Its size.
+        bytes: u64,
+        /// What the device can bind.
+        limit: u64,
+    },
+    /// The graph is at fault.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+}

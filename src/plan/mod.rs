@@ -1,0 +1,279 @@
+//! Plans: kernel steps over placed tensors, as plain data.
+//!
+//! [`Plan::new`] is the part of the scheduler that needs no device. It drops what nobody needs, lowers each op to a
+//! step, and places every tensor: lasting ones in the store, passing ones in buffers that are used again as soon as
+//! their tensor is no longer needed. The gradients of a block of parameters are computed into one buffer laid out like
+//! the block, so that one step updates all. A plan knows its memory before anything is allocated, and prints itself.
+//!
+//! Two rules hold in every plan, because a device tracks whole buffers:
+//! - no step reads one tensor and writes another in the same buffer;
+//! - each tensor starts at a multiple of 256 bytes in its buffer.
+
+mod build;
+mod error;
+mod place;
+mod print;
+
+pub use error::PlanError;
+
+use std::collections::HashMap;
+
+use crate::graph::{Graph, GraphError, Phase, Store, Stored, TensorId};
+use crate::kernel::{Access, Kernel, Limits};
+use crate::tensor::{Element, Shape};
+
+/// A buffer, by its number in the store or in the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum BufferId {
+    /// A block of the store.
+    Store(usize),
+    /// One of the plan's own.
+    Plan(usize),
+}
+
+/// Where a tensor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The buffer.
+    pub buffer: BufferId,
+    /// The first element.
+    pub offset: usize,
+    /// How many elements.
+    pub len: usize,
+}
+
+impl Place {
+    /// Where a tensor of the store is.
+    ///
+    /// # Errors
+    /// If the store has none of that name.
+    pub fn stored(store: &Store, name: &str) -> Result<Self, GraphError> {
+        let (stored, shape, _) = store.find(name)?;
+        Ok(Self {
+            buffer: stored.into(),
+            offset: stored.offset,
+            len: shape.len(),
+        })
+    }
+}
+
+/// A buffer of the plan's own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Buffer {
+    /// The type of its elements.
+    pub element: Element,
+    /// How many it holds.
+    pub len: usize,
+    /// What all elements are when the plan is loaded; zero unless it holds a constant.
+    pub fill: f64,
+}
+
+impl Buffer {
+    /// The bytes it takes on a device.
+    pub const fn bytes(&self) -> u64 {
+        (self.len * self.element.size()).next_multiple_of(16) as u64
+    }
+}
+
+/// A tensor of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlacedTensor {
+    /// Its name, for people.
+    pub name: String,
+    /// Its shape.
+    pub shape: Shape,
+    /// Its element type.
+    pub element: Element,
+    /// Where it is.
+    pub place: Place,
+}
+
+/// One kernel applied to given tensors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The kernel, with its parameters.
+    pub kernel: Kernel,
+    /// The tensors it reads, by number, in the order of the kernel's bindings.
+    pub inputs: Vec<usize>,
+    /// The tensors it writes or changes, in the order of the bindings.
+    pub outputs: Vec<usize>,
+    /// The layer it belongs to.
+    pub layer: Option<usize>,
+    /// Forward, backward or update.
+    pub phase: Phase,
+}
+
+/// Kernel steps over placed tensors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// What the plan is for, such as `train`.
+    pub name: String,
+    /// The plan's own buffers.
+    pub buffers: Vec<Buffer>,
+    /// All tensors of its steps.
+    pub tensors: Vec<PlacedTensor>,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    outputs: HashMap<TensorId, usize>,
+}
+
+impl Plan {
+    /// Makes the plan of a graph. `outputs` are the computed tensors that are read when it has run; what neither they
+    /// nor the store need is not computed.
+    ///
+    /// # Errors
+    /// If a tensor is larger than the device can bind.
+    pub fn new(
+        name: &str,
+        graph: &Graph,
+        outputs: &[TensorId],
+        limits: &Limits,
+    ) -> Result<Self, PlanError> {
+        let plan = build::build(name, graph, outputs);
+        plan.check(limits)?;
+        Ok(plan)
+    }
+
+    /// A plan made by hand, for tests of single kernels.
+    ///
+    /// # Errors
+    /// If the steps break a rule of plans.
+    pub fn from_parts(
+        name: &str,
+        buffers: Vec<Buffer>,
+        tensors: Vec<PlacedTensor>,
+        steps: Vec<Step>,
+        limits: &Limits,
+    ) -> Result<Self, PlanError> {
+        let plan = Self {
+            name: name.to_owned(),
+            buffers,
+            tensors,
+            steps,
+            outputs: HashMap::new(),
+        };
+        plan.check(limits)?;
+        Ok(plan)
+    }
+
+    /// Where an output of the plan is.
+    pub fn output(&self, tensor: TensorId) -> Option<&PlacedTensor> {
+        self.outputs.get(&tensor).map(|&index| &self.tensors[index])
+    }
+
+    /// The bytes of the plan's own buffers on a device. What is in the store comes on top; see [`Store::bytes`].
+    pub fn bytes(&self) -> u64 {
+        self.buffers.iter().map(Buffer::bytes).sum()
+    }
+
+    /// The bytes that its passing tensors would take if no buffer were used twice.
+    pub fn bytes_without_reuse(&self) -> u64 {
+        let own = self
+            .tensors
+            .iter()
+            .filter(|t| matches!(t.place.buffer, BufferId::Plan(_)));
+        own.map(|t| (t.place.len * t.element.size()).next_multiple_of(16) as u64)
+            .sum()
+    }
+
+    /// Multiplications and additions in one run, counted as the kernels count them.
+    pub fn operations(&self) -> u64 {
+        self.steps
+            .iter()
+            .map(|s| s.kernel.spec().operations())
+            .sum()
+    }
+
+    /// A step in words: its number, its kernel, its layer and phase.
+    pub fn describe(&self, step: usize) -> String {
+        let Step {
+            kernel,
+            layer,
+            phase,
+            ..
+        } = &self.steps[step];
+        let layer = layer.map_or_else(String::new, |l| format!("layer {l}, "));
+        format!("step {step} ({}, {layer}{phase})", kernel.name())
+    }
+
+    /// Holds the plan to its rules.
+    fn check(&self, limits: &Limits) -> Result<(), PlanError> {
+        for tensor in &self.tensors {
+            let bytes = (tensor.place.len * tensor.element.size()) as u64;
+            if bytes > limits.binding {
+                let (tensor, limit) = (tensor.name.clone(), limits.binding);
+                return Err(PlanError::TooLarge {
+                    plan: self.name.clone(),
+                    tensor,
+                    bytes,
+                    limit,
+                });
+            }
+            let offset = tensor.place.offset * tensor.element.size();
+            assert!(
+                offset.is_multiple_of(crate::graph::ALIGNMENT),
+                "{}: {} is not aligned",
+                self.name,
+                tensor.name
+            );
+        }
+        if let Some(buffer) = self.buffers.iter().find(|b| b.bytes() > limits.buffer) {
+            let (bytes, limit) = (buffer.bytes(), limits.buffer);
+            return Err(PlanError::TooLarge {
+                plan: self.name.clone(),
+                tensor: "a buffer".to_owned(),
+                bytes,
+                limit,
+            });
+        }
+        for index in 0..self.steps.len() {
+            self.check_step(index);
+        }
+        Ok(())
+    }
+
+    /// # Panics
+    /// If a step's operands are not what its kernel binds, or share a buffer: a fault of the scheduler.
+    fn check_step(&self, index: usize) {
+        let step = &self.steps[index];
+        let bindings = step.kernel.bindings();
+        let reads = bindings.iter().filter(|b| b.access == Access::Read).count();
+        let describe = || format!("plan {}, {}", self.name, self.describe(index));
+        assert_eq!(
+            (reads, bindings.len() - reads),
+            (step.inputs.len(), step.outputs.len()),
+            "{}",
+            describe()
+        );
+        for (binding, &tensor) in bindings.iter().zip(step.inputs.iter().chain(&step.outputs)) {
+            let tensor = &self.tensors[tensor];
+            let found = (tensor.place.len, tensor.element);
+            assert_eq!(
+                (binding.len, binding.element),
+                found,
+                "{}: {} as {}",
+                describe(),
+                tensor.name,
+                binding.name
+            );
+        }
+        let buffer = |&tensor: &usize| self.tensors[tensor].place.buffer;
+        for (i, output) in step.outputs.iter().enumerate() {
+            let others = step.inputs.iter().chain(&step.outputs[..i]);
+            let shared = others.map(buffer).any(|b| b == buffer(output));
+            assert!(
+                !shared,
+                "{}: {} shares its buffer with another operand",
+                describe(),
+                self.tensors[*output].name
+            );
+        }
+    }
+}
+
+/// The buffer in which a stored tensor is.
+impl From<Stored> for BufferId {
+    fn from(stored: Stored) -> Self {
+        Self::Store(stored.block)
+    }
+}
