@@ -1,1 +1,3 @@
-//! x
+//! Data and random numbers.
+pub mod data;
+pub mod random;
