@@ -53,9 +53,9 @@ impl Hand {
     fn new(random: Random) -> Self {
         let between = |i: u64, low: f64, high: f64| low + (high - low) * random.uniform(i);
         let size = SIDE as f64;
-        let (width, height) = (between(0, 0.70, 1.05) * size, between(1, 0.75, 1.05) * size);
-        let slant = 0.18 * random.normal(8);
-        let turn = 0.10 * random.normal(9);
+        let (width, height) = (between(0, 0.75, 1.05) * size, between(1, 0.80, 1.05) * size);
+        let slant = 0.15 * random.normal(8);
+        let turn = 0.08 * random.normal(9);
         let (sine, cosine) = (libm::sin(turn), libm::cos(turn));
         // Scale, then slant (y points down, so that a positive slant leans to the right), then turn.
         let (a, b, c) = (width, -slant * height, height);
@@ -70,15 +70,15 @@ impl Hand {
                 [sine * a, sine * b + cosine * c],
             ],
             shift: [
-                size / 2.0 + between(3, -1.5, 1.5),
-                size / 2.0 + between(4, -1.5, 1.5),
+                size / 2.0 + between(3, -1.0, 1.0),
+                size / 2.0 + between(4, -1.0, 1.0),
             ],
             bend: [
-                [0.035 * random.normal(10), TAU * random.uniform(5)],
-                [0.035 * random.normal(11), TAU * random.uniform(6)],
+                [0.03 * random.normal(10), TAU * random.uniform(5)],
+                [0.03 * random.normal(11), TAU * random.uniform(6)],
             ],
-            pen: between(7, 0.45, 1.15),
-            brightness: between(12, 0.65, 1.0),
+            pen: between(7, 0.50, 1.15),
+            brightness: between(12, 0.70, 1.0),
         }
     }
 
