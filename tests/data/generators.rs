@@ -23,7 +23,14 @@ fn sheet() {
         panic!()
     };
     std::fs::write("/tmp/g.x", values).unwrap();
-    std::fs::write("/tmp/g.y", labels.iter().flat_map(|l| l.to_le_bytes()).collect::<Vec<u8>>()).unwrap();
+    std::fs::write(
+        "/tmp/g.y",
+        labels
+            .iter()
+            .flat_map(|l| l.to_le_bytes())
+            .collect::<Vec<u8>>(),
+    )
+    .unwrap();
     let mut counts = [0usize; 10];
     let mut sheet = vec![0u8; 10 * 17 * 20 * 17];
     for (row, &label) in labels.iter().enumerate() {

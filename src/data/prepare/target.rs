@@ -75,10 +75,6 @@ impl TargetPreparation {
                 return Self::fit_several(table, values, *outputs, rows, (task, normalize));
             }
             TableTarget::Labels(given) => {
-                #[expect(
-                    clippy::cast_precision_loss,
-                    reason = "labels are bytes or small numbers"
-                )]
                 let given: Vec<f32> = given.iter().map(|&label| label as f32).collect();
                 labels = given;
                 (None, &labels)
@@ -188,10 +184,6 @@ impl TargetPreparation {
                         return Err(wrong("several numbers a row", "one class a row"));
                     }
                     TableTarget::Labels(labels) => {
-                        #[expect(
-                            clippy::cast_precision_loss,
-                            reason = "labels are bytes or small numbers"
-                        )]
                         let labels = labels.iter().map(|&label| label as f32).collect();
                         own = Values::Numbers(labels);
                         &own
