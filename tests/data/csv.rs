@@ -2,7 +2,7 @@
 
 use thalweg::data::{Column, ColumnKind, Table, TableInputs, TableOptions, TableTarget, Values};
 
-use super::{Folder, inputs, load, load_with, refuses, refuses_file};
+use super::{Folder, gz, inputs, load, load_with, refuses, refuses_file};
 
 fn numbers(name: &str, values: &[f32]) -> Column {
     Column {
@@ -225,6 +225,12 @@ fn identifiers_are_no_categories() {
 
 #[test]
 fn a_name_says_nothing_of_the_format() {
+    refuses_file(
+        "t.csv.gz",
+        &gz(b"a,b\n1,2\n"),
+        &TableOptions::default(),
+        &["gzipped", "gunzip"],
+    );
     let folder = Folder::new(&[("odd, name", b"a,b\n1,2\n"), ("xor", b"a,b\n1,2\n")]);
     assert_eq!(load(&folder.spec("odd, name")).unwrap().rows(), 1);
     assert_eq!(load(&folder.spec("xor")).unwrap().rows(), 1);

@@ -267,6 +267,14 @@ fn bad_archives_are_refused() {
     refused_npz(&whole[..whole.len() / 2], &["archive"]);
     refused_npz(b"PK\x03\x04 and nothing else", &["archive"]);
     refused_npz(b"just text", &["archive"]);
+    // The end record of a zip64 archive, and its locator, claim 70000 members.
+    let mut many = b"PK\x06\x06".to_vec();
+    many.resize(32, 0);
+    many.extend(70_000_u64.to_le_bytes());
+    many.resize(56, 0);
+    many.extend(b"PK\x06\x07\0\0\0\0");
+    many.extend([0; 12]);
+    refused_npz(&many, &["65535 members"]);
     // A member's bytes no longer agree with its sum.
     let mut damaged = npz_bytes(Stored, &[("x.npy", &x), ("y.npy", &x)]);
     let at = damaged
