@@ -5,25 +5,17 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::path::Path;
 
-use csv::{ByteRecord, Reader, ReaderBuilder};
-
-use self::guard::Guard;
+use self::records::Records;
 use super::error::{DataError, list, nearest, quote};
 use super::prepare::ColumnKind;
 use super::table::{Column, Lines, Table, TableInputs, TableOptions, TableTarget, Values};
 
 mod guard;
+mod records;
 
 /// A column with more different texts than this is an identifier, not a category.
 const MOST_CATEGORIES: usize = 1000;
 const MOST_COLUMNS: usize = 100_000;
-
-/// A file of records, with what messages need.
-struct Records<'a> {
-    reader: Reader<Guard<File>>,
-    file: &'a str,
-    record: ByteRecord,
-}
 
 /// What to do with one column of the file.
 struct Plan {
@@ -62,88 +54,6 @@ pub(super) fn read(path: &Path, options: &TableOptions) -> Result<Table, DataErr
         false => TableTarget::None,
     };
     Ok(Table::new(source, TableInputs::Columns(columns), target)?.with_lines(lines))
-}
-
-impl<'a> Records<'a> {
-    fn new(file: &File, path: &Path, source: &'a str) -> Result<Self, DataError> {
-        let file = file
-            .try_clone()
-            .map_err(|error| DataError::io(path, error))?;
-        let reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .from_reader(Guard::new(file));
-        Ok(Self {
-            reader,
-            file: source,
-            record: ByteRecord::new(),
-        })
-    }
-
-    /// Reads the next record; false at the end.
-    fn next(&mut self) -> Result<bool, DataError> {
-        self.reader
-            .read_byte_record(&mut self.record)
-            .map_err(|error| guard::explain(error, self.file))
-    }
-
-    /// The line of the record.
-    fn line(&self) -> u64 {
-        self.record.position().map_or(0, csv::Position::line)
-    }
-
-    fn malformed(&self, found: String, expected: String, hint: &str) -> DataError {
-        DataError::malformed(
-            format!("{}:{}", self.file, self.line()),
-            found,
-            expected,
-            hint,
-        )
-    }
-
-    fn in_column(&self, column: &str, found: String, expected: &str, hint: &str) -> DataError {
-        DataError::malformed(
-            format!("{}:{}, column {column:?}", self.file, self.line()),
-            found,
-            expected,
-            hint,
-        )
-    }
-
-    /// The text of a field, without the blanks around it.
-    fn field(&self, at: usize, column: &str) -> Result<&str, DataError> {
-        let hint = "save the file as UTF-8";
-        let field = self
-            .record
-            .get(at)
-            .expect("the record has as many fields as the header");
-        let text = std::str::from_utf8(field).map_err(|_| {
-            self.in_column(
-                column,
-                quote(&String::from_utf8_lossy(field)),
-                "UTF-8 text",
-                hint,
-            )
-        })?;
-        match text.trim() {
-            "" => Err(self.in_column(
-                column,
-                "nothing".to_owned(),
-                "a value",
-                "fill in a value or remove the row",
-            )),
-            text => Ok(text),
-        }
-    }
-
-    fn check_length(&self, columns: usize) -> Result<(), DataError> {
-        if self.record.len() == columns {
-            return Ok(());
-        }
-        let found = format!("{} fields", self.record.len());
-        let hint = "complete the row, or quote a value that has a comma in it";
-        Err(self.malformed(found, format!("{columns}, as in the header"), hint))
-    }
 }
 
 /// The names of the columns.
@@ -325,7 +235,7 @@ fn fill(
     let mut lines = Lines::default();
     while records.next()? {
         records.check_length(columns)?;
-        lines.push(records.line());
+        lines.push(records.line);
         for ((plan, column), known) in plans.iter().zip(&mut filled).zip(&mut known) {
             let text = records.field(plan.at, &plan.name)?;
             match &mut column.values {

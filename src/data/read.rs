@@ -31,11 +31,21 @@ impl Format {
                 let hint = "check that it was written to the end";
                 return Err(DataError::malformed(at, "an empty file", "data", hint));
             }
-            [b'P', b'K', 3 | 5, ..] => Self::Zip,
-            [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Self::Npy,
             // A text file has no zero bytes, so two of them, or a name that says so, make it IDX.
             [0, 0, ..] => Self::Idx,
-            _ if file.packed || says_idx(path) => Self::Idx,
+            _ if says_idx(path) => Self::Idx,
+            _ if file.packed => {
+                let found = "gzipped data that is not IDX";
+                let expected = "a CSV, .npz or .npy file that is not gzipped, or IDX files";
+                return Err(DataError::malformed(
+                    at,
+                    found,
+                    expected,
+                    "unpack it with gunzip",
+                ));
+            }
+            [b'P', b'K', 3 | 5, ..] => Self::Zip,
+            [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Self::Npy,
             _ => match path.extension().and_then(|extension| extension.to_str()) {
                 Some("npz") => Self::Zip,
                 Some("npy") => Self::Npy,

@@ -1,9 +1,13 @@
-//! Keeps a record from growing without end: the csv crate would read a quote that never closes into memory to the end
-//! of the file, and say nothing.
+//! Watches the bytes on their way to the csv crate, which would read a quote that never closes into memory to the end of
+//! the file and say nothing, and which counts lines from where the last record ended: one too few after CR LF, and at
+//! the first of several blank lines.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Read};
+use std::rc::Rc;
 
 use crate::data::error::DataError;
 
@@ -19,9 +23,13 @@ pub(super) struct Guard<R> {
     opened: u64,
     /// Bytes of the record so far.
     len: usize,
-    /// Bytes of the file so far, up to the length of a byte order mark.
-    start: usize,
+    after_return: bool,
+    /// The first line of each record that passed and was not yet taken: as many as fit into the csv crate's buffer.
+    lines: RecordLines,
 }
+
+/// The lines on which records start, in order.
+pub(super) type RecordLines = Rc<RefCell<VecDeque<u64>>>;
 
 #[derive(Clone, Copy, PartialEq)]
 enum State {
@@ -61,17 +69,20 @@ impl<R> Guard<R> {
             line: 1,
             opened: 0,
             len: 0,
-            start: 0,
+            after_return: false,
+            lines: RecordLines::default(),
         }
     }
 
+    /// Where the lines of records are handed over.
+    pub(super) fn lines(&self) -> RecordLines {
+        Rc::clone(&self.lines)
+    }
+
     fn follow(&mut self, byte: u8) -> Result<(), Stop> {
-        const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
-        if BYTE_ORDER_MARK.get(self.start) == Some(&byte) {
-            self.start += 1;
-            return Ok(());
+        if self.len == 0 && !matches!(byte, b'\n' | b'\r') {
+            self.lines.borrow_mut().push_back(self.line);
         }
-        self.start = BYTE_ORDER_MARK.len();
         self.len += 1;
         self.state = match (self.state, byte) {
             (State::Quoted, b'"') => State::QuoteInQuoted,
@@ -88,7 +99,8 @@ impl<R> Guard<R> {
             }
             _ => State::Plain,
         };
-        self.line += u64::from(byte == b'\n');
+        self.line += u64::from(byte == b'\r' || byte == b'\n' && !self.after_return);
+        self.after_return = byte == b'\r';
         match self.state {
             _ if self.len <= LONGEST_RECORD => Ok(()),
             State::Quoted => Err(Stop::OpenQuote { line: self.opened }),
