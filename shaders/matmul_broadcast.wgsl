@@ -1,51 +1,65 @@
+// y[g] = op(a[g]) op(b[g]),  g < groups,  op(x) = xᵀ if TRANSPOSE_X, else x; every matrix row-major.
+//
+//   a: [groups, m, k], or [groups, k, m] if TRANSPOSE_A
+//   b: [groups, k, n], or [groups, n, k] if TRANSPOSE_B
+//   y: [groups, m, n]
+//
+// For drivers that run on the CPU, where a subgroup is one SIMD vector, every load is a loop over its lanes,
+// and arithmetic is nearly free. So nothing is loaded twice for a tile: a workgroup is one subgroup and
+// computes a TILE_M x TILE_N tile of y, an invocation the columns 4 * VECS of it, all in registers. Along k
+// it goes by 4. Each lane loads its own columns of b; the rows of a are shared out, one vec4 a lane and
+// block of 8 rows, and `subgroupBroadcast` hands them round. There is no barrier.
+//
+// Needs n % 4 == 0, (TRANSPOSE_A ? m : k) % 4 == 0, and if TRANSPOSE_B also k % 4 == 0: the rows of a, b
+// and y are read as vec4s. Needs subgroups of exactly SUBGROUP lanes.
+// Grid: min(tiles, 65535) workgroups, tiles = groups * ceil(m / TILE_M) * ceil(n / TILE_N).
+// Traps: a row or column past the edge reads the last one instead, and its results are not stored. Only k
+// past the edge (a transposed, b not) must add nothing: there a is zero. The arrays of registers are indexed
+// by loop variables alone, one a dimension; the driver unrolls such loops, others it leaves, 10 times slower.
+// Reference: `reference::matmul`. Host: `kernel/matmul.rs`.
+
 const TRANSPOSE_A: bool = false;
 const TRANSPOSE_B: bool = false;
+const BLOCKS: u32 = 4u; // of 8 rows, in a tile
+const VECS: u32 = 2u;   // of 4 columns, an invocation
 const SUBGROUP: u32 = 8u;
-const BLOCKS: u32 = 2u;                     // rows of a tile, in blocks of SUBGROUP
-const TILE_M: u32 = SUBGROUP * BLOCKS;
-const TILE_N: u32 = 4u * SUBGROUP;
+const TILE_M: u32 = 8u * BLOCKS;
+const TILE_N: u32 = 4u * VECS * SUBGROUP;
 
 struct Params { groups: u32, m: u32, n: u32, k: u32 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> a: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> b: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
-// Lane's share of block `block` of a
-fn load_a(group: u32, row: u32, depth: u32, block: u32, lane: u32) -> vec4<f32> {
+// The lane's share of 8 rows of op(a), from `row`, by 4 of k, from `depth`: row `lane`, or if a is
+// transposed, the half (lane / 4) of column (lane % 4).
+fn load_a(group: u32, row: u32, depth: u32, lane: u32) -> vec4<f32> {
     if TRANSPOSE_A {
-        let column4 = min(row / 4u + block * (SUBGROUP / 4u) + lane / 4u, p.m / 4u - 1u);
         let l = depth + lane % 4u;
-        if l >= p.k { return vec4<f32>(); }
-        return a[(group * p.k + l) * (p.m / 4u) + column4];
+        let i = min(row + lane / 4u * 4u, p.m - 4u);
+        let rows = a[((group * p.k + min(l, p.k - 1u)) * p.m + i) / 4u];
+        return select(vec4<f32>(), rows, l < p.k);
     }
-    let i = min(row + block * SUBGROUP + lane, p.m - 1u);
-    return a[(group * p.m + i) * (p.k / 4u) + depth / 4u];
+    let i = min(row + lane, p.m - 1u);
+    return a[((group * p.m + i) * p.k + depth) / 4u];
 }
 
+// Four rows of op(b), from `depth`, by 4 columns, from `column`: [l] is a row.
 fn load_b(group: u32, depth: u32, column: u32) -> mat4x4<f32> {
+    var block: mat4x4<f32>;
     if TRANSPOSE_B {
-        let last = p.n - 1u;
-        let base = group * p.n;
-        let k4 = p.k / 4u;
-        let d4 = depth / 4u;
-        return transpose(mat4x4<f32>(
-            b[(base + min(column, last)) * k4 + d4],
-            b[(base + min(column + 1u, last)) * k4 + d4],
-            b[(base + min(column + 2u, last)) * k4 + d4],
-            b[(base + min(column + 3u, last)) * k4 + d4],
-        ));
+        let j = min(column, p.n - 4u);
+        let at = ((group * p.n + j) * p.k + depth) / 4u;
+        let stride = p.k / 4u;
+        block = transpose(mat4x4<f32>(b[at], b[at + stride], b[at + 2u * stride], b[at + 3u * stride]));
+    } else {
+        let j = min(column, p.n - 4u);
+        for (var l = 0u; l < 4u; l++) {
+            block[l] = b[((group * p.k + min(depth + l, p.k - 1u)) * p.n + j) / 4u];
+        }
     }
-    let n4 = p.n / 4u;
-    let c4 = min(column / 4u, n4 - 1u);
-    let base = group * p.k;
-    let last = p.k - 1u;
-    return mat4x4<f32>(
-        b[(base + min(depth, last)) * n4 + c4],
-        b[(base + min(depth + 1u, last)) * n4 + c4],
-        b[(base + min(depth + 2u, last)) * n4 + c4],
-        b[(base + min(depth + 3u, last)) * n4 + c4],
-    );
+    return block;
 }
 
 @compute @workgroup_size(SUBGROUP)
@@ -54,61 +68,50 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
-    let tiles_n = (p.n + TILE_N - 1u) / TILE_N;
     let tiles_m = (p.m + TILE_M - 1u) / TILE_M;
-    let tiles = p.groups * tiles_m * tiles_n;
-    for (var tile = workgroup.x; tile < tiles; tile += workgroups.x) {
-        let column = (tile % tiles_n) * TILE_N + 4u * lane;
-        let row = (tile / tiles_n % tiles_m) * TILE_M;
-        let group = tile / (tiles_n * tiles_m);
+    let tiles_n = (p.n + TILE_N - 1u) / TILE_N;
+    for (var tile = workgroup.x; tile < p.groups * tiles_m * tiles_n; tile += workgroups.x) {
+        let group = tile / (tiles_m * tiles_n);
+        let row = tile / tiles_n % tiles_m * TILE_M;
+        let column = tile % tiles_n * TILE_N + 4u * VECS * lane;
 
-        var sum: array<vec4<f32>, TILE_M>;
+        var sum = array<array<array<vec4<f32>, VECS>, 8>, BLOCKS>();
         for (var depth = 0u; depth < p.k; depth += 4u) {
-            let bs = load_b(group, depth, column);
+            var bs: array<mat4x4<f32>, VECS>;
+            for (var v = 0u; v < VECS; v++) { bs[v] = load_b(group, depth, column + 4u * v); }
+
             for (var block = 0u; block < BLOCKS; block++) {
-                let as_ = load_a(group, row, depth, block, lane);
-                let i = block * SUBGROUP;
+                let share = load_a(group, row + 8u * block, depth, lane);
+                var upper = mat4x4<f32>( // rows 0 to 3 of the block: [i] is a row, by 4 of k
+                    subgroupBroadcast(share, 0u), subgroupBroadcast(share, 1u),
+                    subgroupBroadcast(share, 2u), subgroupBroadcast(share, 3u));
+                var lower = mat4x4<f32>( // rows 4 to 7
+                    subgroupBroadcast(share, 4u), subgroupBroadcast(share, 5u),
+                    subgroupBroadcast(share, 6u), subgroupBroadcast(share, 7u));
                 if TRANSPOSE_A {
-                    for (var h = 0u; h < 2u; h++) {
-                    let lo = subgroupBroadcast(as_, 0u); 
-                    let l1 = subgroupBroadcast(as_, 1u); 
-                    let l2 = subgroupBroadcast(as_, 2u); 
-                    let l3 = subgroupBroadcast(as_, 3u); 
-                    let h0 = subgroupBroadcast(as_, 4u); 
-                    let h1 = subgroupBroadcast(as_, 5u); 
-                    let h2 = subgroupBroadcast(as_, 6u); 
-                    let h3 = subgroupBroadcast(as_, 7u); 
-                    if h == 0u {
-                    sum[i] += bs * vec4<f32>(lo.x, l1.x, l2.x, l3.x);
-                    sum[i + 1u] += bs * vec4<f32>(lo.y, l1.y, l2.y, l3.y);
-                    sum[i + 2u] += bs * vec4<f32>(lo.z, l1.z, l2.z, l3.z);
-                    sum[i + 3u] += bs * vec4<f32>(lo.w, l1.w, l2.w, l3.w);
-                    } else {
-                    sum[i + 4u] += bs * vec4<f32>(h0.x, h1.x, h2.x, h3.x);
-                    sum[i + 5u] += bs * vec4<f32>(h0.y, h1.y, h2.y, h3.y);
-                    sum[i + 6u] += bs * vec4<f32>(h0.z, h1.z, h2.z, h3.z);
-                    sum[i + 7u] += bs * vec4<f32>(h0.w, h1.w, h2.w, h3.w);
-                    }
-                    }
-                } else {
-                    sum[i] += bs * subgroupBroadcast(as_, 0u);
-                    sum[i + 1u] += bs * subgroupBroadcast(as_, 1u);
-                    sum[i + 2u] += bs * subgroupBroadcast(as_, 2u);
-                    sum[i + 3u] += bs * subgroupBroadcast(as_, 3u);
-                    sum[i + 4u] += bs * subgroupBroadcast(as_, 4u);
-                    sum[i + 5u] += bs * subgroupBroadcast(as_, 5u);
-                    sum[i + 6u] += bs * subgroupBroadcast(as_, 6u);
-                    sum[i + 7u] += bs * subgroupBroadcast(as_, 7u);
+                    upper = transpose(upper);
+                    lower = transpose(lower);
+                }
+                for (var v = 0u; v < VECS; v++) {
+                    sum[block][0][v] += bs[v] * upper[0];
+                    sum[block][1][v] += bs[v] * upper[1];
+                    sum[block][2][v] += bs[v] * upper[2];
+                    sum[block][3][v] += bs[v] * upper[3];
+                    sum[block][4][v] += bs[v] * lower[0];
+                    sum[block][5][v] += bs[v] * lower[1];
+                    sum[block][6][v] += bs[v] * lower[2];
+                    sum[block][7][v] += bs[v] * lower[3];
                 }
             }
         }
-        for (var i = 0u; i < TILE_M; i++) {
-            if row + i < p.m {
-                let at = (group * p.m + row + i) * p.n + column;
-                if column < p.n { y[at] = sum[i].x; }
-                if column + 1u < p.n { y[at + 1u] = sum[i].y; }
-                if column + 2u < p.n { y[at + 2u] = sum[i].z; }
-                if column + 3u < p.n { y[at + 3u] = sum[i].w; }
+
+        for (var block = 0u; block < BLOCKS; block++) {
+            for (var r = 0u; r < 8u; r++) {
+                let i = row + 8u * block + r;
+                for (var v = 0u; v < VECS; v++) {
+                    let j = column + 4u * v;
+                    if i < p.m && j < p.n { y[((group * p.m + i) * p.n + j) / 4u] = sum[block][r][v]; }
+                }
             }
         }
     }
