@@ -103,13 +103,13 @@ fn main(
             workgroupBarrier();
             for (var l = 0u; l < TILE_K; l++) {
                 for (var i = 0u; i < ROWS; i += 4u) {
-                    let as4 = a_tile[l * STRIDE_M + i / 4u * LANES_M + lane_m];
+                    let a4 = a_tile[l * STRIDE_M + i / 4u * LANES_M + lane_m];
                     for (var j = 0u; j < COLUMNS / 4u; j++) {
-                        let bs4 = b_tile[l * STRIDE_N + j * LANES_N + lane_n];
-                        sum[i][j] += as4.x * bs4;
-                        sum[i + 1u][j] += as4.y * bs4;
-                        sum[i + 2u][j] += as4.z * bs4;
-                        sum[i + 3u][j] += as4.w * bs4;
+                        let b4 = b_tile[l * STRIDE_N + j * LANES_N + lane_n];
+                        sum[i][j] += a4.x * b4;
+                        sum[i + 1u][j] += a4.y * b4;
+                        sum[i + 2u][j] += a4.z * b4;
+                        sum[i + 3u][j] += a4.w * b4;
                     }
                 }
             }
