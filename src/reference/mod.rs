@@ -18,7 +18,7 @@
 //! | `ln(x)` | 3 ulp; absolute 2⁻²¹ for `x` in [0.5, 2] | WGSL, Vulkan |
 //! | a sum of `k` terms, in any order | `(k - 1) u Σ abs(term)` | Rump 2012; Jeannerod and Rump 2013 |
 //! | `sigmoid(x)` | 11 + 2 max(-x, 0) ulp | ours |
-//! | `tanh(x)` | 16 ulp | ours |
+//! | `tanh(x)` | 10 ulp | ours |
 //! | `softplus(x)` | 11 + 2 max(-x, 0) ulp | ours |
 //! | `expm1(x)` | 16 + 2 max(x, 0) ulp | ours |
 //! | `normal_cdf(x)`, Φ | 24 + 2 min(x, 0)² ulp | ours |
