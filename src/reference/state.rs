@@ -3,7 +3,7 @@
 use super::{Real, fill};
 use crate::kernel::{Copy, Nonfinite, Record};
 
-/// `y[i] = x[i]`; see [`Copy`].
+/// `y[i] = x[i]`; see [`struct@Copy`].
 pub fn copy<T: Real>(p: &Copy, x: &[T], y: &mut [T]) {
     fill(y, p.count, |i| x[i]);
 }

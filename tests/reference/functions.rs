@@ -146,7 +146,8 @@ type Function = (
     fn(&Device, f32) -> f32,
 );
 
-const FUNCTIONS: [Function; 7] = [
+const FUNCTIONS: [Function; 8] = [
+    ("exp", Real::exp, Device::exp),
     ("sigmoid", Real::sigmoid, Device::sigmoid),
     ("tanh", Real::tanh, Device::tanh),
     ("expm1", Real::expm1, Device::expm1),
@@ -172,8 +173,12 @@ fn the_worst_device_allowed_meets_the_bounds() {
                 off,
                 operations: Cell::new(0),
             };
-            // `expm1` overflows beyond; ELU takes it of what is negative.
-            let reach = if name == "expm1" { 80.0 } else { f32::MAX };
+            // Beyond, the exponentials overflow.
+            let reach = if name.starts_with("exp") {
+                80.0
+            } else {
+                f32::MAX
+            };
             let x = arguments().into_iter().filter(|&x| x < reach);
             let pairs: Vec<(f32, Bounded)> = x
                 .map(|x| (device_function(&device, x), function(Bounded::from_f32(x))))
@@ -280,7 +285,8 @@ fn known_values() {
 
 #[test]
 fn nan_comes_out_as_nan() {
-    let functions: [fn(f64) -> f64; 7] = [
+    let functions: [fn(f64) -> f64; 8] = [
+        Real::exp,
         Real::sigmoid,
         Real::tanh,
         Real::expm1,

@@ -341,52 +341,6 @@ fn state() {
         1,
     );
     check_exact(Nonfinite { count: 9 }, 1);
-    let mut first = [0];
-    let x = [1.0, 2.0, f32::NEG_INFINITY, f32::NAN];
-    reference::nonfinite(&Nonfinite { count: 4 }, &x, &mut first);
-    assert_eq!(first, [2]);
-}
-
-/// `[1 2; 3 4] [5 6; 7 8]`, with each operand stored either way.
-#[test]
-fn matmul_by_hand() {
-    let stored = |transpose: bool, [a, b, c, d]: [f64; 4]| {
-        if transpose {
-            [a, c, b, d]
-        } else {
-            [a, b, c, d]
-        }
-    };
-    for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
-        let p = Matmul {
-            groups: 1,
-            m: 2,
-            n: 2,
-            k: 2,
-            transpose_a,
-            transpose_b,
-        };
-        let a = stored(transpose_a, [1.0, 2.0, 3.0, 4.0]);
-        let b = stored(transpose_b, [5.0, 6.0, 7.0, 8.0]);
-        let mut y = [f64::NAN; 4];
-        reference::matmul(&p, &a, &b, &mut y);
-        assert_eq!(y, [19.0, 22.0, 43.0, 50.0]);
-    }
-}
-
-#[test]
-fn a_row_of_no_class_and_ties() {
-    let (rows, columns) = (2, 3);
-    let x = [1.0, 4.0, 4.0, 1.0, 4.0, 4.0];
-    let mut y = [f64::NAN; 2];
-    let correct = Correct { rows, columns };
-    reference::correct(&correct, &x, &[1, 2], &mut y);
-    assert_eq!(y, [1.0, 0.0], "the first of two largest counts");
-    reference::correct(&correct, &x, &[3, u32::MAX], &mut y);
-    assert_eq!(y, [0.0, 0.0]);
-    let loss = SoftmaxCrossEntropy { rows, columns };
-    reference::softmax_cross_entropy(&loss, &x, &[3, u32::MAX], &mut y);
-    assert_eq!(y, [0.0, 0.0]);
 }
 
 /// No intermediate leaves the range of f32 where the result does not: the bounds are finite for every finite input.
