@@ -62,8 +62,8 @@ impl Bounded {
 
     /// How far a monotone function moves when its argument does, by at most the bound.
     fn moved(self, f: impl Fn(f64) -> f64) -> f64 {
-        if self.error == 0.0 {
-            return 0.0;
+        if self.error == 0.0 || !self.error.is_finite() {
+            return self.error;
         }
         let value = f(self.value);
         let up = (f(self.value + self.error) - value).abs();
@@ -208,7 +208,12 @@ impl Real for Bounded {
     fn sqrt(self) -> Self {
         let value = libm::sqrt(self.value);
         let below = libm::sqrt((self.value - self.error).max(0.0));
-        Self::rounded(value, value - below, 4.5 * ULP)
+        let propagated = if self.error.is_finite() {
+            value - below
+        } else {
+            self.error
+        };
+        Self::rounded(value, propagated, 4.5 * ULP)
     }
 
     fn exp(self) -> Self {

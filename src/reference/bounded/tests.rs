@@ -169,7 +169,18 @@ fn where_nothing_can_be_said_the_bound_is_infinite() {
     ];
     for (i, unknown) in table.into_iter().enumerate() {
         assert_eq!(unknown.error, f64::INFINITY, "case {i}: {unknown:?}");
-        let followed = zero * (unknown - unknown);
-        assert_eq!(followed.error, f64::INFINITY, "it stays so, case {i}");
+        let followed = [
+            zero * (unknown - unknown),
+            -unknown / one,
+            one / unknown,
+            unknown.sqrt(),
+            unknown.sigmoid(),
+            unknown.normal_density(),
+            unknown.exp_minus(huge),
+            Bounded::sum([one, unknown].into_iter()),
+        ];
+        for (j, followed) in followed.into_iter().enumerate() {
+            assert_eq!(followed.error, f64::INFINITY, "case {i}, followed by {j}");
+        }
     }
 }
