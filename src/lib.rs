@@ -1,4 +1,5 @@
 //! x
+pub mod cpu;
 pub mod executor;
 pub mod kernel;
 pub mod tensor;
