@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::cpu;
-use crate::executor::{Executor, ExecutorError, Host};
+use crate::cpu::Cpu;
+use crate::executor::{Executor, ExecutorError};
 use crate::gpu::{self, Gpu, Wanted};
 use crate::reference::Reference;
 
@@ -29,6 +29,35 @@ pub enum Device {
     Name(String),
 }
 
+impl FromStr for Device {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "auto" => Self::Auto,
+            "cpu" => Self::Cpu,
+            "gpu" => Self::Gpu,
+            "reference" => Self::Reference,
+            "reference-f32" => Self::ReferenceF32,
+            _ => text.parse().map_or_else(|_| Self::Name(text.to_owned()), Self::Index),
+        })
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Gpu => f.write_str("gpu"),
+            Self::Reference => f.write_str("reference"),
+            Self::ReferenceF32 => f.write_str("reference-f32"),
+            Self::Index(index) => index.fmt(f),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
 /// A device that is ready, and why it was chosen.
 pub struct Opened {
     /// What runs plans.
@@ -50,17 +79,17 @@ impl Device {
                 Ok(gpu) => opened(Box::new(gpu), "the best GPU"),
                 Err(reason) => {
                     log::info!("no GPU: {reason}");
-                    opened(Box::new(cpu_executor(threads)?), "no GPU found, so the CPU")
+                    opened(Box::new(Cpu::with_threads(threads)?), "no GPU found, so the CPU")
                 }
             },
-            Self::Cpu => opened(Box::new(cpu_executor(threads)?), "asked for"),
+            Self::Cpu => opened(Box::new(Cpu::with_threads(threads)?), "asked for"),
             Self::Gpu => {
                 let gpu = gpu(Wanted::Any)?;
                 let why = if gpu.is_software() { "asked for; a software adapter, as there is no GPU" } else { "asked for" };
                 opened(Box::new(gpu), why)
             }
-            Self::Reference => opened(Box::new(reference::<f64>("f64")), "asked for"),
-            Self::ReferenceF32 => opened(Box::new(reference::<f32>("f32")), "asked for"),
+            Self::Reference => opened(Box::new(Reference::f64()), "asked for"),
+            Self::ReferenceF32 => opened(Box::new(Reference::f32()), "asked for"),
             Self::Index(index) => opened(Box::new(gpu(Wanted::Index(*index))?), "asked for"),
             Self::Name(name) => opened(Box::new(gpu(Wanted::Name(name.clone()))?), "asked for"),
         }

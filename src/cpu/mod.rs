@@ -9,6 +9,7 @@
 
 mod activation;
 mod elementwise;
+mod executor;
 mod loss;
 mod math;
 mod matmul;
@@ -21,6 +22,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod threads;
+
+pub use executor::Cpu;
 
 use crate::executor::{View, ViewMut};
 use crate::kernel::Kernel;

@@ -12,9 +12,14 @@ use crate::tensor::Element;
 const OPERANDS: usize = 4;
 
 /// What runs a kernel on the host. `Real` is what reals are held as.
-pub trait HostKernels {
+pub trait HostKernels: Send + Sync {
     /// f32 or f64.
-    type Real: Copy + From<f32> + Into<f64>;
+    type Real: Copy + From<f32> + Into<f64> + Send + Sync;
+
+    /// Runs a whole plan's work where kernels start fastest.
+    fn enter<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        work()
+    }
 
     /// A real from a number in double precision.
     fn real(value: f64) -> Self::Real;
@@ -101,7 +106,7 @@ struct Loaded<T> {
 
 /// An executor on the host: memory for stores and plans, and the kernels of `K`.
 pub struct Host<K: HostKernels> {
-    kernels: K,
+    kernels: Arc<K>,
     device: DeviceInfo,
     limits: Limits,
     store: Vec<Memory<K::Real>>,
@@ -123,7 +128,7 @@ impl<K: HostKernels> Host<K> {
             ..Limits::SMALLEST
         };
         Self {
-            kernels,
+            kernels: Arc::new(kernels),
             device,
             limits,
             store: Vec::new(),
@@ -252,11 +257,12 @@ impl<K: HostKernels> Executor for Host<K> {
     }
 
     fn run(&mut self, plan: PlanHandle, ticks: &[Tick]) -> Result<(), ExecutorError> {
-        for tick in ticks {
-            for index in 0..self.plans[plan.0].plan.steps.len() {
-                self.step(plan, index, tick);
+        let steps = self.plans[plan.0].plan.steps.len();
+        Arc::clone(&self.kernels).enter(|| {
+            for tick in ticks {
+                (0..steps).for_each(|index| self.step(plan, index, tick));
             }
-        }
+        });
         Ok(())
     }
 

@@ -50,6 +50,7 @@
 mod bounded;
 mod compare;
 mod elementwise;
+mod executor;
 mod loss;
 mod matmul;
 mod optimizer;
@@ -63,6 +64,7 @@ pub use compare::{Closeness, Difference, compare};
 pub use elementwise::{
     activation, activation_grad, bias_add, binary, dropout, scale, softmax, softmax_grad,
 };
+pub use executor::{Reference, ReferenceKernels};
 pub use loss::{
     correct, pointwise_loss, pointwise_loss_grad, softmax_cross_entropy, softmax_cross_entropy_grad,
 };

@@ -146,7 +146,7 @@ impl Tables {
 }
 
 /// The numbers of all rows. A data set has fewer than 2^32.
-pub fn row_numbers(rows: usize) -> impl Iterator<Item = u32> {
+pub(super) fn row_numbers(rows: usize) -> impl Iterator<Item = u32> {
     (0_u32..).take(rows)
 }
 
