@@ -93,7 +93,7 @@ impl Transfer {
     ) -> Result<(), ExecutorError> {
         let before = bytes
             .len()
-            .min((start.next_multiple_of(4) - start) as usize);
+            .min(((4 - start % 4) % 4) as usize);
         let (head, rest) = bytes.split_at(before);
         let (words, tail) = rest.split_at(rest.len() / 4 * 4);
         self.patch(device, buffer, start, head)?;
@@ -199,7 +199,7 @@ impl Transfer {
         let view = slice
             .get_mapped_range()
             .map_err(|cause| device.refusal(cause.to_string()))?;
-        let from = (start - first) as usize;
+        let from = (start % 4) as usize;
         bytes.copy_from_slice(&view[from..from + bytes.len()]);
         drop(view);
         staging.unmap();
