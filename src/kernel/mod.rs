@@ -15,6 +15,7 @@ mod parameters;
 mod reduce;
 mod rows;
 mod shader;
+mod source;
 mod state;
 
 pub use elementwise::{
@@ -30,7 +31,8 @@ pub use optimizer::{AdamUpdate, SgdUpdate};
 pub use parameters::{Field, FieldKind, Parameters};
 pub use reduce::{Broadcast, Sum};
 pub use rows::{Concat, Gather, GatherGrad, Pad, Slice};
-pub use shader::{Constant, Grid, Limits, Shader};
+pub use shader::{Constant, Grid, Limits, Shader, WORKGROUP};
+pub use source::{SourceError, files, parts, source};
 pub use state::{Copy, Nonfinite, Record};
 
 use crate::tensor::Element;
@@ -135,6 +137,9 @@ macro_rules! kernels {
         pub enum Kernel { $($(#[$doc])* $name($name)),* }
 
         impl Kernel {
+            /// The names of the variants, for tests that must leave none out.
+            pub const VARIANTS: &'static [&'static str] = &[$(stringify!($name)),*];
+
             /// What the kernel says of itself.
             pub fn spec(&self) -> &dyn Spec {
                 match self { $(Self::$name(kernel) => kernel),* }

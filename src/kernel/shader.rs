@@ -52,7 +52,7 @@ pub struct Shader {
 }
 
 /// Invocations in a workgroup of the kernels that run a strided loop.
-pub(crate) const WORKGROUP: u32 = 256;
+pub const WORKGROUP: u32 = 256;
 
 impl Shader {
     pub(crate) const fn new(file: &'static str, grid: Grid) -> Self {
@@ -64,6 +64,9 @@ impl Shader {
     }
 
     /// A kernel that runs `for (i = id; i < count; i += size)`, one invocation for an element or a row.
+    ///
+    /// `i + size` does not overflow in the shader: a binding has at most 2^32 bytes, so `count` and what it is rounded up
+    /// to are about 2^30.
     pub(crate) fn strided(file: &'static str, count: usize, limits: &Limits) -> Self {
         let groups = count
             .div_ceil(WORKGROUP as usize)

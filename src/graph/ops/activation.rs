@@ -5,7 +5,7 @@ use crate::graph::{Backward, Graph, GraphError, Lowered, Op, Tensor, TensorId};
 use crate::kernel::{self, ActivationKind};
 use crate::tensor::Element;
 
-/// An activation applied to each element: PyTorch's formulas and defaults.
+/// An activation: PyTorch's formulas and defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActivationFunction {
@@ -29,34 +29,33 @@ pub enum ActivationFunction {
     Silu,
     /// `log(1 + exp(x))`
     Softplus,
+    /// Softmax along the last axis.
+    Softmax,
 }
 
 impl ActivationFunction {
-    const fn kind(self) -> ActivationKind {
-        match self {
-            Self::Identity => ActivationKind::Identity,
-            Self::Sigmoid => ActivationKind::Sigmoid,
-            Self::Tanh => ActivationKind::Tanh,
-            Self::Relu => ActivationKind::Relu,
-            Self::LeakyRelu(_) => ActivationKind::LeakyRelu,
-            Self::Elu(_) => ActivationKind::Elu,
-            Self::Gelu => ActivationKind::Gelu,
-            Self::GeluTanh => ActivationKind::GeluTanh,
-            Self::Silu => ActivationKind::Silu,
-            Self::Softplus => ActivationKind::Softplus,
-        }
-    }
-
-    const fn alpha(self) -> f64 {
-        match self {
-            Self::LeakyRelu(alpha) | Self::Elu(alpha) => alpha,
-            _ => 0.0,
-        }
+    /// The kernel's function and its parameter; `None` for what is no kernel of one variable.
+    const fn kernel(self) -> Option<(ActivationKind, f64)> {
+        Some(match self {
+            Self::Identity | Self::Softmax => return None,
+            Self::Sigmoid => (ActivationKind::Sigmoid, 0.0),
+            Self::Tanh => (ActivationKind::Tanh, 0.0),
+            Self::Relu => (ActivationKind::Relu, 0.0),
+            Self::LeakyRelu(slope) => (ActivationKind::LeakyRelu, slope),
+            Self::Elu(alpha) => (ActivationKind::Elu, alpha),
+            Self::Gelu => (ActivationKind::Gelu, 0.0),
+            Self::GeluTanh => (ActivationKind::GeluTanh, 0.0),
+            Self::Silu => (ActivationKind::Silu, 0.0),
+            Self::Softplus => (ActivationKind::Softplus, 0.0),
+        })
     }
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Activation(ActivationFunction);
+struct Activation {
+    kind: ActivationKind,
+    alpha: f64,
+}
 
 impl Op for Activation {
     fn name(&self) -> &'static str {
@@ -69,32 +68,24 @@ impl Op for Activation {
     }
 
     fn gradient(&self, graph: &mut Graph, at: &Backward) -> Gradients {
-        let saved = if self.0.kind().saves_output() {
-            at.output
-        } else {
-            at.inputs[0]
-        };
-        Ok(vec![Some(
-            graph.apply(ActivationGrad(self.0), &[saved, at.dy])?,
-        )])
+        let &Self { kind, alpha } = self;
+        let saved = if kind.saves_output() { at.output } else { at.inputs[0] };
+        Ok(vec![Some(graph.apply(ActivationGrad { kind, alpha }, &[saved, at.dy])?)])
     }
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
         let count = size(inputs[0].shape.len());
-        Lowered::Kernel(
-            kernel::Activation {
-                kind: self.0.kind(),
-                count,
-                alpha: self.0.alpha(),
-            }
-            .into(),
-        )
+        let &Self { kind, alpha } = self;
+        Lowered::Kernel(kernel::Activation { kind, count, alpha }.into())
     }
 }
 
 /// `dx = f'(x) dy`, from the activation's input or output.
 #[derive(Debug, Clone, Copy)]
-struct ActivationGrad(ActivationFunction);
+struct ActivationGrad {
+    kind: ActivationKind,
+    alpha: f64,
+}
 
 impl Op for ActivationGrad {
     fn name(&self) -> &'static str {
@@ -111,14 +102,8 @@ impl Op for ActivationGrad {
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
         let count = size(inputs[0].shape.len());
-        Lowered::Kernel(
-            kernel::ActivationGrad {
-                kind: self.0.kind(),
-                count,
-                alpha: self.0.alpha(),
-            }
-            .into(),
-        )
+        let &Self { kind, alpha } = self;
+        Lowered::Kernel(kernel::ActivationGrad { kind, count, alpha }.into())
     }
 }
 
@@ -132,18 +117,14 @@ impl Graph {
         x: TensorId,
         function: ActivationFunction,
     ) -> Result<TensorId, GraphError> {
-        if !function.alpha().is_finite() {
-            let value = function.alpha();
-            return Err(GraphError::Value {
-                op: "activation",
-                name: "alpha",
-                value,
-                expected: "a finite number",
-            });
-        }
-        match function {
-            ActivationFunction::Identity => Ok(x),
-            _ => self.apply(Activation(function), &[x]),
+        match (function, function.kernel()) {
+            (ActivationFunction::Softmax, _) => self.softmax(x),
+            (_, None) => Ok(x),
+            (_, Some((kind, alpha))) if alpha.is_finite() => self.apply(Activation { kind, alpha }, &[x]),
+            (_, Some((_, value))) => {
+                let expected = "a finite number";
+                Err(GraphError::Value { op: "activation", name: "alpha", value, expected })
+            }
         }
     }
 }

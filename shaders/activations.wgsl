@@ -1,0 +1,72 @@
+// y = f(x) and f'(x) for the activations, PyTorch's formulas: shared by `activation`, `activation_grad`, and whatever
+// fuses them. KIND chooses f; alpha is the slope of leaky ReLU or the scale of ELU.
+//
+// Traps: x * 0 loses no NaN, but `max(x, 0)` and `select` do. An infinite x may give NaN.
+// Reference: `reference::activation`. Host: `ActivationKind` in `kernel/elementwise.rs`.
+// uses: functions
+
+const IDENTITY: u32 = 0u;
+const SIGMOID: u32 = 1u;
+const TANH: u32 = 2u;
+const RELU: u32 = 3u;
+const LEAKY_RELU: u32 = 4u;
+const ELU: u32 = 5u;
+const GELU: u32 = 6u;
+const GELU_TANH: u32 = 7u;
+const SILU: u32 = 8u;
+const SOFTPLUS: u32 = 9u;
+const KIND: u32 = IDENTITY;
+
+const TWO_SQRT_TWO_OVER_PI: f32 = 1.59576912;
+const CUBIC: f32 = 0.044715;
+
+// On the bits, all from -0 to minus infinity, and no NaN, whatever its sign.
+fn relu(x: f32) -> f32 {
+    return select(x, 0.0, bitcast<u32>(x) - 0x80000000u <= 0x7f800000u);
+}
+
+// 0.5 (1 + tanh(v / 2)) is sigmoid(v). Beyond |x| = 12 the sigmoid is 0 or 1, and the cube is not let grow.
+fn gelu_tanh_argument(x: f32) -> f32 {
+    let c = clamp(x, -12.0, 12.0);
+    return TWO_SQRT_TWO_OVER_PI * c * fma(CUBIC * c, c, 1.0);
+}
+
+fn gelu_tanh_slope(x: f32) -> f32 {
+    let c = clamp(x, -12.0, 12.0);
+    let v = gelu_tanh_argument(x);
+    let dv = TWO_SQRT_TWO_OVER_PI * fma(3.0 * CUBIC * c, c, 1.0);
+    let s = own_sigmoid(v);
+    return fma(x * dv, s * own_sigmoid(-v), s);
+}
+
+fn activate(x: f32, alpha: f32) -> f32 {
+    switch KIND {
+        case SIGMOID: { return own_sigmoid(x); }
+        case TANH: { return own_tanh(x); }
+        case RELU: { return relu(x); }
+        case LEAKY_RELU: { return select(alpha * x, x, x > 0.0); }
+        case ELU: { return select(alpha * own_expm1(min(x, 0.0)), x, x > 0.0 || is_nan(x)); }
+        case GELU: { return x * normal_cdf(x); }
+        case GELU_TANH: { return x * own_sigmoid(gelu_tanh_argument(x)); }
+        case SILU: { return x * own_sigmoid(x); }
+        case SOFTPLUS: { return own_softplus(x); }
+        default: { return x; }
+    }
+}
+
+// f'(x), from `saved`: the output y for sigmoid, tanh and ReLU, else the input x.
+fn slope(saved: f32, alpha: f32) -> f32 {
+    let x = saved;
+    switch KIND {
+        case SIGMOID: { return saved * (1.0 - saved); }
+        case TANH: { return (1.0 - saved) * (1.0 + saved); }
+        case RELU: { return select(select(0.0, 1.0, saved > 0.0), saved, is_nan(saved)); }
+        case LEAKY_RELU: { return select(select(alpha, 1.0, x > 0.0), x, is_nan(x)); }
+        case ELU: { return select(select(alpha * own_exp(min(x, 0.0)), 1.0, x > 0.0), x, is_nan(x)); }
+        case GELU: { return fma(x * INV_SQRT_TWO_PI, bell(x), normal_cdf(x)); }
+        case GELU_TANH: { return gelu_tanh_slope(x); }
+        case SILU: { return own_sigmoid(x) * fma(x, own_sigmoid(-x), 1.0); }
+        case SOFTPLUS: { return own_sigmoid(x); }
+        default: { return 1.0; }
+    }
+}

@@ -1,0 +1,33 @@
+// y[i, ·] = table[index[start + i], ·],  i < rows: table is [table_rows, columns], y is [rows, columns], of Value.
+//
+// An invocation computes every element whose number is its own modulo the size of the grid.
+// Traps: a row number outside the table gives zeros, as does a position outside the index. `factor` is for bytes only.
+// Reference: `reference::gather`. Host: `kernel/rows.rs`.
+
+const WORKGROUP: u32 = 256u;
+alias Value = f32;
+
+struct Params { table_rows: u32, rows: u32, columns: u32, start: u32, factor: f32 }
+var<immediate> p: Params;
+@group(0) @binding(0) var<storage, read> table: array<Value>;
+@group(0) @binding(1) var<storage, read> index: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y: array<Value>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(global_invocation_id) id: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+) {
+    for (var e = id.x; e < p.rows * p.columns; e += workgroups.x * WORKGROUP) {
+        let j = e % p.columns;
+        let at = p.start + e / p.columns;
+        var value = Value();
+        if at < arrayLength(&index) {
+            let row = index[at];
+            if row < p.table_rows {
+                value = table[row * p.columns + j];
+            }
+        }
+        y[e] = value;
+    }
+}

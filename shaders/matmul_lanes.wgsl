@@ -1,0 +1,104 @@
+// y[g] = op(a[g]) op(b[g]),  g < groups,  op(x) = xᵀ if TRANSPOSE_X, else x; every matrix row-major.
+//
+//   a: [groups, m, k], or [groups, k, m] if TRANSPOSE_A
+//   b: [groups, k, n], or [groups, n, k] if TRANSPOSE_B
+//   y: [groups, m, n]
+//
+// For drivers that run on the CPU, and shapes that `matmul_broadcast` cannot take: any shape. A workgroup is
+// one subgroup of 8 lanes and computes a TILE_M x TILE_N tile of y. The lanes divide k: lane l adds up
+// the terms l, l + 8, l + 16 ... of every result of the tile, in registers. So each element of a and b is
+// loaded once a tile, one a lane, and nothing is handed round. At the end a butterfly adds the lanes' sums:
+// lane l keeps row l of each 8 rows. There is no barrier.
+//
+// Needs subgroups of exactly 8 lanes.
+// Grid: min(tiles, 65535) workgroups, tiles = groups * ceil(m / TILE_M) * ceil(n / TILE_N).
+// Traps: a row or column past the edge reads the last one instead, and its results are not stored; past the
+// end of k both a and b are zero. The arrays of registers are indexed by loop variables alone, one a
+// dimension; the driver unrolls such loops, others it leaves, 10 times slower.
+// Reference: `reference::matmul`. Host: `kernel/matmul.rs`.
+
+const TRANSPOSE_A: bool = false;
+const TRANSPOSE_B: bool = false;
+const BLOCKS: u32 = 2u; // of 8 rows, in a tile
+const VECS: u32 = 3u;   // of 4 columns, in a tile
+const SUBGROUP: u32 = 8u;
+const TILE_M: u32 = 8u * BLOCKS;
+const TILE_N: u32 = 4u * VECS;
+
+struct Params { groups: u32, m: u32, n: u32, k: u32 }
+var<immediate> p: Params;
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+fn load_a(group: u32, row: u32, l: u32) -> f32 {
+    let i = min(row, p.m - 1u);
+    if TRANSPOSE_A { return a[(group * p.k + l) * p.m + i]; }
+    return a[(group * p.m + i) * p.k + l];
+}
+
+fn load_b(group: u32, l: u32, column: u32) -> f32 {
+    let j = min(column, p.n - 1u);
+    if TRANSPOSE_B { return b[(group * p.n + j) * p.k + l]; }
+    return b[(group * p.k + l) * p.n + j];
+}
+
+// Two vectors become one: lanes with `bit` set get `odd`, the others `even`, each plus the lane across's part of it.
+fn fold(even: vec4<f32>, odd: vec4<f32>, lane: u32, bit: u32) -> vec4<f32> {
+    let takes_odd = (lane & bit) != 0u;
+    return select(even, odd, takes_odd) + subgroupShuffleXor(select(odd, even, takes_odd), bit);
+}
+
+@compute @workgroup_size(SUBGROUP)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    let tiles_m = (p.m + TILE_M - 1u) / TILE_M;
+    let tiles_n = (p.n + TILE_N - 1u) / TILE_N;
+    for (var tile = workgroup.x; tile < p.groups * tiles_m * tiles_n; tile += workgroups.x) {
+        let group = tile / (tiles_m * tiles_n);
+        let row = tile / tiles_n % tiles_m * TILE_M;
+        let column = tile % tiles_n * TILE_N;
+
+        var sum = array<array<array<vec4<f32>, VECS>, 8>, BLOCKS>();
+        for (var depth = 0u; depth < p.k; depth += SUBGROUP) {
+            let l = min(depth + lane, p.k - 1u);
+            let inside = depth + lane < p.k;
+
+            var bs: array<vec4<f32>, VECS>;
+            for (var v = 0u; v < VECS; v++) {
+                let j = column + 4u * v;
+                let terms = vec4<f32>(
+                    load_b(group, l, j), load_b(group, l, j + 1u),
+                    load_b(group, l, j + 2u), load_b(group, l, j + 3u));
+                bs[v] = select(vec4<f32>(), terms, inside);
+            }
+            for (var block = 0u; block < BLOCKS; block++) {
+                for (var r = 0u; r < 8u; r++) {
+                    let term = select(0.0, load_a(group, row + 8u * block + r, l), inside);
+                    for (var v = 0u; v < VECS; v++) { sum[block][r][v] += term * bs[v]; }
+                }
+            }
+        }
+
+        for (var block = 0u; block < BLOCKS; block++) {
+            let i = row + 8u * block + lane;
+            for (var v = 0u; v < VECS; v++) {
+                let rows_01 = fold(sum[block][0][v], sum[block][1][v], lane, 1u);
+                let rows_23 = fold(sum[block][2][v], sum[block][3][v], lane, 1u);
+                let rows_45 = fold(sum[block][4][v], sum[block][5][v], lane, 1u);
+                let rows_67 = fold(sum[block][6][v], sum[block][7][v], lane, 1u);
+                let rows_0123 = fold(rows_01, rows_23, lane, 2u);
+                let rows_4567 = fold(rows_45, rows_67, lane, 2u);
+                let total = fold(rows_0123, rows_4567, lane, 4u);
+
+                for (var c = 0u; c < 4u; c++) {
+                    let j = column + 4u * v + c;
+                    if i < p.m && j < p.n { y[(group * p.m + i) * p.n + j] = total[c]; }
+                }
+            }
+        }
+    }
+}

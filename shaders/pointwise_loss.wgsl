@@ -1,0 +1,37 @@
+// loss[i] = f(x[i], t[i]): all are [count]. f is (x - t)², or max(x, 0) - x t + log(1 + e^-|x|), as KIND says.
+//
+// An invocation computes every element whose number is its own modulo the size of the grid.
+// Traps: the cross-entropy is written as |x| times the part of the target on the other side, plus the logarithm: for
+// 0 <= t <= 1 no term is negative, so nothing cancels where the prediction is right.
+// Reference: `reference::pointwise_loss`. Host: `kernel/loss.rs`.
+// uses: functions
+
+const WORKGROUP: u32 = 256u;
+const SQUARED_ERROR: u32 = 0u;
+const SIGMOID_CROSS_ENTROPY: u32 = 1u;
+const KIND: u32 = SQUARED_ERROR;
+
+struct Params { count: u32 }
+var<immediate> p: Params;
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> t: array<f32>;
+@group(0) @binding(2) var<storage, read_write> loss: array<f32>;
+
+fn f(x: f32, t: f32) -> f32 {
+    switch KIND {
+        case SIGMOID_CROSS_ENTROPY: {
+            return select(-x * t, x * (1.0 - t), x > 0.0) + own_log1p(own_exp(-abs(x)));
+        }
+        default: { return (x - t) * (x - t); }
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(global_invocation_id) id: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+) {
+    for (var i = id.x; i < p.count; i += workgroups.x * WORKGROUP) {
+        loss[i] = f(x[i], t[i]);
+    }
+}

@@ -1,0 +1,21 @@
+// y[i] = factor x[i]: x and y are [count].
+//
+// An invocation computes every element whose number is its own modulo the size of the grid.
+// Reference: `reference::scale`. Host: `kernel/elementwise.rs`.
+
+const WORKGROUP: u32 = 256u;
+
+struct Params { count: u32, factor: f32 }
+var<immediate> p: Params;
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(global_invocation_id) id: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+) {
+    for (var i = id.x; i < p.count; i += workgroups.x * WORKGROUP) {
+        y[i] = p.factor * x[i];
+    }
+}

@@ -1,0 +1,42 @@
+// loss[i] = log Σ e^(x[i, ·]) - x[i, target[i]] = (m - x[i, target[i]]) + log(1 + Σ' e^(x[i, ·] - m)),  m = max x[i, ·],
+// where Σ' leaves out the first largest: x is [rows, columns], target and loss are [rows].
+//
+// An invocation computes every row whose number is its own modulo the size of the grid.
+// Traps: neither term is negative, so nothing cancels, and a loss near 0 keeps its digits. A class that is no column
+// counts as a logit of 0, which is what the gradient says too.
+// Reference: `reference::softmax_cross_entropy`. Host: `kernel/loss.rs`.
+// uses: functions
+
+const WORKGROUP: u32 = 256u;
+
+struct Params { rows: u32, columns: u32 }
+var<immediate> p: Params;
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> target_: array<u32>;
+@group(0) @binding(2) var<storage, read_write> loss: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(global_invocation_id) id: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+) {
+    for (var i = id.x; i < p.rows; i += workgroups.x * WORKGROUP) {
+        let start = i * p.columns;
+        var best = 0u;
+        var largest = x[start];
+        for (var j = 1u; j < p.columns; j++) {
+            let value = x[start + j];
+            if value > largest {
+                largest = value;
+                best = j;
+            }
+        }
+        var others = 0.0;
+        for (var j = 0u; j < p.columns; j++) {
+            if j != best { others += own_exp(x[start + j] - largest); }
+        }
+        var logit = 0.0;
+        if target_[i] < p.columns { logit = x[start + target_[i]]; }
+        loss[i] = (largest - logit) + own_log1p(others);
+    }
+}

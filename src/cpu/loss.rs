@@ -1,0 +1,236 @@
+//! Losses and their gradients, and the metric that counts right answers.
+
+use super::elementwise::{block, exponentials, map2};
+use super::math;
+use super::reduce::{maximum, total};
+use super::threads::{HEAVY, LIGHT, Rows, Threads};
+use crate::kernel::{
+    Correct, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, SoftmaxCrossEntropy,
+    SoftmaxCrossEntropyGrad,
+};
+
+/// Numbers that a row's exponentials are kept in.
+const SCRATCH: usize = 1024;
+
+type LossRows<'a> = (Rows<&'a [f32]>, &'a [u32], &'a mut [f32]);
+
+/// [`SoftmaxCrossEntropy`]: `loss[i] = log Σ exp(x[i, ·]) - x[i, target[i]]`. A class that does not exist gives NaN.
+pub(super) fn softmax_cross_entropy(
+    threads: &Threads,
+    kernel: &SoftmaxCrossEntropy,
+    x: &[f32],
+    target: &[u32],
+    loss: &mut [f32],
+) {
+    let size = (x.len(), HEAVY);
+    let pieces = (Rows::new(x, kernel.columns as usize), target, loss);
+    let rows = kernel.rows as usize;
+    threads.rows(rows, size, pieces, (), softmax_cross_entropy_loop);
+}
+
+#[inline(always)]
+fn softmax_cross_entropy_loop(_first: usize, (x, target, loss): LossRows<'_>, (): ()) {
+    let columns = x.columns;
+    let mut scratch = [0.0_f32; SCRATCH];
+    if columns <= SCRATCH {
+        let block = block(columns);
+        for (x, loss) in x.values.chunks(block).zip(loss.chunks_mut(block / columns)) {
+            let scratch = &mut scratch[..x.len()];
+            exponentials(x, columns, scratch);
+            for (loss, scratch) in loss.iter_mut().zip(scratch.chunks_exact(columns)) {
+                *loss = total(scratch);
+            }
+        }
+    } else {
+        for (x, loss) in x.values.chunks_exact(columns).zip(&mut *loss) {
+            let maximum = maximum(x);
+            *loss = 0.0;
+            for x in x.chunks(SCRATCH) {
+                let scratch = &mut scratch[..x.len()];
+                for (scratch, x) in scratch.iter_mut().zip(x) {
+                    *scratch = math::exp(x - maximum);
+                }
+                *loss += total(scratch);
+            }
+        }
+    }
+    for loss in &mut *loss {
+        *loss = math::log(*loss);
+    }
+    let rows = x.values.chunks_exact(columns).zip(target);
+    for (loss, (x, &target)) in loss.iter_mut().zip(rows) {
+        let chosen = x.get(target as usize).copied().unwrap_or(f32::NAN);
+        *loss += maximum(x) - chosen;
+    }
+}
+
+/// [`SoftmaxCrossEntropyGrad`]: `dx[i, j] = (softmax(x[i, ·])[j] - [j = target[i]]) dloss[i]`.
+pub(super) fn softmax_cross_entropy_grad(
+    threads: &Threads,
+    kernel: &SoftmaxCrossEntropyGrad,
+    (x, target, dloss): (&[f32], &[u32], &[f32]),
+    dx: &mut [f32],
+) {
+    let columns = kernel.columns as usize;
+    let size = (x.len(), HEAVY);
+    let pieces = (Rows::new(x, columns), target, dloss, Rows::new(dx, columns));
+    let rows = kernel.rows as usize;
+    threads.rows(rows, size, pieces, (), softmax_cross_entropy_grad_loop);
+}
+
+type LossGradRows<'a> = (Rows<&'a [f32]>, &'a [u32], &'a [f32], Rows<&'a mut [f32]>);
+
+#[inline(always)]
+fn softmax_cross_entropy_grad_loop(
+    _first: usize,
+    (x, target, dloss, dx): LossGradRows<'_>,
+    (): (),
+) {
+    let columns = x.columns;
+    let block = block(columns);
+    let rows = block / columns;
+    let targets = target.chunks(rows).zip(dloss.chunks(rows));
+    let blocks = x.values.chunks(block).zip(dx.values.chunks_mut(block));
+    for ((x, dx), (target, dloss)) in blocks.zip(targets) {
+        exponentials(x, columns, dx);
+        for (dx, (&target, dloss)) in dx.chunks_exact_mut(columns).zip(target.iter().zip(dloss)) {
+            let sum = total(dx);
+            for dx in &mut *dx {
+                *dx /= sum;
+            }
+            if let Some(chosen) = dx.get_mut(target as usize) {
+                *chosen -= 1.0;
+            }
+            for dx in dx {
+                *dx *= dloss;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn squared_error(x: f32, t: f32, _: f32) -> f32 {
+    (x - t) * (x - t)
+}
+
+/// `max(x, 0) - x t + log(1 + exp(-|x|))`, where the first two cancel to `x (1 - t)` for positive `x`.
+#[inline(always)]
+fn sigmoid_cross_entropy(x: f32, t: f32, _: f32) -> f32 {
+    let linear = if x > 0.0 { x * (1.0 - t) } else { -x * t };
+    linear + math::log1p(math::exp(-x.abs()))
+}
+
+/// [`PointwiseLoss`]: `loss[i] = f(x[i], t[i])`.
+pub(super) fn pointwise_loss(
+    threads: &Threads,
+    kernel: &PointwiseLoss,
+    x: &[f32],
+    t: &[f32],
+    loss: &mut [f32],
+) {
+    match kernel.kind {
+        PointwiseLossKind::SquaredError => {
+            map2(threads, LIGHT, (x, t), loss, (0.0, squared_error));
+        }
+        PointwiseLossKind::SigmoidCrossEntropy => {
+            map2(threads, HEAVY, (x, t), loss, (0.0, sigmoid_cross_entropy));
+        }
+    }
+}
+
+#[inline(always)]
+fn squared_error_grad(x: f32, t: f32) -> f32 {
+    2.0 * (x - t)
+}
+
+#[inline(always)]
+fn squared_error_grad_target(x: f32, t: f32) -> f32 {
+    2.0 * (t - x)
+}
+
+/// `sigmoid(x) - t`, so that it does not cancel where both are near 1.
+#[inline(always)]
+fn sigmoid_cross_entropy_grad(x: f32, t: f32) -> f32 {
+    let (s, rest) = math::sigmoids(x);
+    (1.0 - t) * s - t * rest
+}
+
+#[inline(always)]
+fn sigmoid_cross_entropy_grad_target(x: f32, _t: f32) -> f32 {
+    -x
+}
+
+/// [`PointwiseLossGrad`]: `dx[i] = dloss[i] ∂f/∂x`, or `∂f/∂t` if `at_target`.
+pub(super) fn pointwise_loss_grad(
+    threads: &Threads,
+    kernel: &PointwiseLossGrad,
+    (x, t, dloss): (&[f32], &[f32], &[f32]),
+    dx: &mut [f32],
+) {
+    let of = (x, t, dloss);
+    match (kernel.kind, kernel.at_target) {
+        (PointwiseLossKind::SquaredError, false) => {
+            map3(threads, LIGHT, of, dx, squared_error_grad);
+        }
+        (PointwiseLossKind::SquaredError, true) => {
+            map3(threads, LIGHT, of, dx, squared_error_grad_target);
+        }
+        (PointwiseLossKind::SigmoidCrossEntropy, false) => {
+            map3(threads, HEAVY, of, dx, sigmoid_cross_entropy_grad);
+        }
+        (PointwiseLossKind::SigmoidCrossEntropy, true) => {
+            map3(threads, LIGHT, of, dx, sigmoid_cross_entropy_grad_target);
+        }
+    }
+}
+
+/// `dx[i] = dloss[i] f(x[i], t[i])`; `f` is a function marked `#[inline(always)]`.
+fn map3<F: Fn(f32, f32) -> f32 + Copy + Send + Sync>(
+    threads: &Threads,
+    grain: usize,
+    (x, t, dloss): (&[f32], &[f32], &[f32]),
+    dx: &mut [f32],
+    f: F,
+) {
+    let size = (dx.len(), grain);
+    threads.rows(dx.len(), size, (x, t, dloss, dx), f, map3_loop);
+}
+
+#[inline(always)]
+fn map3_loop<F: Fn(f32, f32) -> f32>(
+    _first: usize,
+    (x, t, dloss, dx): (&[f32], &[f32], &[f32], &mut [f32]),
+    f: F,
+) {
+    let inputs = dloss.iter().zip(x.iter().zip(t));
+    for (dx, (&dloss, (&x, &t))) in dx.iter_mut().zip(inputs) {
+        *dx = dloss * f(x, t);
+    }
+}
+
+/// [`Correct`]: `y[i] = 1` if the first largest of `x[i, ·]` is at `target[i]`, else 0.
+pub(super) fn correct(
+    threads: &Threads,
+    kernel: &Correct,
+    x: &[f32],
+    target: &[u32],
+    y: &mut [f32],
+) {
+    let size = (x.len(), LIGHT);
+    let pieces = (Rows::new(x, kernel.columns as usize), target, y);
+    threads.rows(kernel.rows as usize, size, pieces, (), correct_loop);
+}
+
+/// The class is the first largest if everything before it is smaller and nothing after it is larger.
+#[inline(always)]
+fn correct_loop(_first: usize, (x, target, y): LossRows<'_>, (): ()) {
+    let rows = x.values.chunks_exact(x.columns).zip(target);
+    for (y, (x, &target)) in y.iter_mut().zip(rows) {
+        let right = (x.split_at_checked(target as usize))
+            .and_then(|(before, from)| Some((before, from.split_first()?)))
+            .is_some_and(|(before, (chosen, after))| {
+                before.iter().all(|x| x < chosen) && after.iter().all(|x| x <= chosen)
+            });
+        *y = if right { 1.0 } else { 0.0 };
+    }
+}

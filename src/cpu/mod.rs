@@ -1,0 +1,157 @@
+//! The fast CPU executor's kernels, in f32.
+//!
+//! One function a kernel, named as the kernel, in files of the same families as [`crate::kernel`]. The product of
+//! matrices is the crate `gemm`'s; the loops are plain Rust, compiled several times for vectors of several widths, of
+//! which the widest that the machine has is taken.
+//!
+//! Every result is the same, bit for bit, whatever the number of threads: threads share rows and elements, and never
+//! the terms of a sum except in parts that the sum's length alone decides.
+
+mod activation;
+mod elementwise;
+mod loss;
+mod math;
+mod matmul;
+mod optimizer;
+mod philox;
+mod product;
+mod reduce;
+mod rows;
+mod state;
+#[cfg(test)]
+mod tests;
+mod threads;
+
+use crate::executor::{View, ViewMut};
+use crate::kernel::Kernel;
+use crate::tensor::Element;
+use threads::Threads;
+
+/// Why the CPU executor cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No thread was asked for.
+    #[error(
+        "0 threads were asked for; ask for at least 1, or for none in particular to use all cores"
+    )]
+    NoThreads,
+    /// The system refused to start threads.
+    #[error("cannot start {count} threads; ask for fewer")]
+    Threads {
+        /// How many were asked for.
+        count: usize,
+        /// What the system said.
+        source: rayon::ThreadPoolBuildError,
+    },
+}
+
+/// Runs kernels on the CPU.
+#[derive(Debug)]
+pub struct Kernels {
+    threads: Threads,
+}
+
+impl Kernels {
+    /// Starts the threads: so many, or one for each core.
+    ///
+    /// # Errors
+    /// If `threads` is 0, or the system starts no more threads.
+    pub fn new(threads: Option<usize>) -> Result<Self, Error> {
+        Threads::new(threads).map(|threads| Self { threads })
+    }
+
+    /// How many threads kernels may use.
+    pub const fn threads(&self) -> usize {
+        self.threads.count()
+    }
+
+    /// Runs `work` where [`Kernels::run`] hands work to the other threads fastest: on one of them. Worth its while
+    /// for whole plans; a kernel run elsewhere goes there by itself when it uses threads, at the price of waking one.
+    pub fn enter<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        self.threads.enter(work)
+    }
+
+    /// Runs a kernel. `inputs` are its [`Read`](crate::kernel::Access::Read) bindings and `outputs` the others, each
+    /// in order; what a kernel works on in place holds the values from before.
+    ///
+    /// # Panics
+    /// If the number of tensors, an element type or a length is not what the kernel binds: a plan holds every operand
+    /// against them when it is made.
+    pub fn run(&self, kernel: &Kernel, inputs: &[View<'_, f32>], outputs: &mut [ViewMut<'_, f32>]) {
+        match outputs {
+            [y] => self.run_to_one(kernel, inputs, y),
+            [w, state @ ..] => self.run_update(kernel, inputs, w.real(), state),
+            [] => panic!("{}: nothing to write to", kernel.name()),
+        }
+    }
+
+    /// Kernels that write one tensor.
+    fn run_to_one(&self, kernel: &Kernel, inputs: &[View<'_, f32>], y: &mut ViewMut<'_, f32>) {
+        let t = &self.threads;
+        // The inputs as reals, and the second as integers.
+        let x = |i: usize| inputs[i].real();
+        let index = || inputs[1].u32();
+        match kernel {
+            Kernel::Matmul(k) => matmul::matmul(t, k, x(0), x(1), y.real()),
+            Kernel::BiasAdd(k) => elementwise::bias_add(t, k, x(0), x(1), y.real()),
+            Kernel::Binary(k) => elementwise::binary(t, k, x(0), x(1), y.real()),
+            Kernel::Scale(k) => elementwise::scale(t, k, x(0), y.real()),
+            Kernel::Activation(k) => elementwise::activation(t, k, x(0), y.real()),
+            Kernel::ActivationGrad(k) => {
+                elementwise::activation_grad(t, k, x(0), x(1), y.real());
+            }
+            Kernel::Softmax(k) => elementwise::softmax(t, k, x(0), y.real()),
+            Kernel::SoftmaxGrad(k) => elementwise::softmax_grad(t, k, x(0), x(1), y.real()),
+            Kernel::Dropout(k) => elementwise::dropout(t, k, x(0), y.real()),
+            Kernel::SoftmaxCrossEntropy(k) => {
+                loss::softmax_cross_entropy(t, k, x(0), index(), y.real());
+            }
+            Kernel::SoftmaxCrossEntropyGrad(k) => {
+                loss::softmax_cross_entropy_grad(t, k, (x(0), index(), x(2)), y.real());
+            }
+            Kernel::PointwiseLoss(k) => loss::pointwise_loss(t, k, x(0), x(1), y.real()),
+            Kernel::PointwiseLossGrad(k) => {
+                loss::pointwise_loss_grad(t, k, (x(0), x(1), x(2)), y.real());
+            }
+            Kernel::Correct(k) => loss::correct(t, k, x(0), index(), y.real()),
+            Kernel::Sum(k) => reduce::sum(t, k, x(0), y.real()),
+            Kernel::Broadcast(k) => reduce::broadcast(t, k, x(0), y.real()),
+            Kernel::Gather(k) => match k.element {
+                Element::F32 => rows::gather(t, k, (x(0), index()), y.real()),
+                Element::U32 => rows::gather(t, k, (inputs[0].u32(), index()), y.u32()),
+                Element::U8 => rows::gather_bytes(t, k, (inputs[0].u8(), index()), y.real()),
+            },
+            Kernel::GatherGrad(k) => rows::gather_grad(t, k, (x(0), index()), y.real()),
+            Kernel::Slice(k) => rows::slice(t, k, x(0), y.real()),
+            Kernel::Pad(k) => rows::pad(t, k, x(0), y.real()),
+            Kernel::Concat(k) => rows::concat(t, k, x(0), x(1), y.real()),
+            Kernel::SgdUpdate(k) => optimizer::sgd_update(t, k, x(0), y.real(), None),
+            Kernel::AdamUpdate(_) => panic!("adam_update needs its mean and square"),
+            Kernel::Copy(_) => state::copy(t, x(0), y.real()),
+            Kernel::Record(k) => state::record(k, x(0), y.real()),
+            Kernel::Nonfinite(_) => state::nonfinite(t, x(0), y.u32()),
+        }
+    }
+
+    /// Kernels that update parameters `w` and keep state beside them.
+    fn run_update(
+        &self,
+        kernel: &Kernel,
+        inputs: &[View<'_, f32>],
+        w: &mut [f32],
+        state: &mut [ViewMut<'_, f32>],
+    ) {
+        let t = &self.threads;
+        let gradient = inputs[0].real();
+        match (kernel, state) {
+            (Kernel::SgdUpdate(k), [velocity]) => {
+                optimizer::sgd_update(t, k, gradient, w, Some(velocity.real()));
+            }
+            (Kernel::AdamUpdate(k), [mean, square]) => {
+                optimizer::adam_update(t, k, gradient, w, (mean.real(), square.real()));
+            }
+            _ => panic!("{}: more tensors to write to than it binds", kernel.name()),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Updates of the parameters, in place.
+
+use super::math::narrow;
+use super::threads::{LIGHT, Threads};
+use crate::kernel::{AdamUpdate, SgdUpdate};
+
+/// [`SgdUpdate`]; `velocity` is bound if there is momentum.
+pub(super) fn sgd_update(
+    threads: &Threads,
+    kernel: &SgdUpdate,
+    gradient: &[f32],
+    w: &mut [f32],
+    velocity: Option<&mut [f32]>,
+) {
+    let size = (w.len(), LIGHT);
+    let rate = narrow(kernel.learning_rate);
+    let decay = narrow(kernel.weight_decay);
+    let momentum = narrow(kernel.momentum);
+    let parameters = (rate, momentum, decay);
+    match velocity {
+        None => threads.rows(w.len(), size, (gradient, w), (rate, decay), sgd_plain),
+        Some(v) if kernel.nesterov => {
+            threads.rows(w.len(), size, (gradient, w, v), parameters, sgd_nesterov);
+        }
+        Some(v) => threads.rows(w.len(), size, (gradient, w, v), parameters, sgd_momentum),
+    }
+}
+
+#[inline(always)]
+fn sgd_plain(_first: usize, (g, w): (&[f32], &mut [f32]), (rate, decay): (f32, f32)) {
+    for (w, g) in w.iter_mut().zip(g) {
+        *w -= rate * (g + decay * *w);
+    }
+}
+
+type SgdState<'a> = (&'a [f32], &'a mut [f32], &'a mut [f32]);
+
+#[inline(always)]
+fn sgd_momentum(
+    _first: usize,
+    (g, w, velocity): SgdState<'_>,
+    (rate, momentum, decay): (f32, f32, f32),
+) {
+    for ((w, g), v) in w.iter_mut().zip(g).zip(velocity) {
+        *v = momentum * *v + (g + decay * *w);
+        *w -= rate * *v;
+    }
+}
+
+#[inline(always)]
+fn sgd_nesterov(
+    _first: usize,
+    (g, w, velocity): SgdState<'_>,
+    (rate, momentum, decay): (f32, f32, f32),
+) {
+    for ((w, g), v) in w.iter_mut().zip(g).zip(velocity) {
+        let g = g + decay * *w;
+        *v = momentum * *v + g;
+        *w -= rate * (g + momentum * *v);
+    }
+}
+
+/// The constants of an update of Adam.
+#[derive(Clone, Copy)]
+struct Adam {
+    step_size: f32,
+    one_minus_beta1: f32,
+    beta2: f32,
+    one_minus_beta2: f32,
+    epsilon: f32,
+    l2: f32,
+    keep: f32,
+}
+
+/// [`AdamUpdate`]. Step size and epsilon are both multiplied by the square's correction, which saves a division.
+pub(super) fn adam_update(
+    threads: &Threads,
+    kernel: &AdamUpdate,
+    gradient: &[f32],
+    w: &mut [f32],
+    (mean, square): (&mut [f32], &mut [f32]),
+) {
+    let correction = kernel.square_correction();
+    let adam = Adam {
+        step_size: narrow(kernel.step_size() * correction),
+        one_minus_beta1: narrow(1.0 - kernel.beta1),
+        beta2: narrow(kernel.beta2),
+        one_minus_beta2: narrow(1.0 - kernel.beta2),
+        epsilon: narrow(kernel.epsilon * correction),
+        l2: narrow(kernel.l2()),
+        keep: narrow(kernel.keep()),
+    };
+    let pieces = (gradient, w, mean, square);
+    // Six streams of memory and a square root: fewer elements are worth a thread.
+    threads.rows(
+        gradient.len(),
+        (gradient.len(), LIGHT / 2),
+        pieces,
+        adam,
+        adam_loop,
+    );
+}
+
+type AdamState<'a> = (&'a [f32], &'a mut [f32], &'a mut [f32], &'a mut [f32]);
+
+#[inline(always)]
+fn adam_loop(_first: usize, (g, w, mean, square): AdamState<'_>, adam: Adam) {
+    let state = w.iter_mut().zip(mean.iter_mut().zip(square));
+    for ((w, (mean, square)), g) in state.zip(g) {
+        let g = g + adam.l2 * *w;
+        *mean += adam.one_minus_beta1 * (g - *mean);
+        *square = adam.beta2 * *square + adam.one_minus_beta2 * g * g;
+        *w = adam.keep * *w - adam.step_size * *mean / (square.sqrt() + adam.epsilon);
+    }
+}

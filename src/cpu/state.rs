@@ -1,0 +1,49 @@
+//! Kernels that keep watch over a run: copies, logs, and the search for numbers that are not finite.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::threads::{LIGHT, Threads};
+use crate::kernel::Record;
+
+/// [`crate::kernel::Copy`]: `y = x`.
+pub(super) fn copy(threads: &Threads, x: &[f32], y: &mut [f32]) {
+    threads.rows(y.len(), (y.len(), LIGHT), (x, y), (), copy_loop);
+}
+
+#[inline(always)]
+fn copy_loop(_first: usize, (x, y): (&[f32], &mut [f32]), (): ()) {
+    y.copy_from_slice(x);
+}
+
+/// [`Record`]: `log[slot, ·] = x[·]`; a slot outside the log is not written.
+pub(super) fn record(kernel: &Record, x: &[f32], log: &mut [f32]) {
+    let columns = kernel.columns as usize;
+    if let Some(row) = log.chunks_exact_mut(columns).nth(kernel.slot as usize) {
+        row.copy_from_slice(x);
+    }
+}
+
+/// [`crate::kernel::Nonfinite`]: the smallest `i` for which `x[i]` is NaN or infinite, or `u32::MAX`.
+pub(super) fn nonfinite(threads: &Threads, x: &[f32], first: &mut [u32]) {
+    let found = AtomicU32::new(u32::MAX);
+    threads.rows(x.len(), (x.len(), LIGHT), x, &found, nonfinite_loop);
+    first[0] = found.into_inner();
+}
+
+/// Looks at a block as a whole, and only where something is wrong at its elements.
+#[inline(always)]
+fn nonfinite_loop(first: usize, x: &[f32], found: &AtomicU32) {
+    const BLOCK: usize = 256;
+    for (i, block) in x.chunks(BLOCK).enumerate() {
+        let mut wrong = false;
+        for x in block {
+            wrong |= !x.is_finite();
+        }
+        if wrong {
+            let at = block.iter().position(|x| !x.is_finite()).unwrap_or(0);
+            let at = u32::try_from(first + i * BLOCK + at).unwrap_or(u32::MAX);
+            found.fetch_min(at, Ordering::Relaxed);
+            return;
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! CSV with a header, read twice: once to see which columns are numbers, once to keep them.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+use std::path::Path;
+
+use self::records::Records;
+use super::error::{DataError, list, nearest, quote};
+use super::prepare::ColumnKind;
+use super::table::{Column, Lines, Table, TableInputs, TableOptions, TableTarget, Values};
+
+mod guard;
+mod records;
+
+/// A column with more different texts than this is an identifier, not a category.
+const MOST_CATEGORIES: usize = 1000;
+const MOST_COLUMNS: usize = 100_000;
+
+/// What to do with one column of the file.
+struct Plan {
+    /// Its place in a record.
+    at: usize,
+    name: String,
+    kind: Option<ColumnKind>,
+}
+
+/// What the first reading found in a column.
+#[derive(Default, Clone)]
+struct Survey {
+    numbers: usize,
+    others: usize,
+}
+
+pub(super) fn read(path: &Path, options: &TableOptions) -> Result<Table, DataError> {
+    let source = path.display().to_string();
+    let mut file = File::open(path).map_err(|error| DataError::io(path, error))?;
+    let mut records = Records::new(&file, path, &source)?;
+    let header = header(&mut records)?;
+    let (mut plans, target) = choose(&header, options, &source)?;
+    let rows = survey(&mut records, &mut plans, header.len())?;
+
+    file.seek(SeekFrom::Start(0))
+        .map_err(|error| DataError::io(path, error))?;
+    let mut records = Records::new(&file, path, &source)?;
+    records.next()?;
+    let (mut columns, lines) = fill(&mut records, &plans, [rows, header.len()])?;
+    let target = match target {
+        true => TableTarget::Column(
+            columns
+                .pop()
+                .expect("the target is the last of the chosen columns"),
+        ),
+        false => TableTarget::None,
+    };
+    Ok(Table::new(source, TableInputs::Columns(columns), target)?.with_lines(lines))
+}
+
+/// The names of the columns.
+fn header(records: &mut Records<'_>) -> Result<Vec<String>, DataError> {
+    let hint = "give the file a first line with the names of its columns";
+    if !records.next()? {
+        let file = records.file;
+        return Err(DataError::malformed(
+            file,
+            "an empty file",
+            "a header and rows",
+            hint,
+        ));
+    }
+    let count = records.record.len();
+    if count > MOST_COLUMNS {
+        return Err(records.malformed(
+            format!("{count} columns"),
+            format!("at most {MOST_COLUMNS}"),
+            "use .npz",
+        ));
+    }
+    let mut names = Vec::with_capacity(count);
+    let mut seen = HashSet::new();
+    for (at, field) in records.record.iter().enumerate() {
+        let wrong = |found: &str| {
+            let expected = "a name of its own for each column".to_owned();
+            records.malformed(
+                format!("{found} as the name of column {}", at + 1),
+                expected,
+                hint,
+            )
+        };
+        let name = std::str::from_utf8(field)
+            .map_err(|_| wrong("bytes that are not UTF-8"))?
+            .trim();
+        if name.is_empty() {
+            return Err(wrong("nothing"));
+        }
+        if !seen.insert(name.to_owned()) {
+            return Err(wrong(&format!("{} again", quote(name))));
+        }
+        names.push(name.to_owned());
+    }
+    if names.iter().all(|name| name.parse::<f64>().is_ok()) {
+        return Err(records.malformed("numbers only".to_owned(), "a header".to_owned(), hint));
+    }
+    if let ([name], Some(mark)) = (
+        &names[..],
+        names[0].chars().find(|c| [';', '\t'].contains(c)),
+    ) {
+        let found = format!("one column {}", quote(name));
+        let hint = format!("replace {mark:?} by commas");
+        return Err(records.malformed(found, "columns separated by commas".to_owned(), &hint));
+    }
+    Ok(names)
+}
+
+/// The columns to read, the target last, and whether there is a target.
+fn choose(
+    header: &[String],
+    options: &TableOptions,
+    file: &str,
+) -> Result<(Vec<Plan>, bool), DataError> {
+    let place: HashMap<&str, usize> = header.iter().map(String::as_str).zip(0..).collect();
+    let missing = |column: &str| DataError::UnknownColumn {
+        file: file.to_owned(),
+        column: column.to_owned(),
+        nearest: nearest(column, header.iter().map(String::as_str)).map(str::to_owned),
+        known: header.to_vec(),
+    };
+    let plan = |at: usize, kind| Plan {
+        at,
+        name: header[at].clone(),
+        kind,
+    };
+    let target = match &options.target {
+        Some(name) => match place.get(name.as_str()) {
+            Some(&at) => Some(at),
+            None if options.require_target => return Err(missing(name)),
+            None => None,
+        },
+        None if options.require_target => Some(header.len() - 1),
+        None => None,
+    };
+    let mut kind_of_target = None;
+    let mut plans = Vec::new();
+    match &options.schema {
+        None => plans.extend(
+            (0..header.len())
+                .filter(|&at| Some(at) != target)
+                .map(|at| plan(at, None)),
+        ),
+        Some(schema) => {
+            for (name, kind) in schema {
+                if options.target.as_ref() == Some(name) {
+                    kind_of_target = Some(*kind);
+                    continue;
+                }
+                let at = *place.get(name.as_str()).ok_or_else(|| missing(name))?;
+                plans.push(plan(at, Some(*kind)));
+            }
+        }
+    }
+    if plans.is_empty() {
+        return Err(DataError::malformed(
+            file,
+            format!("the columns {}", list(header)),
+            "at least one input beside the target",
+            "add a column, or name another target",
+        ));
+    }
+    plans.extend(target.map(|at| plan(at, kind_of_target)));
+    Ok((plans, target.is_some()))
+}
+
+/// Counts the rows, and decides for the columns of unknown kind: numbers, if more than half of the values are.
+fn survey(
+    records: &mut Records<'_>,
+    plans: &mut [Plan],
+    columns: usize,
+) -> Result<usize, DataError> {
+    let mut found = vec![Survey::default(); plans.len()];
+    let mut rows = 0_usize;
+    while records.next()? {
+        records.check_length(columns)?;
+        rows += 1;
+        for (plan, found) in plans
+            .iter()
+            .zip(&mut found)
+            .filter(|(plan, _)| plan.kind.is_none())
+        {
+            match records.field(plan.at, &plan.name)?.parse::<f64>() {
+                Ok(_) => found.numbers += 1,
+                Err(_) => found.others += 1,
+            }
+        }
+    }
+    if rows == 0 || u32::try_from(rows).is_err() {
+        let hint = "give a file with rows below the header";
+        return Err(DataError::malformed(
+            records.file,
+            format!("{rows} rows"),
+            "1 to 4294967295 rows",
+            hint,
+        ));
+    }
+    for (plan, found) in plans.iter_mut().zip(found) {
+        let guess = if found.numbers > found.others {
+            ColumnKind::Number
+        } else {
+            ColumnKind::Category
+        };
+        plan.kind.get_or_insert(guess);
+    }
+    Ok(rows)
+}
+
+fn fill(
+    records: &mut Records<'_>,
+    plans: &[Plan],
+    [rows, columns]: [usize; 2],
+) -> Result<(Vec<Column>, Lines), DataError> {
+    let empty = |plan: &Plan| {
+        let values = match plan.kind {
+            Some(ColumnKind::Number) => Values::Numbers(Vec::with_capacity(rows)),
+            _ => Values::Text {
+                codes: Vec::with_capacity(rows),
+                names: Vec::new(),
+            },
+        };
+        Column {
+            name: plan.name.clone(),
+            values,
+        }
+    };
+    let mut filled: Vec<Column> = plans.iter().map(empty).collect();
+    let mut known: Vec<HashMap<String, u32>> = vec![HashMap::new(); plans.len()];
+    let mut lines = Lines::default();
+    while records.next()? {
+        records.check_length(columns)?;
+        lines.push(records.line);
+        for ((plan, column), known) in plans.iter().zip(&mut filled).zip(&mut known) {
+            let text = records.field(plan.at, &plan.name)?;
+            match &mut column.values {
+                Values::Numbers(values) => values.push(number(records, &plan.name, text)?),
+                Values::Text { codes, names } => {
+                    codes.push(category(records, &plan.name, text, known, names)?);
+                }
+            }
+        }
+    }
+    Ok((filled, lines))
+}
+
+fn number(records: &Records<'_>, column: &str, text: &str) -> Result<f32, DataError> {
+    let value = text.parse::<f64>().map_err(|_| {
+        let expected = "a number, as in most rows of the column";
+        records.in_column(
+            column,
+            quote(text),
+            expected,
+            "correct the value or remove the row",
+        )
+    })?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "networks compute in f32; what is too large becomes infinite"
+    )]
+    let value = value as f32;
+    if value.is_finite() {
+        return Ok(value);
+    }
+    let expected = "a finite number within the range of f32";
+    Err(records.in_column(
+        column,
+        quote(text),
+        expected,
+        "correct the value or remove the row",
+    ))
+}
+
+fn category(
+    records: &Records<'_>,
+    column: &str,
+    text: &str,
+    known: &mut HashMap<String, u32>,
+    names: &mut Vec<String>,
+) -> Result<u32, DataError> {
+    if let Some(&code) = known.get(text) {
+        return Ok(code);
+    }
+    let code = u32::try_from(names.len()).expect("there are at most 1000 categories");
+    if names.len() == MOST_CATEGORIES {
+        let found = format!("more than {MOST_CATEGORIES} different texts");
+        let expected = "numbers, or categories that occur again and again";
+        return Err(records.in_column(
+            column,
+            found,
+            expected,
+            "remove the column if it is a name or an identifier",
+        ));
+    }
+    known.insert(text.to_owned(), code);
+    names.push(text.to_owned());
+    Ok(code)
+}

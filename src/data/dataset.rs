@@ -1,0 +1,310 @@
+//! Numbers ready for a network.
+
+use super::DataError;
+
+/// A data set's inputs, row-major `[rows, features]`, in the type in which they stay on the device.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Inputs {
+    /// Single precision, all finite.
+    F32(Vec<f32>),
+    /// Bytes that are multiplied by `scale` when a batch is gathered.
+    U8 {
+        /// The bytes.
+        pixels: Vec<u8>,
+        /// What a byte is multiplied by, such as 1/255.
+        scale: f32,
+    },
+}
+
+impl Inputs {
+    fn len(&self) -> usize {
+        match self {
+            Self::F32(values) => values.len(),
+            Self::U8 { pixels, .. } => pixels.len(),
+        }
+    }
+}
+
+/// What a network shall answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Targets {
+    /// One class a row.
+    Classes {
+        /// `[rows]`, each below `classes`.
+        labels: Vec<u32>,
+        /// How many classes there are, at least 2.
+        classes: usize,
+    },
+    /// Numbers, row-major `[rows, outputs]`, all finite.
+    Numbers {
+        /// The numbers.
+        values: Vec<f32>,
+        /// How many a row.
+        outputs: usize,
+    },
+    /// Unknown: the data is there to be predicted.
+    None,
+}
+
+/// Rows of inputs with their targets.
+///
+/// ```
+/// use thalweg::data::Dataset;
+/// let xor = Dataset::classes(&[0., 0., 0., 1., 1., 0., 1., 1.], 2, &[0, 1, 1, 0])?;
+/// assert_eq!((xor.rows(), xor.features()), (4, 2));
+/// # Ok::<(), thalweg::data::DataError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    inputs: Inputs,
+    targets: Targets,
+    rows: usize,
+    features: usize,
+    sample_shape: Vec<usize>,
+}
+
+impl Dataset {
+    /// More classes than this are taken for a mistake: a label that is a row number, or an uninitialised word.
+    pub const MAX_CLASSES: usize = 65_536;
+
+    /// Inputs of shape `[rows, ..sample_shape]` with their targets; the number of rows follows from the inputs.
+    ///
+    /// # Errors
+    /// When lengths disagree, there are no rows or features, more than 2^32 - 1 rows, a number is NaN or infinite, a
+    /// label is not below the number of classes, or there are fewer than two classes or more than
+    /// [`MAX_CLASSES`](Self::MAX_CLASSES).
+    pub fn new(
+        inputs: Inputs,
+        sample_shape: &[usize],
+        targets: Targets,
+    ) -> Result<Self, DataError> {
+        let features = sample_shape
+            .iter()
+            .try_fold(1_usize, |product, &size| product.checked_mul(size))
+            .filter(|&features| features > 0)
+            .ok_or_else(|| {
+                DataError::mismatch(
+                    "shape of a row",
+                    format!("{sample_shape:?}"),
+                    "sizes of at least 1",
+                )
+            })?;
+        let rows = inputs.len() / features;
+        if rows == 0 || rows * features != inputs.len() {
+            return Err(DataError::mismatch(
+                "inputs",
+                format!("{} values", inputs.len()),
+                format!("a multiple of {features}, the features of a row, and at least one row"),
+            ));
+        }
+        if u32::try_from(rows).is_err() {
+            return Err(DataError::mismatch(
+                "inputs",
+                format!("{rows} rows"),
+                "at most 4294967295 rows",
+            ));
+        }
+        if let Inputs::F32(values) = &inputs {
+            check_finite("inputs", values, features)?;
+        }
+        check_targets(&targets, rows)?;
+        Ok(Self {
+            inputs,
+            targets,
+            rows,
+            features,
+            sample_shape: sample_shape.to_vec(),
+        })
+    }
+
+    /// Inputs `x` `[rows, features]` with one class a row; the number of classes is the largest label and one.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn classes(x: &[f32], features: usize, labels: &[u32]) -> Result<Self, DataError> {
+        let classes = labels
+            .iter()
+            .max()
+            .map_or(0, |&largest| largest as usize + 1);
+        let targets = Targets::Classes {
+            labels: labels.to_vec(),
+            classes,
+        };
+        Self::new(Inputs::F32(x.to_vec()), &[features], targets)
+    }
+
+    /// Inputs `x` `[rows, features]` with numbers `y` `[rows, outputs]` to be approximated.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn numbers(
+        x: &[f32],
+        features: usize,
+        y: &[f32],
+        outputs: usize,
+    ) -> Result<Self, DataError> {
+        let targets = Targets::Numbers {
+            values: y.to_vec(),
+            outputs,
+        };
+        Self::new(Inputs::F32(x.to_vec()), &[features], targets)
+    }
+
+    /// Inputs `x` `[rows, features]` alone, to be predicted.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn inputs_only(x: &[f32], features: usize) -> Result<Self, DataError> {
+        Self::new(Inputs::F32(x.to_vec()), &[features], Targets::None)
+    }
+
+    /// The inputs.
+    #[must_use]
+    pub fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    /// The targets.
+    #[must_use]
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// The number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The number of inputs a row: the product of [`sample_shape`](Self::sample_shape).
+    #[must_use]
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// The shape of one row, such as `[28, 28]` for a picture.
+    #[must_use]
+    pub fn sample_shape(&self) -> &[usize] {
+        &self.sample_shape
+    }
+
+    /// How many numbers a network answers with a row: classes, or outputs, or 0 when there is no target.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        match self.targets {
+            Targets::Classes { classes, .. } => classes,
+            Targets::Numbers { outputs, .. } => outputs,
+            Targets::None => 0,
+        }
+    }
+
+    /// The rows of the given numbers, in that order; a row may come more than once.
+    ///
+    /// # Panics
+    /// When a number is not that of a row, or none is given.
+    #[must_use]
+    pub fn select(&self, rows: &[u32]) -> Self {
+        assert!(!rows.is_empty(), "a data set has at least one row");
+        let inputs = match &self.inputs {
+            Inputs::F32(values) => Inputs::F32(gather(values, self.features, rows)),
+            Inputs::U8 { pixels, scale } => Inputs::U8 {
+                pixels: gather(pixels, self.features, rows),
+                scale: *scale,
+            },
+        };
+        let targets = match &self.targets {
+            Targets::Classes { labels, classes } => Targets::Classes {
+                labels: gather(labels, 1, rows),
+                classes: *classes,
+            },
+            Targets::Numbers { values, outputs } => Targets::Numbers {
+                values: gather(values, *outputs, rows),
+                outputs: *outputs,
+            },
+            Targets::None => Targets::None,
+        };
+        Self {
+            inputs,
+            targets,
+            rows: rows.len(),
+            features: self.features,
+            sample_shape: self.sample_shape.clone(),
+        }
+    }
+
+    /// The inputs of one row as the network sees them.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    #[must_use]
+    pub fn row(&self, row: usize) -> Vec<f32> {
+        let range = row * self.features..(row + 1) * self.features;
+        match &self.inputs {
+            Inputs::F32(values) => values[range].to_vec(),
+            Inputs::U8 { pixels, scale } => pixels[range]
+                .iter()
+                .map(|&p| f32::from(p) * scale)
+                .collect(),
+        }
+    }
+}
+
+fn gather<T: Copy>(values: &[T], width: usize, rows: &[u32]) -> Vec<T> {
+    let mut out = Vec::with_capacity(rows.len() * width);
+    for &row in rows {
+        let start = row as usize * width;
+        out.extend_from_slice(&values[start..start + width]);
+    }
+    out
+}
+
+fn check_targets(targets: &Targets, rows: usize) -> Result<(), DataError> {
+    match targets {
+        Targets::None => Ok(()),
+        Targets::Numbers { values, outputs } => {
+            if *outputs == 0 || rows.checked_mul(*outputs) != Some(values.len()) {
+                return Err(DataError::mismatch(
+                    "targets",
+                    format!("{} values with {outputs} a row", values.len()),
+                    format!("{rows} rows, as many as the inputs have"),
+                ));
+            }
+            check_finite("targets", values, *outputs)
+        }
+        Targets::Classes { labels, classes } => {
+            if labels.len() != rows {
+                return Err(DataError::mismatch(
+                    "labels",
+                    format!("{}", labels.len()),
+                    format!("{rows}, as many as the inputs have rows"),
+                ));
+            }
+            if !(2..=Dataset::MAX_CLASSES).contains(classes) {
+                return Err(DataError::mismatch(
+                    "labels",
+                    format!("{classes} classes"),
+                    format!("2 to {}, numbered from 0", Dataset::MAX_CLASSES),
+                ));
+            }
+            match labels.iter().position(|&label| label as usize >= *classes) {
+                Some(row) => Err(DataError::mismatch(
+                    format!("label of row {row}"),
+                    format!("{}", labels[row]),
+                    format!("a class below {classes}"),
+                )),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+fn check_finite(what: &str, values: &[f32], width: usize) -> Result<(), DataError> {
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(at) => Err(DataError::mismatch(
+            format!("{what}, row {}, column {}", at / width, at % width),
+            format!("{}", values[at]),
+            "a finite number",
+        )),
+    }
+}

@@ -1,0 +1,37 @@
+//! Data sets: generated or read from files, split, and made into numbers.
+//!
+//! A [`Spec`] such as `moons:n=500` or `digits.csv` names a data set. [`Spec::load`] makes it a [`Table`], the data as
+//! it is in the file. [`Preparation::fit`] learns from the training rows how numbers are scaled and which categories
+//! and classes there are; it is kept with the model. [`Preparation::prepare`] makes any such table a [`Dataset`].
+//!
+//! ```
+//! use thalweg::data::{Normalize, Preparation, Spec, TableOptions, Task, split};
+//!
+//! let table = "moons:n=500".parse::<Spec>()?.load(&TableOptions::default())?;
+//! let (training, validation) = split(table.rows(), 0.2, 0, true)?;
+//! let preparation = Preparation::fit(&table, &training, Task::Auto, Normalize::Auto)?;
+//! let data = preparation.prepare(&table)?;
+//! assert_eq!(data.select(&training).rows(), 400);
+//! assert_eq!(data.select(&validation).rows(), 100);
+//! # Ok::<(), thalweg::data::DataError>(())
+//! ```
+
+mod csv;
+mod dataset;
+mod error;
+mod generate;
+mod idx;
+mod npy;
+mod npz;
+mod prepare;
+mod read;
+mod spec;
+mod split;
+mod table;
+
+pub use dataset::{Dataset, Inputs, Targets};
+pub use error::{DataError, nearest};
+pub use prepare::{ColumnKind, Normalize, Preparation, TargetScale, Task};
+pub use spec::{Generator, GeneratorKind, Spec};
+pub use split::split;
+pub use table::{Column, Table, TableInputs, TableOptions, TableTarget, Values};

@@ -1,0 +1,386 @@
+//! Inputs: scaled numbers, one-hot categories, bytes that stay bytes.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::scaling::Scaling;
+use super::{ColumnKind, Normalize};
+use crate::data::dataset::Inputs;
+use crate::data::error::{DataError, nearest};
+use crate::data::table::{Column, Table, TableInputs, Values};
+
+/// How a table's inputs become numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub(super) enum InputPreparation {
+    /// Bytes that stay bytes, multiplied by `scale` on the device.
+    Pixels { shape: Vec<usize>, scale: f32 },
+    /// Bytes, each with an offset and a scale of its own, so they are numbers from the start.
+    Bytes { shape: Vec<usize>, scaling: Scaling },
+    /// Unnamed numbers.
+    Matrix { shape: Vec<usize>, scaling: Scaling },
+    /// Named columns, in the order of the network's inputs.
+    Columns { columns: Vec<ColumnPreparation> },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub(super) enum ColumnPreparation {
+    /// One input.
+    Number {
+        name: String,
+        offset: f64,
+        scale: f64,
+    },
+    /// One input a category, 1 for the row's own and 0 for the others.
+    Category {
+        name: String,
+        categories: Vec<String>,
+    },
+}
+
+impl InputPreparation {
+    pub(super) fn fit(table: &Table, rows: &[u32], normalize: Normalize) -> Self {
+        match table.inputs() {
+            TableInputs::Pixels { values, shape } => fit_pixels(values, shape, rows, normalize),
+            TableInputs::Matrix { values, shape } => {
+                let how = match normalize {
+                    Normalize::Auto if table.is_generated() => Normalize::None,
+                    how => how,
+                };
+                let scaling = Scaling::fit(values, shape.iter().product(), rows, how);
+                Self::Matrix {
+                    shape: shape.clone(),
+                    scaling,
+                }
+            }
+            TableInputs::Columns(columns) => Self::Columns {
+                columns: columns
+                    .iter()
+                    .map(|column| fit_column(column, rows, normalize))
+                    .collect(),
+            },
+        }
+    }
+
+    pub(super) fn prepare(&self, table: &Table) -> Result<(Inputs, Vec<usize>), DataError> {
+        let other = || {
+            DataError::mismatch(
+                format!("inputs of {}", table.source()),
+                table.describe_inputs(),
+                format!("{}, as in training", self.describe()),
+            )
+        };
+        let shape = self.shape();
+        let fits =
+            |given: &[usize]| given.iter().product::<usize>() == shape.iter().product::<usize>();
+        let inputs = match (self, table.inputs()) {
+            (Self::Pixels { scale, .. }, TableInputs::Pixels { values, shape }) if fits(shape) => {
+                Inputs::U8 {
+                    pixels: values.clone(),
+                    scale: *scale,
+                }
+            }
+            (Self::Bytes { scaling, .. }, TableInputs::Pixels { values, shape }) if fits(shape) => {
+                Inputs::F32(scaling.apply_all(values))
+            }
+            (Self::Matrix { scaling, .. }, TableInputs::Matrix { values, shape })
+                if fits(shape) =>
+            {
+                Inputs::F32(scaling.apply_all(values))
+            }
+            (Self::Matrix { scaling, .. }, TableInputs::Columns(columns)) => {
+                Inputs::F32(in_order(columns, scaling, table.rows()).ok_or_else(other)?)
+            }
+            (Self::Columns { columns }, TableInputs::Columns(given)) => {
+                Inputs::F32(prepare_columns(columns, given, table)?)
+            }
+            _ => return Err(other()),
+        };
+        Ok((inputs, shape))
+    }
+
+    pub(super) fn shape(&self) -> Vec<usize> {
+        match self {
+            Self::Pixels { shape, .. } | Self::Bytes { shape, .. } | Self::Matrix { shape, .. } => {
+                shape.clone()
+            }
+            Self::Columns { columns } => vec![columns.iter().map(ColumnPreparation::width).sum()],
+        }
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        match self {
+            Self::Columns { columns } => {
+                columns.iter().flat_map(ColumnPreparation::names).collect()
+            }
+            _ => (0..self.shape().iter().product())
+                .map(|i| format!("x{i}"))
+                .collect(),
+        }
+    }
+
+    pub(super) fn schema(&self) -> Option<Vec<(String, ColumnKind)>> {
+        let Self::Columns { columns } = self else {
+            return None;
+        };
+        Some(
+            columns
+                .iter()
+                .map(|column| (column.name().to_owned(), column.kind()))
+                .collect(),
+        )
+    }
+
+    pub(super) fn is_valid(&self) -> bool {
+        let size = |shape: &[usize]| {
+            shape
+                .iter()
+                .try_fold(1_usize, |product, &size| product.checked_mul(size))
+                .filter(|&size| size > 0)
+        };
+        match self {
+            Self::Pixels { shape, scale } => {
+                size(shape).is_some() && scale.is_finite() && *scale > 0.0
+            }
+            Self::Bytes { shape, scaling } | Self::Matrix { shape, scaling } => {
+                size(shape).is_some_and(|size| scaling.is_valid(size))
+            }
+            Self::Columns { columns } => {
+                !columns.is_empty()
+                    && columns.iter().all(|column| match column {
+                        ColumnPreparation::Number { offset, scale, .. } => {
+                            offset.is_finite() && scale.is_finite() && *scale > 0.0
+                        }
+                        ColumnPreparation::Category { categories, .. } => !categories.is_empty(),
+                    })
+            }
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::Pixels { shape, .. } | Self::Bytes { shape, .. } => {
+                format!("u8 values of shape {shape:?} a row")
+            }
+            Self::Matrix { shape, .. } => format!("numbers of shape {shape:?} a row"),
+            Self::Columns { columns } => {
+                let names: Vec<String> = columns
+                    .iter()
+                    .map(|column| column.name().to_owned())
+                    .collect();
+                format!("the columns {}", crate::data::error::list(&names))
+            }
+        }
+    }
+}
+
+impl ColumnPreparation {
+    fn name(&self) -> &str {
+        match self {
+            Self::Number { name, .. } | Self::Category { name, .. } => name,
+        }
+    }
+
+    fn kind(&self) -> ColumnKind {
+        match self {
+            Self::Number { .. } => ColumnKind::Number,
+            Self::Category { .. } => ColumnKind::Category,
+        }
+    }
+
+    fn width(&self) -> usize {
+        match self {
+            Self::Number { .. } => 1,
+            Self::Category { categories, .. } => categories.len(),
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        match self {
+            Self::Number { name, .. } => vec![name.clone()],
+            Self::Category { name, categories } => categories
+                .iter()
+                .map(|category| format!("{name}={category}"))
+                .collect(),
+        }
+    }
+}
+
+fn fit_pixels(
+    values: &[u8],
+    shape: &[usize],
+    rows: &[u32],
+    normalize: Normalize,
+) -> InputPreparation {
+    let features: usize = shape.iter().product();
+    let shape = shape.to_vec();
+    match normalize {
+        Normalize::Auto => {
+            // Pictures of noughts and ones are in 0..1 already.
+            let binary = rows.iter().all(|&row| {
+                values[row as usize * features..][..features]
+                    .iter()
+                    .all(|&pixel| pixel <= 1)
+            });
+            InputPreparation::Pixels {
+                shape,
+                scale: if binary { 1.0 } else { 1.0 / 255.0 },
+            }
+        }
+        Normalize::None => InputPreparation::Pixels { shape, scale: 1.0 },
+        how => InputPreparation::Bytes {
+            shape,
+            scaling: Scaling::fit(values, features, rows, how),
+        },
+    }
+}
+
+fn fit_column(column: &Column, rows: &[u32], normalize: Normalize) -> ColumnPreparation {
+    let name = column.name.clone();
+    match &column.values {
+        Values::Numbers(values) => {
+            let fitted = Scaling::fit(values, 1, rows, normalize);
+            ColumnPreparation::Number {
+                name,
+                offset: fitted.offset[0],
+                scale: fitted.scale[0],
+            }
+        }
+        Values::Text { names, .. } => {
+            let mut categories = names.clone();
+            categories.sort();
+            ColumnPreparation::Category { name, categories }
+        }
+    }
+}
+
+/// Columns for a network that was trained on unnamed numbers: as many, all numeric, in the order of the file.
+fn in_order(columns: &[Column], scaling: &Scaling, rows: usize) -> Option<Vec<f32>> {
+    if columns.len() != scaling.offset.len() {
+        return None;
+    }
+    let mut out = vec![0.0; rows * columns.len()];
+    for (at, column) in columns.iter().enumerate() {
+        let Values::Numbers(values) = &column.values else {
+            return None;
+        };
+        for (row, &value) in values.iter().enumerate() {
+            out[row * columns.len() + at] = scaling.apply(at, value.into());
+        }
+    }
+    Some(out)
+}
+
+fn prepare_columns(
+    columns: &[ColumnPreparation],
+    given: &[Column],
+    table: &Table,
+) -> Result<Vec<f32>, DataError> {
+    let by_name: HashMap<&str, &Column> = given
+        .iter()
+        .map(|column| (column.name.as_str(), column))
+        .collect();
+    let width = columns.iter().map(ColumnPreparation::width).sum::<usize>();
+    let mut out = vec![0.0; table.rows() * width];
+    let mut at = 0;
+    for column in columns {
+        let values = match by_name.get(column.name()) {
+            Some(given) => &given.values,
+            None => return Err(unknown_column(table, column.name(), given)),
+        };
+        match column {
+            ColumnPreparation::Number {
+                name,
+                offset,
+                scale,
+            } => {
+                let Values::Numbers(values) = values else {
+                    return Err(DataError::mismatch(
+                        format!("{}, column {name:?}", table.source()),
+                        "text",
+                        "numbers, as in training",
+                    ));
+                };
+                let scaling = Scaling {
+                    offset: vec![*offset],
+                    scale: vec![*scale],
+                };
+                for (row, &value) in values.iter().enumerate() {
+                    out[row * width + at] = scaling.apply(0, value.into());
+                }
+            }
+            ColumnPreparation::Category { name, categories } => {
+                for (row, category) in codes(values, name, categories, table)?
+                    .into_iter()
+                    .enumerate()
+                {
+                    out[row * width + at + category as usize] = 1.0;
+                }
+            }
+        }
+        at += column.width();
+    }
+    Ok(out)
+}
+
+/// The number of each row's value among `known`. A column of numbers is looked up by how its numbers are written.
+pub(super) fn codes(
+    values: &Values,
+    column: &str,
+    known: &[String],
+    table: &Table,
+) -> Result<Vec<u32>, DataError> {
+    let index: HashMap<&str, u32> = known.iter().map(String::as_str).zip(0..).collect();
+    let find = |row: usize, value: &str| {
+        index
+            .get(value)
+            .copied()
+            .ok_or_else(|| DataError::UnknownCategory {
+                at: table.place(row),
+                column: column.to_owned(),
+                value: value.to_owned(),
+                known: known.to_vec(),
+            })
+    };
+    match values {
+        Values::Numbers(values) => {
+            // Adding 0 makes -0 the same as 0. Each number is written out once only.
+            let mut found = HashMap::new();
+            let code = |(row, value): (usize, &f32)| match found.get(&value.to_bits()) {
+                Some(&category) => Ok(category),
+                None => find(row, &(value + 0.0).to_string()).inspect(|&category| {
+                    found.insert(value.to_bits(), category);
+                }),
+            };
+            values.iter().enumerate().map(code).collect()
+        }
+        Values::Text { codes, names } => {
+            // Each name is looked up once; the row is wanted only for the message.
+            let mut found = vec![None; names.len()];
+            codes
+                .iter()
+                .enumerate()
+                .map(|(row, &code)| {
+                    let slot = &mut found[code as usize];
+                    match *slot {
+                        Some(category) => Ok(category),
+                        None => find(row, &names[code as usize])
+                            .inspect(|&category| *slot = Some(category)),
+                    }
+                })
+                .collect()
+        }
+    }
+}
+
+fn unknown_column(table: &Table, column: &str, given: &[Column]) -> DataError {
+    DataError::UnknownColumn {
+        file: table.source().to_owned(),
+        column: column.to_owned(),
+        nearest: nearest(column, given.iter().map(|column| column.name.as_str()))
+            .map(str::to_owned),
+        known: given.iter().map(|column| column.name.clone()).collect(),
+    }
+}

@@ -1,0 +1,268 @@
+//! Targets: classes by name, or scaled numbers.
+
+use serde::{Deserialize, Serialize};
+
+use super::inputs::codes;
+use super::scaling::Scaling;
+use super::{ColumnKind, Normalize, Task};
+use crate::data::dataset::{Dataset, Targets};
+use crate::data::error::DataError;
+use crate::data::table::{Column, Table, TableTarget, Values};
+
+/// Integers with more different values than this are numbers to `Task::Auto`.
+const MOST_AUTO_CLASSES: usize = 20;
+/// Integers up to here are exact in f32, so that two classes are never one.
+const EXACT: f32 = 16_777_216.0;
+
+/// How a table's target becomes numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub(super) enum TargetPreparation {
+    None,
+    /// Classes in the order of the outputs; `text` if the column held text.
+    Classes {
+        column: Option<String>,
+        classes: Vec<String>,
+        text: bool,
+    },
+    /// Numbers, one name an output.
+    Numbers {
+        column: Option<String>,
+        names: Vec<String>,
+        scaling: Scaling,
+    },
+}
+
+impl TargetPreparation {
+    pub(super) fn fit(
+        table: &Table,
+        rows: &[u32],
+        task: Task,
+        normalize: Normalize,
+    ) -> Result<Self, DataError> {
+        let labels;
+        let (column, values) = match table.target() {
+            TableTarget::None => return Ok(Self::None),
+            TableTarget::Column(Column {
+                name,
+                values: Values::Text { names, .. },
+            }) => {
+                if task == Task::Regression {
+                    return Err(DataError::mismatch(
+                        format!("{}, target {name:?}", table.source()),
+                        format!(
+                            "text such as {:?}",
+                            names.first().map_or("", String::as_str)
+                        ),
+                        "numbers for a regression; choose classification or another target",
+                    ));
+                }
+                let mut classes = names.clone();
+                classes.sort();
+                let fitted = Self::Classes {
+                    column: Some(name.clone()),
+                    classes,
+                    text: true,
+                };
+                return fitted.with_two_classes(table, rows);
+            }
+            TableTarget::Column(Column {
+                name,
+                values: Values::Numbers(values),
+            }) => (Some(name), values),
+            TableTarget::Matrix { values, outputs: 1 } => (None, values),
+            TableTarget::Matrix { values, outputs } => {
+                return Self::fit_several(table, values, *outputs, rows, (task, normalize));
+            }
+            TableTarget::Labels(given) => {
+                let given: Vec<f32> = given.iter().map(|&label| label as f32).collect();
+                labels = given;
+                (None, &labels)
+            }
+        };
+        let labels = matches!(table.target(), TableTarget::Labels(_));
+        let different = different(values, Dataset::MAX_CLASSES);
+        let few = different.as_ref().is_some_and(|different| {
+            different.len() <= MOST_AUTO_CLASSES
+                && different
+                    .iter()
+                    .all(|x| x.fract() == 0.0 && x.abs() <= EXACT)
+        });
+        let classify = task == Task::Classification || task == Task::Auto && (labels || few);
+        if !classify {
+            let how = if table.is_generated() && normalize == Normalize::Auto {
+                Normalize::None
+            } else {
+                normalize
+            };
+            let names = vec![column.map_or_else(|| "y".to_owned(), Clone::clone)];
+            return Ok(Self::Numbers {
+                column: column.cloned(),
+                names,
+                scaling: Scaling::fit(values, 1, rows, how),
+            });
+        }
+        let Some(different) = different else {
+            return Err(DataError::mismatch(
+                format!("target of {}", table.source()),
+                format!("more than {} different numbers", Dataset::MAX_CLASSES),
+                "classes; choose regression or another target",
+            ));
+        };
+        let classes = different.iter().map(f32::to_string).collect();
+        Self::Classes {
+            column: column.cloned(),
+            classes,
+            text: false,
+        }
+        .with_two_classes(table, rows)
+    }
+
+    fn fit_several(
+        table: &Table,
+        values: &[f32],
+        outputs: usize,
+        rows: &[u32],
+        (task, normalize): (Task, Normalize),
+    ) -> Result<Self, DataError> {
+        if task == Task::Classification {
+            return Err(DataError::mismatch(
+                format!("target of {}", table.source()),
+                format!("{outputs} numbers a row"),
+                "one class a row for a classification; for one-hot rows store y.argmax(axis=1)",
+            ));
+        }
+        Ok(Self::Numbers {
+            column: None,
+            names: (0..outputs).map(|i| format!("y{i}")).collect(),
+            scaling: Scaling::fit(values, outputs, rows, normalize),
+        })
+    }
+
+    /// Refuses training rows that all have the same class.
+    fn with_two_classes(self, table: &Table, rows: &[u32]) -> Result<Self, DataError> {
+        let Targets::Classes { labels, .. } = self.prepare(table)? else {
+            return Ok(self);
+        };
+        let first = labels[rows[0] as usize];
+        let Self::Classes { classes, .. } = &self else {
+            return Ok(self);
+        };
+        if rows.iter().any(|&row| labels[row as usize] != first) {
+            return Ok(self);
+        }
+        Err(DataError::OneClass {
+            file: table.source().to_owned(),
+            rows: rows.len(),
+            class: classes[first as usize].clone(),
+        })
+    }
+
+    pub(super) fn prepare(&self, table: &Table) -> Result<Targets, DataError> {
+        let wrong = |found: &str, expected: &str| {
+            DataError::mismatch(
+                format!("target of {}", table.source()),
+                found,
+                format!("{expected}, as in training"),
+            )
+        };
+        match self {
+            Self::None => Ok(Targets::None),
+            Self::Classes {
+                column, classes, ..
+            } => {
+                let name = column.as_deref().unwrap_or("y");
+                let own;
+                let values = match table.target() {
+                    TableTarget::None => return Ok(Targets::None),
+                    TableTarget::Column(column) => &column.values,
+                    TableTarget::Matrix { values, outputs: 1 } => {
+                        own = Values::Numbers(values.clone());
+                        &own
+                    }
+                    TableTarget::Matrix { .. } => {
+                        return Err(wrong("several numbers a row", "one class a row"));
+                    }
+                    TableTarget::Labels(labels) => {
+                        let labels = labels.iter().map(|&label| label as f32).collect();
+                        own = Values::Numbers(labels);
+                        &own
+                    }
+                };
+                Ok(Targets::Classes {
+                    labels: codes(values, name, classes, table)?,
+                    classes: classes.len(),
+                })
+            }
+            Self::Numbers { scaling, .. } => {
+                let outputs = scaling.offset.len();
+                let values = match table.target() {
+                    TableTarget::None => return Ok(Targets::None),
+                    TableTarget::Column(Column {
+                        values: Values::Numbers(values),
+                        ..
+                    }) if outputs == 1 => scaling.apply_all(values),
+                    TableTarget::Matrix {
+                        values,
+                        outputs: given,
+                    } if *given == outputs => scaling.apply_all(values),
+                    TableTarget::Labels(labels) if outputs == 1 => scaling.apply_all(labels),
+                    TableTarget::Column(Column {
+                        values: Values::Text { .. },
+                        ..
+                    }) => {
+                        return Err(wrong("text", "numbers"));
+                    }
+                    _ => {
+                        return Err(wrong(
+                            "another number of targets a row",
+                            &format!("{outputs} a row"),
+                        ));
+                    }
+                };
+                Ok(Targets::Numbers { values, outputs })
+            }
+        }
+    }
+
+    pub(super) fn column(&self) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::Classes { column, .. } | Self::Numbers { column, .. } => column.as_deref(),
+        }
+    }
+
+    pub(super) fn schema(&self) -> Option<(String, ColumnKind)> {
+        let text = matches!(self, Self::Classes { text: true, .. });
+        let kind = if text {
+            ColumnKind::Category
+        } else {
+            ColumnKind::Number
+        };
+        self.column().map(|name| (name.to_owned(), kind))
+    }
+
+    pub(super) fn is_valid(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Classes { classes, .. } => (2..=Dataset::MAX_CLASSES).contains(&classes.len()),
+            Self::Numbers { names, scaling, .. } => {
+                !names.is_empty() && scaling.is_valid(names.len())
+            }
+        }
+    }
+}
+
+/// The different values in ascending order, or nothing if there are more than `most`.
+fn different(values: &[f32], most: usize) -> Option<Vec<f32>> {
+    let mut seen = std::collections::HashSet::new();
+    for value in values {
+        // Adding 0 makes -0 the same as 0.
+        if seen.insert((value + 0.0).to_bits()) && seen.len() > most {
+            return None;
+        }
+    }
+    let mut different: Vec<f32> = seen.into_iter().map(f32::from_bits).collect();
+    different.sort_by(f32::total_cmp);
+    Some(different)
+}

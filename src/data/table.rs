@@ -1,0 +1,329 @@
+//! A data set as it is in its file, before anything is scaled or encoded.
+
+use super::error::{DataError, list};
+use super::prepare::ColumnKind;
+
+/// What to take from a file.
+#[derive(Debug, Clone)]
+pub struct TableOptions {
+    /// The column of a CSV that holds the target. Not given, it is the last column if a target is required, and there
+    /// is none otherwise.
+    pub target: Option<String>,
+    /// Whether a file without a target is an error. A prediction needs none.
+    pub require_target: bool,
+    /// The columns of a CSV to read, with their kinds, when they are known from training; other columns are not looked
+    /// at. Not given, all are read, and a column whose values are mostly numbers is numeric.
+    pub schema: Option<Vec<(String, ColumnKind)>>,
+}
+
+impl Default for TableOptions {
+    /// For training: the target is required.
+    fn default() -> Self {
+        Self {
+            target: None,
+            require_target: true,
+            schema: None,
+        }
+    }
+}
+
+/// The values of one column.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    /// Finite numbers.
+    Numbers(Vec<f32>),
+    /// Text: row `i` is `names[codes[i]]`, the names being in order of first occurrence.
+    Text {
+        /// `[rows]`.
+        codes: Vec<u32>,
+        /// The different values.
+        names: Vec<String>,
+    },
+}
+
+impl Values {
+    /// The number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Numbers(values) => values.len(),
+            Self::Text { codes, .. } => codes.len(),
+        }
+    }
+
+    /// Whether there are no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A named column of a CSV.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Its name in the header.
+    pub name: String,
+    /// Its values.
+    pub values: Values,
+}
+
+/// A table's inputs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TableInputs {
+    /// Bytes, row-major `[rows, ..shape]`.
+    Pixels {
+        /// The bytes.
+        values: Vec<u8>,
+        /// The shape of a row.
+        shape: Vec<usize>,
+    },
+    /// Finite numbers, row-major `[rows, ..shape]`.
+    Matrix {
+        /// The numbers.
+        values: Vec<f32>,
+        /// The shape of a row.
+        shape: Vec<usize>,
+    },
+    /// Named columns.
+    Columns(Vec<Column>),
+}
+
+/// A table's target.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TableTarget {
+    /// There is none.
+    None,
+    /// Class numbers, `[rows]`, which are labels by their nature: of an IDX file or a generator.
+    Labels(Vec<u32>),
+    /// A column of a CSV.
+    Column(Column),
+    /// Finite numbers, row-major `[rows, outputs]`.
+    Matrix {
+        /// The numbers.
+        values: Vec<f32>,
+        /// How many a row.
+        outputs: usize,
+    },
+}
+
+/// A data set as it is in its file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    source: String,
+    rows: usize,
+    inputs: TableInputs,
+    target: TableTarget,
+    generated: bool,
+    lines: Option<Lines>,
+}
+
+impl Table {
+    /// A table of one's own; `source` names it in messages.
+    ///
+    /// # Errors
+    /// When lengths disagree, there are no rows or no inputs, or a number is not finite.
+    pub fn new(
+        source: impl Into<String>,
+        inputs: TableInputs,
+        target: TableTarget,
+    ) -> Result<Self, DataError> {
+        let source = source.into();
+        let rows = input_rows(&source, &inputs)?;
+        if rows == 0 || u32::try_from(rows).is_err() {
+            return Err(DataError::mismatch(
+                &source,
+                format!("{rows} rows"),
+                "1 to 4294967295 rows",
+            ));
+        }
+        let target_rows = match &target {
+            TableTarget::None => rows,
+            TableTarget::Labels(labels) => labels.len(),
+            TableTarget::Column(column) => column.values.len(),
+            TableTarget::Matrix { values, outputs }
+                if *outputs > 0 && values.len() % outputs == 0 =>
+            {
+                values.len() / outputs
+            }
+            TableTarget::Matrix { .. } => 0,
+        };
+        if target_rows != rows {
+            return Err(DataError::mismatch(
+                &source,
+                format!("{rows} rows of inputs but {target_rows} rows of targets"),
+                "the same number of both",
+            ));
+        }
+        check_finite(&source, &inputs, &target)?;
+        Ok(Self {
+            source,
+            rows,
+            inputs,
+            target,
+            generated: false,
+            lines: None,
+        })
+    }
+
+    /// Marks the numbers as made by a generator, so that `Normalize::Auto` leaves them as they are.
+    pub(crate) fn generated(self) -> Self {
+        Self {
+            generated: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn with_lines(self, lines: Lines) -> Self {
+        Self {
+            lines: Some(lines),
+            ..self
+        }
+    }
+
+    /// Where the data comes from: a path or a generator.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The inputs.
+    #[must_use]
+    pub fn inputs(&self) -> &TableInputs {
+        &self.inputs
+    }
+
+    /// The target.
+    #[must_use]
+    pub fn target(&self) -> &TableTarget {
+        &self.target
+    }
+
+    /// Whether a generator made it.
+    #[must_use]
+    pub fn is_generated(&self) -> bool {
+        self.generated
+    }
+
+    /// The place of a row for a message: `file:line` where lines are known.
+    #[must_use]
+    pub fn place(&self, row: usize) -> String {
+        match &self.lines {
+            Some(lines) => format!("{}:{}", self.source, lines.line(row)),
+            None => format!("{}, row {row}", self.source),
+        }
+    }
+
+    /// What the inputs are, in words.
+    pub(crate) fn describe_inputs(&self) -> String {
+        match &self.inputs {
+            TableInputs::Pixels { shape, .. } => format!("u8 values of shape {shape:?} a row"),
+            TableInputs::Matrix { shape, .. } => {
+                format!("unnamed numbers of shape {shape:?} a row")
+            }
+            TableInputs::Columns(columns) => {
+                let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+                format!("{} columns: {}", names.len(), list(&names))
+            }
+        }
+    }
+}
+
+fn input_rows(source: &str, inputs: &TableInputs) -> Result<usize, DataError> {
+    let (len, shape) = match inputs {
+        TableInputs::Pixels { values, shape } => (values.len(), shape),
+        TableInputs::Matrix { values, shape } => (values.len(), shape),
+        TableInputs::Columns(columns) => {
+            let rows = columns.first().map_or(0, |column| column.values.len());
+            return match columns.iter().find(|column| column.values.len() != rows) {
+                Some(column) => Err(DataError::mismatch(
+                    format!("{source}, column {:?}", column.name),
+                    format!("{} rows", column.values.len()),
+                    format!("{rows}, as in the first column"),
+                )),
+                None => Ok(rows),
+            };
+        }
+    };
+    let features = shape
+        .iter()
+        .try_fold(1_usize, |product, &size| product.checked_mul(size));
+    match features {
+        Some(features) if features > 0 && len % features == 0 => Ok(len / features),
+        _ => Err(DataError::mismatch(
+            source,
+            format!("{len} values for rows of shape {shape:?}"),
+            "sizes of at least 1 and whole rows",
+        )),
+    }
+}
+
+fn check_finite(source: &str, inputs: &TableInputs, target: &TableTarget) -> Result<(), DataError> {
+    let check = |what: &str, values: &[f32], width: usize| {
+        values
+            .iter()
+            .position(|value| !value.is_finite())
+            .map_or(Ok(()), |at| {
+                Err(DataError::malformed(
+                    format!(
+                        "{source}, {what}, row {}, column {}",
+                        at / width,
+                        at % width
+                    ),
+                    format!("{}", values[at]),
+                    "a finite number",
+                    "remove the row or fill in a value",
+                ))
+            })
+    };
+    match inputs {
+        TableInputs::Matrix { values, shape } => check("inputs", values, shape.iter().product())?,
+        TableInputs::Columns(columns) => {
+            for column in columns {
+                if let Values::Numbers(values) = &column.values {
+                    check(&format!("column {:?}", column.name), values, 1)?;
+                }
+            }
+        }
+        TableInputs::Pixels { .. } => {}
+    }
+    match target {
+        TableTarget::Matrix { values, outputs } => check("targets", values, *outputs),
+        TableTarget::Column(Column {
+            name,
+            values: Values::Numbers(values),
+        }) => check(&format!("column {name:?}"), values, 1),
+        _ => Ok(()),
+    }
+}
+
+/// The line of each row of a text file, kept as the places where the two stop running in step.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Lines {
+    /// `(row, line)`: from `row` on, lines count up from `line`.
+    breaks: Vec<(usize, u64)>,
+    rows: usize,
+}
+
+impl Lines {
+    /// Adds the next row, which starts at `line`.
+    pub(crate) fn push(&mut self, line: u64) {
+        if self.rows == 0 || self.line(self.rows) != line {
+            self.breaks.push((self.rows, line));
+        }
+        self.rows += 1;
+    }
+
+    pub(crate) fn line(&self, row: usize) -> u64 {
+        let after = self.breaks.partition_point(|&(start, _)| start <= row);
+        match after.checked_sub(1).map(|at| self.breaks[at]) {
+            Some((start, line)) => line + (row - start) as u64,
+            None => row as u64 + 1,
+        }
+    }
+}

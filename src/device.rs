@@ -1,0 +1,68 @@
+//! Which device to use, and why.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::cpu;
+use crate::executor::{Executor, ExecutorError, Host};
+use crate::gpu::{self, Gpu, Wanted};
+use crate::reference::Reference;
+
+/// A device, as a person names it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Device {
+    /// The best GPU, or the CPU where there is none. Never an adapter that runs shaders in software: the CPU executor
+    /// is faster.
+    #[default]
+    Auto,
+    /// The fast CPU executor.
+    Cpu,
+    /// The best GPU, or a software adapter where there is none.
+    Gpu,
+    /// Plain loops in double precision.
+    Reference,
+    /// Plain loops in single precision.
+    ReferenceF32,
+    /// The adapter of this number, as `thalweg devices` lists them.
+    Index(usize),
+    /// The first adapter whose name contains this.
+    Name(String),
+}
+
+/// A device that is ready, and why it was chosen.
+pub struct Opened {
+    /// What runs plans.
+    pub executor: Box<dyn Executor>,
+    /// Why this one, in a few words.
+    pub why: String,
+}
+
+impl Device {
+    /// Opens the device. `threads` is for the CPU; `None` is as many as pay.
+    ///
+    /// # Errors
+    /// If there is no such device, or it cannot be used.
+    pub fn open(&self, threads: Option<usize>) -> Result<Opened, ExecutorError> {
+        let gpu = |wanted: Wanted| Gpu::new(&wanted, gpu::Options::default());
+        let opened = |executor: Box<dyn Executor>, why: &str| Ok(Opened { executor, why: why.to_owned() });
+        match self {
+            Self::Auto => match gpu(Wanted::Best) {
+                Ok(gpu) => opened(Box::new(gpu), "the best GPU"),
+                Err(reason) => {
+                    log::info!("no GPU: {reason}");
+                    opened(Box::new(cpu_executor(threads)?), "no GPU found, so the CPU")
+                }
+            },
+            Self::Cpu => opened(Box::new(cpu_executor(threads)?), "asked for"),
+            Self::Gpu => {
+                let gpu = gpu(Wanted::Any)?;
+                let why = if gpu.is_software() { "asked for; a software adapter, as there is no GPU" } else { "asked for" };
+                opened(Box::new(gpu), why)
+            }
+            Self::Reference => opened(Box::new(reference::<f64>("f64")), "asked for"),
+            Self::ReferenceF32 => opened(Box::new(reference::<f32>("f32")), "asked for"),
+            Self::Index(index) => opened(Box::new(gpu(Wanted::Index(*index))?), "asked for"),
+            Self::Name(name) => opened(Box::new(gpu(Wanted::Name(name.clone()))?), "asked for"),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What can be wrong with a network's description.
+
+/// A network that cannot be built.
+#[derive(Debug, thiserror::Error, PartialEq)]
+#[non_exhaustive]
+pub enum NetworkError {
+    /// Rows without inputs.
+    #[error("the network has no inputs; it needs at least 1")]
+    NoInputs,
+    /// A layer without units.
+    #[error("layer {index} of the network has 0 units; give it at least 1")]
+    NoUnits {
+        /// The layer's place in the list.
+        index: usize,
+    },
+    /// A dropout that drops everything, or no probability.
+    #[error("layer {index} of the network: a dropout of {p} is not a probability of at least 0 and below 1")]
+    Dropout {
+        /// The layer's place in the list.
+        index: usize,
+        /// What was given.
+        p: f64,
+    },
+    /// Nothing to train.
+    #[error("the network has no parameters; give it a linear layer")]
+    NoParameters,
+    /// More than a device can count.
+    #[error("the network {network} has more than {} parameters; use smaller layers", u32::MAX)]
+    TooLarge {
+        /// Its widths.
+        network: String,
+    },
+    /// A word that is none of the known ones.
+    #[error("unknown {what} `{found}`{hint}; known: {known}")]
+    Unknown {
+        /// Activation, loss and so on.
+        what: &'static str,
+        /// What was given.
+        found: String,
+        /// `, did you mean ...?`
+        hint: String,
+        /// What would do.
+        known: String,
+    },
+}
+
+impl NetworkError {
+    /// The error for a word that is none of `known`, with the nearest of them.
+    pub fn unknown(what: &'static str, found: &str, known: &[&str]) -> Self {
+        let hint = crate::data::nearest(found, known.iter().copied())
+            .map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
+        Self::Unknown { what, found: found.to_owned(), hint, known: known.join(", ") }
+    }
+}

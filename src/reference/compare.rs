@@ -1,0 +1,235 @@
+//! The comparison that every test and `verify` make.
+
+use thiserror::Error;
+
+use super::Bounded;
+
+/// The element of a tensor that came nearest to its bound, in a comparison that passed.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Closeness {
+    /// Which element.
+    pub index: usize,
+    /// How far it was from the reference.
+    pub error: f64,
+    /// How far it might have been.
+    pub tolerance: f64,
+    /// `error / tolerance`, at most 1; 0 if nothing was off.
+    pub ratio: f64,
+}
+
+/// Why a comparison failed.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum Difference {
+    /// The lengths differ.
+    #[error("{tensor} has {actual} elements, and the reference has {expected}")]
+    Length {
+        /// The tensor.
+        tensor: String,
+        /// Elements compared.
+        actual: usize,
+        /// Elements of the reference.
+        expected: usize,
+    },
+    /// There is nothing to compare, which would always pass.
+    #[error("{tensor} has no elements, so there is nothing to compare")]
+    Empty {
+        /// The tensor.
+        tensor: String,
+    },
+    /// An element is further off than its bound, or one side is not finite, or the bound is not.
+    #[error(
+        "{tensor}[{index}] is {actual:e}, and the reference has {expected:e}, within {tolerance:e} \
+         ({count} elements of {len} are wrong)"
+    )]
+    Element {
+        /// The tensor.
+        tensor: String,
+        /// The first element that is wrong.
+        index: usize,
+        /// What was found there.
+        actual: f32,
+        /// What the reference has there.
+        expected: f64,
+        /// How far it might have been; infinite if the reference cannot say.
+        tolerance: f64,
+        /// How many elements are wrong.
+        count: usize,
+        /// How many there are.
+        len: usize,
+    },
+}
+
+/// Holds what an executor found against the reference.
+///
+/// # Errors
+/// Unless the lengths agree, there is at least one element, and for every element both sides and the bound are finite
+/// and `|actual - expected| <= error`.
+pub fn compare(
+    tensor: &str,
+    actual: &[f32],
+    expected: &[Bounded],
+) -> Result<Closeness, Difference> {
+    let (tensor, len) = (tensor.to_owned(), expected.len());
+    if actual.len() != len {
+        let actual = actual.len();
+        return Err(Difference::Length {
+            tensor,
+            actual,
+            expected: len,
+        });
+    }
+    if expected.is_empty() {
+        return Err(Difference::Empty { tensor });
+    }
+    let pairs = || actual.iter().zip(expected).enumerate();
+    let wrong = |a: f32, e: &Bounded| closeness(0, a, e).is_none();
+    if let Some((index, (&actual, e))) = pairs().find(|&(_, (&a, e))| wrong(a, e)) {
+        return Err(Difference::Element {
+            tensor,
+            index,
+            actual,
+            expected: e.value,
+            tolerance: e.error,
+            count: pairs().filter(|&(_, (&a, e))| wrong(a, e)).count(),
+            len,
+        });
+    }
+    let worst = pairs()
+        .filter_map(|(index, (&a, e))| closeness(index, a, e))
+        .fold(Closeness::default(), |worst, next| {
+            if next.ratio > worst.ratio {
+                next
+            } else {
+                worst
+            }
+        });
+    Ok(worst)
+}
+
+/// How close one element is, or nothing if it is wrong.
+fn closeness(index: usize, actual: f32, expected: &Bounded) -> Option<Closeness> {
+    let error = (f64::from(actual) - expected.value).abs();
+    let tolerance = expected.error;
+    let finite = actual.is_finite() && expected.value.is_finite() && tolerance.is_finite();
+    // Written so that NaN, which compares false, is refused.
+    (finite && error <= tolerance).then(|| Closeness {
+        index,
+        error,
+        tolerance,
+        ratio: if error == 0.0 { 0.0 } else { error / tolerance },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Matmul;
+    use crate::random::{Random, stream};
+    use crate::reference::{Real, matmul};
+
+    const N: u32 = 5;
+
+    /// A square product: what f32 gives, and what the reference says.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "rounded to f32, as is meant"
+    )]
+    fn product() -> (Vec<f32>, Vec<Bounded>) {
+        let p = Matmul {
+            groups: 1,
+            m: N,
+            n: N,
+            k: 8,
+            transpose_a: false,
+            transpose_b: true,
+        };
+        let random = Random::new(1, stream::TEST, 0);
+        let a: Vec<f32> = (0..40).map(|i| random.normal(i) as f32).collect();
+        let b: Vec<f32> = (40..80).map(|i| random.normal(i) as f32).collect();
+        let bounded = |x: &[f32]| x.iter().copied().map(Real::from_f32).collect::<Vec<_>>();
+        let mut actual = vec![f32::NAN; 25];
+        let mut expected = vec![Bounded::from_f32(f32::NAN); 25];
+        matmul(&p, &a, &b, &mut actual);
+        matmul(&p, &bounded(&a), &bounded(&b), &mut expected);
+        (actual, expected)
+    }
+
+    fn refused(actual: &[f32], expected: &[Bounded]) -> usize {
+        match compare("y", actual, expected) {
+            Err(Difference::Element { index, .. }) => index,
+            other => panic!("should have been refused: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_right_result_passes() {
+        let (actual, expected) = product();
+        let closeness = compare("y", &actual, &expected).expect("f32 is within its bound");
+        assert!(
+            closeness.ratio > 0.0 && closeness.ratio <= 1.0,
+            "{closeness:?}"
+        );
+        assert_eq!(closeness.ratio, closeness.error / closeness.tolerance);
+        let Closeness { index, error, .. } = closeness;
+        let off = (f64::from(actual[index]) - expected[index].value).abs();
+        assert_eq!(error, off);
+    }
+
+    #[test]
+    fn one_wrong_element_is_refused() {
+        let (mut actual, expected) = product();
+        actual[13] += 1e-4;
+        let message = compare("y", &actual, &expected).map_err(|d| d.to_string());
+        let message = message.expect_err("an element is wrong");
+        assert!(message.starts_with("y[13] is "), "{message}");
+        assert!(
+            message.ends_with("(1 elements of 25 are wrong)"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_transposed_result_is_refused() {
+        let (actual, expected) = product();
+        let n = N as usize;
+        let transposed: Vec<f32> = (0..25).map(|i| actual[i % n * n + i / n]).collect();
+        assert_eq!(refused(&transposed, &expected), 1);
+    }
+
+    #[test]
+    fn an_untouched_buffer_is_refused() {
+        let (_, expected) = product();
+        assert_eq!(refused(&[0.0; 25], &expected), 0);
+        assert_eq!(refused(&[f32::NAN; 25], &expected), 0);
+    }
+
+    #[test]
+    fn what_is_not_finite_is_refused_on_either_side() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let (mut actual, mut expected) = product();
+            expected[3].value = f64::from(bad);
+            assert_eq!(refused(&actual, &expected), 3);
+            actual[3] = bad;
+            assert_eq!(refused(&actual, &expected), 3, "{bad} on both sides");
+            let (mut actual, mut expected) = product();
+            expected[3].error = f64::INFINITY;
+            assert_eq!(refused(&actual, &expected), 3, "no bound");
+            actual[3] = bad;
+            assert_eq!(refused(&actual, &expected), 3);
+            expected[3].error = f64::NAN;
+            assert_eq!(refused(&actual, &expected), 3);
+        }
+    }
+
+    #[test]
+    fn a_short_or_empty_slice_is_refused() {
+        let (actual, expected) = product();
+        let short = compare("y", &actual[..24], &expected);
+        assert!(matches!(short, Err(Difference::Length { .. })), "{short:?}");
+        let long = compare("y", &actual, &expected[..24]);
+        assert!(matches!(long, Err(Difference::Length { .. })), "{long:?}");
+        let empty = compare("y", &[], &[]);
+        assert!(matches!(empty, Err(Difference::Empty { .. })), "{empty:?}");
+    }
+}

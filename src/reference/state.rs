@@ -1,0 +1,24 @@
+//! Kernels that keep watch over a run.
+
+use super::{Real, fill};
+use crate::kernel::{Copy, Nonfinite, Record};
+
+/// `y[i] = x[i]`; see [`struct@Copy`].
+pub fn copy<T: Real>(p: &Copy, x: &[T], y: &mut [T]) {
+    fill(y, p.count, |i| x[i]);
+}
+
+/// `log[slot, ·] = x[·]`; see [`Record`].
+pub fn record<T: Real>(p: &Record, x: &[T], log: &mut [T]) {
+    let (columns, slot) = (p.columns as usize, p.slot as usize);
+    if p.slot < p.slots {
+        log[slot * columns..][..columns].copy_from_slice(x);
+    }
+}
+
+/// `first[0]` is the smallest `i` for which `x[i]` is not finite, or `u32::MAX`; see [`Nonfinite`].
+pub fn nonfinite<T: Real>(p: &Nonfinite, x: &[T], first: &mut [u32]) {
+    first[0] = (0..p.count)
+        .find(|&i| !x[i as usize].is_finite())
+        .unwrap_or(u32::MAX);
+}

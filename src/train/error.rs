@@ -1,0 +1,100 @@
+//! What can go wrong in training.
+
+use std::fmt;
+
+use super::Model;
+use crate::executor::ExecutorError;
+use crate::graph::GraphError;
+use crate::network::NetworkError;
+use crate::plan::PlanError;
+
+/// Training, evaluation or prediction that failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// An option that makes no sense.
+    #[error("{name} is {found}; expected {expected}")]
+    Option {
+        /// The option.
+        name: &'static str,
+        /// What it is.
+        found: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// Data that do not fit the network.
+    #[error("the data have {found} {what}, and the network {network} takes {expected}")]
+    Mismatch {
+        /// Features or outputs.
+        what: &'static str,
+        /// How many the data have.
+        found: usize,
+        /// How many the network has.
+        expected: usize,
+        /// Its widths.
+        network: String,
+    },
+    /// Targets that the loss cannot take.
+    #[error("the loss {loss} needs {expected}, and the data have {found}")]
+    Targets {
+        /// The loss.
+        loss: String,
+        /// What it needs.
+        expected: &'static str,
+        /// What there is.
+        found: String,
+    },
+    /// Weights that do not fit the network.
+    #[error("{0}")]
+    Weights(String),
+    /// A number that is NaN or infinite turned up.
+    #[error(transparent)]
+    NonFinite(Box<NonFinite>),
+    /// An observer could not go on.
+    #[error(transparent)]
+    Observer(#[from] std::io::Error),
+    /// The network's description is at fault.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The graph is at fault.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// The plan does not fit the device.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The device failed.
+    #[error(transparent)]
+    Executor(#[from] ExecutorError),
+}
+
+/// Where a number first was NaN or infinite, and the last model before.
+#[derive(Debug)]
+pub struct NonFinite {
+    /// The training step, from 1.
+    pub step: u64,
+    /// The step of the plan, in words: its number, kernel, layer and phase.
+    pub plan_step: String,
+    /// The tensor.
+    pub tensor: String,
+    /// The element.
+    pub index: usize,
+    /// NaN or an infinity.
+    pub value: f64,
+    /// The model after the last training step that was checked and found good.
+    pub last_good: Model,
+    /// The number of that step.
+    pub last_good_step: u64,
+}
+
+impl fmt::Display for NonFinite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { step, plan_step, tensor, index, value, last_good_step, .. } = self;
+        write!(
+            f,
+            "training step {step}: `{tensor}`[{index}] became {value} in {plan_step}; the model after step \
+             {last_good_step} is the last good one. Try a smaller learning rate, or look at the data's scale"
+        )
+    }
+}
+
+impl std::error::Error for NonFinite {}

@@ -1,0 +1,221 @@
+//! The training loop.
+
+use std::time::Instant;
+
+use super::guard::Guard;
+use super::observer::{EpochReport, Observer, StepsReport};
+use super::session::{Pace, Position, Purpose, Session, Totals, batches, r2};
+use super::tables::Tables;
+use super::{Evaluation, Model, Options, TrainError};
+use crate::data::{Dataset, Targets};
+use crate::executor::Data;
+use crate::kernel::Tick;
+use crate::random::{Random, stream};
+
+/// What a training run came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// Epochs begun.
+    pub epochs: u64,
+    /// Training steps done.
+    pub steps: u64,
+    /// Rows seen.
+    pub samples: u64,
+    /// Over the last epoch's own batches, while the parameters changed.
+    pub train: Evaluation,
+    /// Over the validation rows, after the last step.
+    pub validation: Option<Evaluation>,
+    /// The whole run, in seconds.
+    pub seconds: f64,
+    /// From the beginning to the end of the first training step.
+    pub first_step_seconds: f64,
+    /// The median time of a training step once warm, without validation, in seconds.
+    pub step_seconds: f64,
+    /// Whether an observer ended it.
+    pub interrupted: bool,
+}
+
+/// One training run over a session.
+pub(super) struct Fit<'a> {
+    pub(super) session: Session,
+    pub(super) options: &'a Options,
+    pub(super) validation: Option<&'a Dataset>,
+    pub(super) units: Option<&'a [f64]>,
+    pub(super) observer: &'a mut dyn Observer,
+}
+
+/// What a run has come to so far.
+struct Progress {
+    begun: Instant,
+    first_step_seconds: Option<f64>,
+    steps: u64,
+    samples: u64,
+    total: u64,
+    pace: Pace,
+    guard: Guard,
+    best: f64,
+}
+
+impl Fit<'_> {
+    /// Trains, from the parameters as they are.
+    pub(super) fn run(mut self, begun: Instant) -> Result<(Model, Summary), TrainError> {
+        let tables = self.session.training.clone().expect("the training rows are set before the run");
+        let batches = batches(tables.rows(), self.options.batch_size);
+        let total = self.options.steps.unwrap_or(self.options.epochs.saturating_mul(batches.len() as u64));
+        let guard = Guard::new(&mut self.session)?;
+        let (pace, best) = (Pace::new(), f64::INFINITY);
+        let mut progress =
+            Progress { begun, first_step_seconds: None, steps: 0, samples: 0, total, pace, guard, best };
+        let mut epoch = 0;
+        loop {
+            epoch += 1;
+            self.shuffle(&tables, epoch)?;
+            let train = self.epoch(&tables, &batches, &mut progress)?;
+            let (model, validation) = self.finish_epoch(epoch, &train, &mut progress)?;
+            let interrupted = self.observer.interrupted();
+            if progress.steps >= total || interrupted {
+                let summary = progress.summary(epoch, train, validation, interrupted);
+                return Ok((model, summary));
+            }
+        }
+    }
+
+    /// Writes the row order of an epoch: the same on every device.
+    fn shuffle(&mut self, tables: &Tables, epoch: u64) -> Result<(), TrainError> {
+        if !self.options.shuffle {
+            return Ok(());
+        }
+        let step = u32::try_from(epoch).unwrap_or(u32::MAX);
+        let order = Random::new(self.options.seed, stream::SHUFFLE, step).permutation(tables.rows());
+        let Session { executor, store, .. } = &mut self.session;
+        executor.write_stored(store, &tables.part("order"), &Data::U32(order))?;
+        Ok(())
+    }
+
+    /// The batches of one epoch, as many as the run still wants.
+    fn epoch(
+        &mut self,
+        tables: &Tables,
+        batches: &[Position],
+        progress: &mut Progress,
+    ) -> Result<Evaluation, TrainError> {
+        let mut totals = Totals::new(tables.metric());
+        let left = usize::try_from(progress.total - progress.steps).unwrap_or(usize::MAX);
+        let mut batches = &batches[..batches.len().min(left)];
+        while let Some(first) = batches.first() {
+            let same = batches.iter().take_while(|b| b.rows == first.rows).count();
+            let unchecked = Pace::MOST - progress.guard.unchecked();
+            let (now, rest) = batches.split_at(same.min(progress.pace.steps()).min(unchecked));
+            self.steps(tables, now, &mut totals, progress)?;
+            batches = rest;
+            if progress.guard.unchecked() >= Pace::MOST {
+                progress.guard.check(&mut self.session)?;
+            }
+            if self.observer.interrupted() {
+                break;
+            }
+        }
+        progress.guard.check(&mut self.session)?;
+        Ok(totals.evaluation(self.session.recipe.objective.is_squared_error(), self.units))
+    }
+
+    /// One submission: batches of the same size.
+    fn steps(
+        &mut self,
+        tables: &Tables,
+        batches: &[Position],
+        totals: &mut Totals,
+        progress: &mut Progress,
+    ) -> Result<(), TrainError> {
+        let rows = batches[0].rows;
+        let learning_rate = self.options.optimizer.learning_rate;
+        let first = progress.steps + 1;
+        let number = |slot: u32| u32::try_from(first).map_or(u32::MAX, |first| first.saturating_add(slot));
+        let tick = |(slot, b): (u32, &Position)| Tick { step: number(slot), start: b.start, slot, learning_rate };
+        let ticks: Vec<_> = (0..).zip(batches).map(tick).collect();
+
+        let ready = self.session.plan(Purpose::Training(rows))?;
+        let start = Instant::now();
+        self.session.executor.run(ready.handle, &ticks)?;
+        let logged = self.session.read_logs(tables, ticks.len())?;
+        progress.pace.note(start, ticks.len());
+        progress.first_step_seconds.get_or_insert_with(|| progress.begun.elapsed().as_secs_f64());
+
+        progress.guard.note(rows, &ticks);
+        if logged.losses.iter().any(|loss| !loss.is_finite()) {
+            return Err(progress.guard.diagnose(&mut self.session)?);
+        }
+        totals.add(&logged, rows);
+        progress.steps += ticks.len() as u64;
+        progress.samples += (ticks.len() * rows) as u64;
+        let mut here = Totals::new(tables.metric());
+        here.add(&logged, rows);
+        let accuracy = here.evaluation(false, None).accuracy;
+        let (samples, total) = (progress.samples, progress.total);
+        let report = StepsReport { first, losses: &logged.losses, accuracy, samples, total };
+        Ok(self.observer.steps(&report)?)
+    }
+
+    /// Evaluates, and tells the observer.
+    fn finish_epoch(
+        &mut self,
+        epoch: u64,
+        train: &Evaluation,
+        progress: &mut Progress,
+    ) -> Result<(Model, Option<Evaluation>), TrainError> {
+        let mut validation = None;
+        if let Some(data) = self.validation {
+            let mut evaluation = self.session.evaluate(self.options.batch_size.max(256), self.units)?;
+            evaluation.complete(data);
+            validation = Some(evaluation);
+        }
+        let judged = validation.as_ref().unwrap_or(train).loss;
+        let best = judged < progress.best;
+        progress.best = progress.best.min(judged);
+        let model = self.session.model(false)?;
+        let report = EpochReport {
+            epoch,
+            steps: progress.steps,
+            samples: progress.samples,
+            train,
+            validation: validation.as_ref(),
+            best,
+            seconds: progress.begun.elapsed().as_secs_f64(),
+            model: &model,
+        };
+        self.observer.epoch(&report)?;
+        Ok((model, validation))
+    }
+}
+
+impl Progress {
+    fn summary(
+        &self,
+        epochs: u64,
+        train: Evaluation,
+        validation: Option<Evaluation>,
+        interrupted: bool,
+    ) -> Summary {
+        let seconds = self.begun.elapsed().as_secs_f64();
+        Summary {
+            epochs,
+            steps: self.steps,
+            samples: self.samples,
+            train,
+            validation,
+            seconds,
+            first_step_seconds: self.first_step_seconds.unwrap_or(seconds),
+            step_seconds: self.pace.median().unwrap_or(seconds),
+            interrupted,
+        }
+    }
+}
+
+impl Evaluation {
+    /// Adds what needs the targets themselves.
+    pub(super) fn complete(&mut self, data: &Dataset) {
+        if let (Some(errors), Targets::Numbers { values, .. }) = (&self.squared_errors, data.targets()) {
+            self.r2 = r2(errors, values);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The watch over a run: numbers that are not finite, and the last good model.
+
+use super::session::{Purpose, Session};
+use super::tables::Tables;
+use super::{NonFinite, TrainError};
+use crate::kernel::{Access, Tick};
+use crate::tensor::Element;
+
+/// The training steps since the last that was found good, so that they can be run again.
+#[derive(Debug)]
+pub(super) struct Guard {
+    history: Vec<(usize, Tick)>,
+    good_step: u64,
+}
+
+impl Guard {
+    /// Keeps the parameters as they are as the first good ones.
+    pub(super) fn new(session: &mut Session) -> Result<Self, TrainError> {
+        session.run_once(Purpose::Keep)?;
+        Ok(Self { history: Vec::new(), good_step: 0 })
+    }
+
+    /// How many steps have not been checked.
+    pub(super) const fn unchecked(&self) -> usize {
+        self.history.len()
+    }
+
+    /// Notes training steps on batches of `rows` rows.
+    pub(super) fn note(&mut self, rows: usize, ticks: &[Tick]) {
+        self.history.extend(ticks.iter().map(|&tick| (rows, tick)));
+    }
+
+    /// Looks at all parameters and states, on their bits. If all are finite they are kept as the last good ones; else
+    /// the steps since are run again, one by one, to find where it began.
+    pub(super) fn check(&mut self, session: &mut Session) -> Result<(), TrainError> {
+        if !is_finite(session)? {
+            return Err(self.diagnose(session)?);
+        }
+        session.run_once(Purpose::Keep)?;
+        if let Some((_, tick)) = self.history.last() {
+            self.good_step = u64::from(tick.step);
+        }
+        self.history.clear();
+        Ok(())
+    }
+
+    /// Runs the steps since the last good ones again, and finds the first tensor that is not finite.
+    pub(super) fn diagnose(&self, session: &mut Session) -> Result<TrainError, TrainError> {
+        let tables = session.training.clone().expect("only a training run is diagnosed");
+        session.run_once(Purpose::Restore)?;
+        for (index, (rows, tick)) in self.history.iter().enumerate() {
+            let ready = session.plan(Purpose::Training(*rows))?;
+            session.executor.run(ready.handle, &[*tick])?;
+            if is_finite(session)? && loss_is_finite(session, &tables, tick)? {
+                continue;
+            }
+            session.run_once(Purpose::Restore)?;
+            for (rows, tick) in &self.history[..index] {
+                let ready = session.plan(Purpose::Training(*rows))?;
+                session.executor.run(ready.handle, &[*tick])?;
+            }
+            if let Some(found) = self.find(session, *rows, tick)? {
+                return Ok(TrainError::NonFinite(Box::new(found)));
+            }
+        }
+        let last_good = session.model(true)?;
+        Ok(TrainError::NonFinite(Box::new(NonFinite {
+            step: self.history.last().map_or(self.good_step, |(_, tick)| u64::from(tick.step)),
+            plan_step: "a step that did not do so again when it was repeated: the device is not to be trusted".to_owned(),
+            tensor: crate::network::PARAMETERS.to_owned(),
+            index: 0,
+            value: f64::NAN,
+            last_good,
+            last_good_step: self.good_step,
+        })))
+    }
+
+    /// Runs one training step, plan step by plan step, up to the first result that is not finite.
+    fn find(&self, session: &mut Session, rows: usize, tick: &Tick) -> Result<Option<NonFinite>, TrainError> {
+        let ready = session.plan(Purpose::Training(rows))?;
+        for (number, step) in ready.plan.steps.iter().enumerate() {
+            session.executor.run_step(ready.handle, number, tick)?;
+            let writes = step.kernel.bindings().into_iter().filter(|b| b.access != Access::Read);
+            for (_, &tensor) in writes.zip(&step.outputs).filter(|(b, _)| b.element == Element::F32) {
+                let tensor = &ready.plan.tensors[tensor];
+                let values = session.executor.read(ready.handle, tensor.place)?.to_f64();
+                if let Some(at) = values.iter().position(|v| !v.is_finite()) {
+                    let (tensor, index, value) = name_in_block(session, &tensor.name, at, values[at]);
+                    return Ok(Some(NonFinite {
+                        step: u64::from(tick.step),
+                        plan_step: ready.plan.describe(number),
+                        tensor,
+                        index,
+                        value,
+                        last_good: session.model(true)?,
+                        last_good_step: self.good_step,
+                    }));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+
+/// The member of a block in which element `at` lies: an update's block is named by the parameter that went wrong.
+fn name_in_block(session: &Session, tensor: &str, at: usize, value: f64) -> (String, usize, f64) {
+    let member = session.store.block(tensor).ok().and_then(|block| {
+        let members = block.members.iter().filter(|m| (m.offset..m.offset + m.shape.len()).contains(&at));
+        members.map(|m| (m.name.clone(), at - m.offset)).next()
+    });
+    let (name, index) = member.unwrap_or_else(|| (tensor.to_owned(), at));
+    (name, index, value)
+}
+
+/// Whether all parameters and states are finite.
+fn is_finite(session: &mut Session) -> Result<bool, TrainError> {
+    let ready = session.run_once(Purpose::Check)?;
+    for place in &ready.outputs {
+        if session.executor.read(ready.handle, *place)?.as_u32() != [u32::MAX] {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn loss_is_finite(session: &mut Session, tables: &Tables, tick: &Tick) -> Result<bool, TrainError> {
+    let logged = session.read_logs(tables, tick.slot as usize + 1)?;
+    Ok(logged.losses[tick.slot as usize].is_finite())
+}

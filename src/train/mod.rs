@@ -1,0 +1,225 @@
+//! Training, evaluation and prediction, written once for all executors.
+//!
+//! A [`Trainer`] holds a network, an [`Objective`] and [`Options`]. It makes a [`Session`], an executor with the plans
+//! of training, evaluation, checking and keeping over one store, and runs the epochs. Whoever wants to know how it goes
+//! is an [`Observer`].
+
+mod error;
+mod fit;
+mod guard;
+mod model;
+mod objective;
+mod observer;
+mod options;
+mod recipe;
+mod session;
+mod tables;
+
+pub use error::{NonFinite, TrainError};
+pub use fit::Summary;
+pub use model::Model;
+pub use objective::{CustomLoss, Objective};
+pub use observer::{EpochReport, Observer, Silent, StepsReport};
+pub use options::{Optimizer, Options};
+pub use recipe::Recipe;
+pub use session::{Logged, Position, Purpose, Ready, Session, batches};
+pub use tables::{Batch, Metric, SLOTS, Tables};
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::data::Dataset;
+use crate::device::Device;
+use crate::executor::Executor;
+use crate::graph::{Graph, GraphError, TensorId};
+use crate::network::{Loss, Network};
+
+/// The loss and the metrics over some rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// How many rows.
+    pub rows: usize,
+    /// The mean loss. A squared error is in the target's own units, if they are known.
+    pub loss: f64,
+    /// The share of rows classified right, if there are classes.
+    pub accuracy: Option<f64>,
+    /// The mean squared error of each output, in the scale that the network sees, if the targets are numbers.
+    pub squared_errors: Option<Vec<f64>>,
+    /// The coefficient of determination, if the targets are numbers and vary.
+    pub r2: Option<f64>,
+}
+
+/// Trains a network.
+///
+/// ```
+/// use thalweg::data::Dataset;
+/// use thalweg::network::{Activation, Loss, Network};
+/// use thalweg::train::{Optimizer, Trainer};
+///
+/// // y = 3 x - 1
+/// let x: Vec<f32> = (0..64).map(|i| i as f32 / 32.0 - 1.0).collect();
+/// let y: Vec<f32> = x.iter().map(|x| 3.0 * x - 1.0).collect();
+/// let data = Dataset::numbers(&x, 1, &y, 1)?;
+/// let line = Network::mlp(1, &[], 1, Activation::Identity);
+/// let fit = Trainer::new(line, Loss::SquaredError).optimizer(Optimizer::sgd(0.1)).epochs(300).fit(&data)?;
+/// let y = fit.model.predict(&[0.5])?;
+/// assert!((y[0] - 0.5).abs() < 1e-3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Trainer {
+    /// What is trained.
+    pub network: Network,
+    /// What is made small.
+    pub objective: Objective,
+    /// The numbers of the run.
+    pub options: Options,
+    /// Where it runs: on the CPU, if nothing else is asked for.
+    pub device: Device,
+    /// The first values of the parameters, if they are not drawn.
+    pub initial: Option<Vec<Vec<f32>>>,
+    /// The scales of the targets, one an output, in which a squared error is told.
+    pub units: Option<Vec<f64>>,
+}
+
+/// A training run that has ended.
+#[derive(Debug, Clone)]
+pub struct Fitted {
+    /// The model after the last step.
+    pub model: Model,
+    /// What the run came to.
+    pub summary: Summary,
+}
+
+impl Trainer {
+    /// A trainer with the default options, on the CPU.
+    pub fn new(network: Network, loss: Loss) -> Self {
+        Self {
+            network,
+            objective: loss.into(),
+            options: Options::default(),
+            device: Device::Cpu,
+            initial: None,
+            units: None,
+        }
+    }
+
+    /// Trains with a loss made of ops, from the network's output and the target to a scalar.
+    #[must_use]
+    pub fn loss(
+        mut self,
+        loss: impl Fn(&mut Graph, TensorId, TensorId) -> Result<TensorId, GraphError> + Send + Sync + 'static,
+    ) -> Self {
+        self.objective = Objective::Custom(Arc::new(loss));
+        self
+    }
+
+    /// Trains with this optimiser.
+    #[must_use]
+    pub const fn optimizer(mut self, optimizer: Optimizer) -> Self {
+        self.options.optimizer = optimizer;
+        self
+    }
+
+    /// Sees all rows so often.
+    #[must_use]
+    pub const fn epochs(mut self, epochs: u64) -> Self {
+        self.options.epochs = epochs;
+        self
+    }
+
+    /// Takes batches of so many rows.
+    #[must_use]
+    pub const fn batch_size(mut self, rows: usize) -> Self {
+        self.options.batch_size = rows;
+        self
+    }
+
+    /// Starts all randomness from this seed.
+    #[must_use]
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.options.seed = seed;
+        self
+    }
+
+    /// Runs on this device.
+    #[must_use]
+    pub fn device(mut self, device: Device) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// Trains on all rows.
+    ///
+    /// # Errors
+    /// If an option makes no sense, the data do not fit the network, the device failed, or a number became NaN or
+    /// infinite.
+    pub fn fit(&self, data: &Dataset) -> Result<Fitted, TrainError> {
+        self.fit_with(data, None, &mut Silent)
+    }
+
+    /// Trains on the rows of `data`, evaluates `validation` after each epoch, and tells `observer`.
+    ///
+    /// # Errors
+    /// As [`Trainer::fit`], and what the observer's methods return.
+    pub fn fit_with(
+        &self,
+        data: &Dataset,
+        validation: Option<&Dataset>,
+        observer: &mut dyn Observer,
+    ) -> Result<Fitted, TrainError> {
+        self.check()?;
+        let executor = self.device.open(None)?.executor;
+        self.fit_on(executor, data, validation, observer)
+    }
+
+    /// The same on an executor that is open already.
+    ///
+    /// # Errors
+    /// As [`Trainer::fit_with`].
+    pub fn fit_on(
+        &self,
+        executor: Box<dyn Executor>,
+        data: &Dataset,
+        validation: Option<&Dataset>,
+        observer: &mut dyn Observer,
+    ) -> Result<Fitted, TrainError> {
+        let begun = Instant::now();
+        let mut session = self.session(executor, data)?;
+        if let Some(rows) = validation {
+            session.set_validation(rows)?;
+        }
+        let (options, units) = (&self.options, self.units.as_deref());
+        let (model, summary) = fit::Fit { session, options, validation, units, observer }.run(begun)?;
+        Ok(Fitted { model, summary })
+    }
+
+    /// A session that is ready for the first training step.
+    ///
+    /// # Errors
+    /// If an option makes no sense, the data do not fit the network, or the device failed.
+    pub fn session(&self, executor: Box<dyn Executor>, data: &Dataset) -> Result<Session, TrainError> {
+        self.check()?;
+        let recipe = Recipe {
+            network: self.network.clone(),
+            objective: self.objective.clone(),
+            optimizer: self.options.optimizer,
+            seed: self.options.seed,
+        };
+        let mut session = Session::new(recipe, executor)?;
+        session.set_training(data)?;
+        match &self.initial {
+            Some(values) => session.set_parameters(values)?,
+            None => session.set_parameters(&self.network.initial(self.options.init, self.options.seed))?,
+        }
+        Ok(session)
+    }
+
+    fn check(&self) -> Result<(), TrainError> {
+        self.network.check()?;
+        if let Some(values) = &self.initial {
+            session::check_parameters(&self.network, values)?;
+        }
+        self.options.check()
+    }
+}

@@ -1,0 +1,69 @@
+//! What a training run tells while it goes.
+
+use super::{Evaluation, Model};
+
+/// Training steps that have just been done.
+#[derive(Debug, Clone, Copy)]
+pub struct StepsReport<'a> {
+    /// The number of the first of them, from 1.
+    pub first: u64,
+    /// The loss of each, on its own batch. Squared errors are in the scale that the network sees.
+    pub losses: &'a [f64],
+    /// The share of rows classified right over all of them, if there are classes.
+    pub accuracy: Option<f64>,
+    /// Rows seen since the run began.
+    pub samples: u64,
+    /// Training steps of the whole run.
+    pub total: u64,
+}
+
+/// An epoch that has just been done, or as much of it as was.
+#[derive(Debug)]
+pub struct EpochReport<'a> {
+    /// Its number, from 1.
+    pub epoch: u64,
+    /// Training steps since the run began.
+    pub steps: u64,
+    /// Rows seen since the run began.
+    pub samples: u64,
+    /// Over the epoch's own batches, while the parameters changed.
+    pub train: &'a Evaluation,
+    /// Over the validation rows, if there are any.
+    pub validation: Option<&'a Evaluation>,
+    /// Whether this is the best epoch so far: by the validation loss, or without validation rows by the training loss.
+    pub best: bool,
+    /// Seconds since the run began.
+    pub seconds: f64,
+    /// The model as it is now.
+    pub model: &'a Model,
+}
+
+/// Who wants to know.
+pub trait Observer {
+    /// After some training steps.
+    ///
+    /// # Errors
+    /// An error ends the run and comes back as it is.
+    fn steps(&mut self, _report: &StepsReport<'_>) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    /// After an epoch.
+    ///
+    /// # Errors
+    /// An error ends the run and comes back as it is.
+    fn epoch(&mut self, _report: &EpochReport<'_>) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    /// Whether the run shall end; asked after each submission.
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// Nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {}

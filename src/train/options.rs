@@ -1,0 +1,121 @@
+//! How to train: the optimiser and the numbers of a run.
+
+use serde::{Deserialize, Serialize};
+
+use super::TrainError;
+use crate::graph::ops::Update;
+use crate::network::Init;
+
+/// An update rule and its learning rate. The defaults are PyTorch's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Optimizer {
+    /// The learning rate.
+    pub learning_rate: f64,
+    /// The rule.
+    pub update: Update,
+}
+
+impl Optimizer {
+    /// The words for the kinds of optimisers.
+    pub const WORDS: [&'static str; 5] = ["sgd", "momentum", "nesterov", "adam", "adamw"];
+
+    /// Plain stochastic gradient descent.
+    pub const fn sgd(learning_rate: f64) -> Self {
+        Self::with_momentum(learning_rate, 0.0, false)
+    }
+
+    /// Stochastic gradient descent with momentum, in the usual form or Nesterov's.
+    pub const fn with_momentum(learning_rate: f64, momentum: f64, nesterov: bool) -> Self {
+        Self { learning_rate, update: Update::Sgd { momentum, nesterov, weight_decay: 0.0 } }
+    }
+
+    /// Adam with `betas = (0.9, 0.999)` and `eps = 1e-8`.
+    pub const fn adam(learning_rate: f64) -> Self {
+        let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-8);
+        let update = Update::Adam { beta1, beta2, epsilon, weight_decay: 0.0, decoupled: false };
+        Self { learning_rate, update }
+    }
+
+    /// `AdamW` with Adam's numbers and a decay of 0.01.
+    pub const fn adamw(learning_rate: f64) -> Self {
+        let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-8);
+        let update = Update::Adam { beta1, beta2, epsilon, weight_decay: 0.01, decoupled: true };
+        Self { learning_rate, update }
+    }
+
+    /// The same with another weight decay.
+    #[must_use]
+    pub const fn weight_decay(mut self, decay: f64) -> Self {
+        match &mut self.update {
+            Update::Sgd { weight_decay, .. } | Update::Adam { weight_decay, .. } => *weight_decay = decay,
+        }
+        self
+    }
+}
+
+/// The numbers of a training run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// The optimiser: Adam at 0.001.
+    pub optimizer: Optimizer,
+    /// Rows in a batch: 128. The last batch of an epoch may be smaller.
+    pub batch_size: usize,
+    /// How often all rows are seen: 10.
+    pub epochs: u64,
+    /// Training steps in all; wins over `epochs`.
+    pub steps: Option<u64>,
+    /// Decides the first weights, the order of the rows and the dropped units.
+    pub seed: u64,
+    /// Whether the rows are shuffled in every epoch.
+    pub shuffle: bool,
+    /// How the first weights are drawn.
+    pub init: Init,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            optimizer: Optimizer::adam(0.001),
+            batch_size: 128,
+            epochs: 10,
+            steps: None,
+            seed: 0,
+            shuffle: true,
+            init: Init::Default,
+        }
+    }
+}
+
+impl Options {
+    /// Refuses numbers that make no sense.
+    pub(super) fn check(&self) -> Result<(), TrainError> {
+        let option = |name, found: String, expected| Err(TrainError::Option { name, found, expected });
+        let within = |name, value: f64, range: std::ops::Range<f64>, expected| {
+            if range.contains(&value) { Ok(()) } else { option(name, value.to_string(), expected) }
+        };
+        if self.batch_size == 0 {
+            return option("batch_size", "0".to_owned(), "at least 1 row");
+        }
+        if self.steps.unwrap_or(self.epochs) == 0 {
+            return option("epochs", "0".to_owned(), "at least 1 epoch or step");
+        }
+        let positive = "a finite number of at least 0";
+        within("learning_rate", self.optimizer.learning_rate, 0.0..f64::INFINITY, positive)?;
+        match self.optimizer.update {
+            Update::Sgd { momentum, weight_decay, nesterov } => {
+                within("momentum", momentum, 0.0..1.0, "at least 0 and below 1")?;
+                within("weight_decay", weight_decay, 0.0..f64::INFINITY, positive)?;
+                if nesterov && momentum == 0.0 {
+                    return option("momentum", "0".to_owned(), "more than 0, for Nesterov's form");
+                }
+                Ok(())
+            }
+            Update::Adam { beta1, beta2, epsilon, weight_decay, .. } => {
+                within("beta1", beta1, 0.0..1.0, "at least 0 and below 1")?;
+                within("beta2", beta2, 0.0..1.0, "at least 0 and below 1")?;
+                within("epsilon", epsilon, 0.0..f64::INFINITY, positive)?;
+                within("weight_decay", weight_decay, 0.0..f64::INFINITY, positive)
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The graphs of a training run: training, evaluation, prediction, and the watch over them.
+
+use super::tables::{Batch, Metric, Tables};
+use super::{Objective, Optimizer};
+use crate::graph::{Graph, GraphError, Phase, Store, TensorId};
+use crate::network::{Mode, Network, PARAMETERS};
+
+/// What to train and by which rule: all that the graphs depend on, but for the data.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// The network.
+    pub network: Network,
+    /// What is made small.
+    pub objective: Objective,
+    /// The update rule.
+    pub optimizer: Optimizer,
+    /// Decides the dropped units.
+    pub seed: u64,
+}
+
+impl Recipe {
+    /// The blocks of the store that a training step changes: the parameters and the states of the optimiser.
+    pub fn blocks(&self) -> Vec<String> {
+        let states = self.optimizer.update.states().iter().map(|state| format!("{PARAMETERS}.{state}"));
+        std::iter::once(PARAMETERS.to_owned()).chain(states).collect()
+    }
+
+    /// Declares the parameters, the optimiser's states, and for each a block `BLOCK.good` to keep the last good
+    /// values in.
+    ///
+    /// # Errors
+    /// If the store has them already.
+    pub fn declare(&self, store: &mut Store) -> Result<(), GraphError> {
+        self.network.declare(store)?;
+        for state in self.optimizer.update.states() {
+            store.declare_like(PARAMETERS, state)?;
+        }
+        self.blocks().iter().try_for_each(|block| store.declare_like(block, "good"))
+    }
+
+    /// One training step on the next `rows` rows: forward, loss, gradient, update, and the logs.
+    ///
+    /// # Errors
+    /// If the loss cannot be built or has no gradient.
+    pub fn training(&self, store: &Store, tables: &Tables, rows: usize) -> Result<Graph, GraphError> {
+        let mut graph = Graph::new();
+        let batch = tables.batch(&mut graph, store, rows)?;
+        let mode = Mode::Training { seed: self.seed };
+        let loss = self.forward_and_log(&mut graph, store, tables, batch, mode)?;
+        let parameters = self.network.parameters();
+        let parameters = parameters.iter().map(|p| graph.stored(store, &p.name)).collect::<Result<Vec<_>, _>>()?;
+        let gradients = graph.differentiate(loss, &parameters)?;
+        graph.update(store, PARAMETERS, &gradients, self.optimizer.update)?;
+        Ok(graph)
+    }
+
+    /// The loss and the metric on the next `rows` rows, written to the logs.
+    ///
+    /// # Errors
+    /// If the loss cannot be built.
+    pub fn evaluation(&self, store: &Store, tables: &Tables, rows: usize) -> Result<Graph, GraphError> {
+        let mut graph = Graph::new();
+        let batch = tables.batch(&mut graph, store, rows)?;
+        self.forward_and_log(&mut graph, store, tables, batch, Mode::Evaluation)?;
+        Ok(graph)
+    }
+
+    /// Predictions `[rows, outputs]` for the stored inputs `x`: probabilities, or numbers.
+    ///
+    /// # Errors
+    /// If the store has no such inputs.
+    pub fn prediction(&self, store: &Store, x: &str) -> Result<(Graph, TensorId), GraphError> {
+        let mut graph = Graph::new();
+        let x = graph.stored(store, x)?;
+        let y = self.network.forward(&mut graph, store, x, Mode::Evaluation)?;
+        let prediction = graph.activation(y, self.objective.output())?;
+        Ok((graph, prediction))
+    }
+
+    /// The search for numbers that are not finite: one index a block of [`Recipe::blocks`].
+    ///
+    /// # Errors
+    /// If the store lacks a block.
+    pub fn check(&self, store: &Store) -> Result<(Graph, Vec<TensorId>), GraphError> {
+        let mut graph = Graph::new();
+        graph.set_phase(Phase::Update);
+        let mut search = |block: &String| {
+            let x = graph.stored(store, block)?;
+            graph.nonfinite(x)
+        };
+        let found = self.blocks().iter().map(&mut search).collect::<Result<Vec<_>, _>>()?;
+        Ok((graph, found))
+    }
+
+    /// Copies of all blocks: from the working ones to the good ones, or back.
+    ///
+    /// # Errors
+    /// If the store lacks a block.
+    pub fn copies(&self, store: &Store, back: bool) -> Result<Graph, GraphError> {
+        let mut graph = Graph::new();
+        graph.set_phase(Phase::Update);
+        for block in self.blocks() {
+            let working = graph.stored(store, &block)?;
+            let good = graph.stored(store, &format!("{block}.good"))?;
+            let (from, to) = if back { (good, working) } else { (working, good) };
+            graph.copy_to(from, to)?;
+        }
+        Ok(graph)
+    }
+
+    fn forward_and_log(
+        &self,
+        graph: &mut Graph,
+        store: &Store,
+        tables: &Tables,
+        batch: Batch,
+        mode: Mode,
+    ) -> Result<TensorId, GraphError> {
+        let y = self.network.forward(graph, store, batch.x, mode)?;
+        let tensors = self.objective.build(graph, y, batch.target)?;
+        graph.rename(tensors.loss, "loss");
+        let log = graph.stored(store, &tables.part("log.loss"))?;
+        graph.record(tensors.loss, log)?;
+        let metric = match (tables.metric(), batch.labels, tensors.by_output) {
+            (Metric::Correct, Some(labels), _) => {
+                let correct = graph.correct(y, labels)?;
+                graph.sum(correct)?
+            }
+            // The loss is the metric already.
+            (_, _, Some(by_output)) if self.objective.is_squared_error() => by_output,
+            _ => {
+                let errors = graph.squared_error(y, batch.target)?;
+                graph.mean_axis(errors, 0)?
+            }
+        };
+        graph.rename(metric, "metric");
+        let log = graph.stored(store, &tables.part("log.metric"))?;
+        graph.record(metric, log)?;
+        Ok(tensors.loss)
+    }
+}

@@ -1,0 +1,381 @@
+//! An executor, a store, and the plans of a recipe over it, made when they are first needed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::tables::{Metric, SLOTS, Tables};
+use super::{Evaluation, Model, Recipe, TrainError};
+use crate::data::Dataset;
+use crate::executor::{Data, Executor, PlanHandle};
+use crate::graph::Store;
+use crate::kernel::Tick;
+use crate::network::Network;
+use crate::plan::{Place, Plan};
+use crate::tensor::Element;
+
+/// What a plan is for, and how many rows it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// One training step.
+    Training(usize),
+    /// The loss and the metric of a batch of the training rows.
+    TrainingLoss(usize),
+    /// The loss and the metric of a batch of the validation rows.
+    Validation(usize),
+    /// Predictions for as many rows.
+    Prediction(usize),
+    /// The search for numbers that are not finite.
+    Check,
+    /// Keeping the parameters and states as the last good ones.
+    Keep,
+    /// Taking the last good ones back.
+    Restore,
+}
+
+/// A plan that is loaded.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Its handle in the executor.
+    pub handle: PlanHandle,
+    /// Where its outputs are.
+    pub outputs: Vec<Place>,
+}
+
+/// The losses and metrics of some batches.
+#[derive(Debug, Clone, Default)]
+pub struct Logged {
+    /// The loss of each batch.
+    pub losses: Vec<f64>,
+    /// The metric of each batch.
+    pub metrics: Vec<Vec<f64>>,
+}
+
+/// An executor, a store, and the plans of a recipe.
+pub struct Session {
+    /// What runs the plans.
+    pub executor: Box<dyn Executor>,
+    /// What the plans share.
+    pub store: Store,
+    /// What the plans are made from.
+    pub recipe: Recipe,
+    pub(super) training: Option<Tables>,
+    validation: Option<Tables>,
+    plans: HashMap<Purpose, Ready>,
+}
+
+impl Session {
+    /// A session with the parameters of the recipe's network, all zero.
+    ///
+    /// # Errors
+    /// If the network cannot be built.
+    pub fn new(recipe: Recipe, executor: Box<dyn Executor>) -> Result<Self, TrainError> {
+        recipe.network.check()?;
+        let mut store = Store::new();
+        recipe.declare(&mut store)?;
+        Ok(Self { executor, store, recipe, training: None, validation: None, plans: HashMap::new() })
+    }
+
+    /// Puts the training rows on the device.
+    ///
+    /// # Errors
+    /// If they do not fit the network, the loss or the device.
+    pub fn set_training(&mut self, data: &Dataset) -> Result<(), TrainError> {
+        self.training = Some(self.tables("train", data)?);
+        Ok(())
+    }
+
+    /// Puts the rows that are evaluated on the device.
+    ///
+    /// # Errors
+    /// If they do not fit the network, the loss or the device.
+    pub fn set_validation(&mut self, data: &Dataset) -> Result<(), TrainError> {
+        self.validation = Some(self.tables("validation", data)?);
+        Ok(())
+    }
+
+    fn tables(&mut self, name: &'static str, data: &Dataset) -> Result<Tables, TrainError> {
+        let Recipe { network, objective, .. } = &self.recipe;
+        Tables::new(name, data, network, objective, &mut self.store, self.executor.as_mut())
+    }
+
+    /// Sets all parameters, in the network's order.
+    ///
+    /// # Errors
+    /// If one has not its length, or the device failed.
+    pub fn set_parameters(&mut self, values: &[Vec<f32>]) -> Result<(), TrainError> {
+        for (parameter, values) in self.recipe.network.parameters().iter().zip(values) {
+            self.executor.write_stored(&self.store, &parameter.name, &Data::F32(values.clone()))?;
+        }
+        Ok(())
+    }
+
+    /// The model as it is now, or as it last was good.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub fn model(&mut self, last_good: bool) -> Result<Model, TrainError> {
+        let suffix = if last_good { ".good" } else { "" };
+        let mut values = Vec::new();
+        for parameter in self.recipe.network.parameters() {
+            let name = format!("{}{suffix}", parameter.name);
+            values.push(self.executor.read_stored(&self.store, &name)?.to_f32());
+        }
+        Ok(Model::new(self.recipe.network.clone(), self.recipe.objective.output(), values))
+    }
+
+    /// The plan for a purpose.
+    ///
+    /// # Errors
+    /// If it cannot be built or does not fit the device.
+    pub fn plan(&mut self, purpose: Purpose) -> Result<Ready, TrainError> {
+        if let Some(ready) = self.plans.get(&purpose) {
+            return Ok(ready.clone());
+        }
+        let plan = self.build(purpose)?;
+        let handle = self.executor.load(Arc::clone(&plan.0), &self.store)?;
+        let ready = Ready { plan: plan.0, handle, outputs: plan.1 };
+        self.plans.insert(purpose, ready.clone());
+        Ok(ready)
+    }
+
+    fn build(&mut self, purpose: Purpose) -> Result<(Arc<Plan>, Vec<Place>), TrainError> {
+        let (recipe, store) = (&self.recipe, &mut self.store);
+        let tables = |tables: &Option<Tables>| tables.clone().expect("the data are set before they are used");
+        let none = Vec::new();
+        let (name, graph, outputs) = match purpose {
+            Purpose::Training(rows) => ("train", recipe.training(store, &tables(&self.training), rows)?, none),
+            Purpose::TrainingLoss(rows) => {
+                ("train loss", recipe.evaluation(store, &tables(&self.training), rows)?, none)
+            }
+            Purpose::Validation(rows) => {
+                ("validation", recipe.evaluation(store, &tables(&self.validation), rows)?, none)
+            }
+            Purpose::Prediction(rows) => {
+                let x = prediction_inputs(rows);
+                store.declare(&x, [rows, recipe.network.inputs], Element::F32)?;
+                let (graph, prediction) = recipe.prediction(store, &x)?;
+                ("predict", graph, vec![prediction])
+            }
+            Purpose::Check => {
+                let (graph, found) = recipe.check(store)?;
+                ("check", graph, found)
+            }
+            Purpose::Keep => ("keep", recipe.copies(store, false)?, none),
+            Purpose::Restore => ("restore", recipe.copies(store, true)?, none),
+        };
+        let plan = Plan::new(name, &graph, &outputs, self.executor.limits())?;
+        log::debug!("{plan}");
+        let places = outputs.iter().filter_map(|&o| plan.output(o)).map(|t| t.place).collect();
+        Ok((Arc::new(plan), places))
+    }
+
+    /// Runs a plan without anything that changes from run to run.
+    pub(super) fn run_once(&mut self, purpose: Purpose) -> Result<Ready, TrainError> {
+        let ready = self.plan(purpose)?;
+        self.executor.run(ready.handle, &[Tick::default()])?;
+        Ok(ready)
+    }
+
+    /// The first `count` rows of the logs.
+    pub(super) fn read_logs(&mut self, tables: &Tables, count: usize) -> Result<Logged, TrainError> {
+        let losses = self.executor.read_stored(&self.store, &tables.part("log.loss"))?.to_f64();
+        let metrics = self.executor.read_stored(&self.store, &tables.part("log.metric"))?.to_f64();
+        let metrics = metrics.chunks(tables.metric().columns()).take(count).map(<[f64]>::to_vec).collect();
+        Ok(Logged { losses: losses[..count].to_vec(), metrics })
+    }
+
+    /// Loss and metrics over all validation rows.
+    ///
+    /// # Errors
+    /// If the device failed.
+    ///
+    /// # Panics
+    /// If there are no validation rows.
+    pub fn evaluate(&mut self, batch_size: usize, units: Option<&[f64]>) -> Result<Evaluation, TrainError> {
+        let tables = self.validation.clone().expect("the validation rows are set before they are evaluated");
+        let mut totals = Totals::new(tables.metric());
+        let batches = batches(tables.rows(), batch_size);
+        for run in batches.chunk_by(|a, b| a.rows == b.rows).flat_map(|run| run.chunks(SLOTS)) {
+            let ready = self.plan(Purpose::Validation(run[0].rows))?;
+            let ticks: Vec<_> = (0..).zip(run).map(|(slot, b)| Tick { start: b.start, slot, ..Tick::default() }).collect();
+            self.executor.run(ready.handle, &ticks)?;
+            let logged = self.read_logs(&tables, run.len())?;
+            totals.add(&logged, run[0].rows);
+        }
+        let squared = self.recipe.objective.is_squared_error();
+        Ok(totals.evaluation(squared, units))
+    }
+
+    /// Predictions `[rows, outputs]` for inputs `[rows, features]`.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub fn predict(&mut self, x: &[f32], batch_size: usize) -> Result<Vec<f32>, TrainError> {
+        let features = self.recipe.network.inputs;
+        let mut predictions = Vec::with_capacity(x.len() / features * self.recipe.network.outputs());
+        for batch in batches(x.len() / features, batch_size) {
+            let ready = self.plan(Purpose::Prediction(batch.rows))?;
+            let start = batch.start as usize * features;
+            let rows = Data::F32(x[start..start + batch.rows * features].to_vec());
+            self.executor.write_stored(&self.store, &prediction_inputs(batch.rows), &rows)?;
+            self.executor.run(ready.handle, &[Tick::default()])?;
+            predictions.extend(self.executor.read(ready.handle, ready.outputs[0])?.to_f32());
+        }
+        Ok(predictions)
+    }
+}
+
+fn prediction_inputs(rows: usize) -> String {
+    format!("predict.inputs.{rows}")
+}
+
+/// A batch: its first position in the row order, and its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// First position in the row order.
+    pub start: u32,
+    /// Rows.
+    pub rows: usize,
+}
+
+/// The batches of an epoch; the last may be smaller.
+///
+/// # Panics
+/// If there are 2^32 rows or more, which no data set has.
+pub fn batches(rows: usize, batch_size: usize) -> Vec<Position> {
+    let position = |start: usize| Position {
+        start: u32::try_from(start).expect("a data set has fewer than 2^32 rows"),
+        rows: batch_size.min(rows - start),
+    };
+    (0..rows).step_by(batch_size.max(1)).map(position).collect()
+}
+
+/// Sums of losses and metrics, weighted by rows.
+#[derive(Debug, Clone)]
+pub(super) struct Totals {
+    metric: Metric,
+    rows: usize,
+    loss: f64,
+    metrics: Vec<f64>,
+}
+
+impl Totals {
+    pub(super) fn new(metric: Metric) -> Self {
+        Self { metric, rows: 0, loss: 0.0, metrics: vec![0.0; metric.columns()] }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "batches have far fewer than 2^53 rows")]
+    pub(super) fn add(&mut self, logged: &Logged, rows: usize) {
+        let weight = rows as f64;
+        for (loss, metrics) in logged.losses.iter().zip(&logged.metrics) {
+            self.rows += rows;
+            self.loss += weight * loss;
+            for (total, metric) in self.metrics.iter_mut().zip(metrics) {
+                *total += match self.metric {
+                    Metric::Correct => *metric,
+                    Metric::SquaredErrors { .. } => weight * metric,
+                };
+            }
+        }
+    }
+
+    /// The means. `units` are the target's scales: squared errors are told in its own units.
+    #[expect(clippy::cast_precision_loss, reason = "data sets have far fewer than 2^53 rows")]
+    pub(super) fn evaluation(&self, squared: bool, units: Option<&[f64]>) -> Evaluation {
+        let rows = self.rows.max(1) as f64;
+        let means: Vec<_> = self.metrics.iter().map(|m| m / rows).collect();
+        let own: Vec<_> = match units {
+            Some(units) => means.iter().zip(units).map(|(m, u)| m * u * u).collect(),
+            None => means.clone(),
+        };
+        let (accuracy, squared_errors) = match self.metric {
+            Metric::Correct => (Some(means[0]), None),
+            Metric::SquaredErrors { .. } => (None, Some(means)),
+        };
+        let numbers = matches!(self.metric, Metric::SquaredErrors { .. });
+        let loss = if squared && numbers { own.iter().sum::<f64>() / own.len() as f64 } else { self.loss / rows };
+        Evaluation { rows: self.rows, loss, accuracy, squared_errors, r2: None }
+    }
+}
+
+/// How many steps one submission holds: about 50 ms of them, and at most [`Pace::MOST`].
+#[derive(Debug)]
+pub(super) struct Pace {
+    per_step: Option<f64>,
+    samples: Vec<f64>,
+}
+
+impl Pace {
+    /// Most steps between two checks.
+    pub(super) const MOST: usize = 100;
+    const SECONDS: f64 = 0.05;
+
+    pub(super) const fn new() -> Self {
+        Self { per_step: None, samples: Vec::new() }
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped just before")]
+    pub(super) fn steps(&self) -> usize {
+        match self.per_step {
+            None => 1,
+            Some(seconds) => (Self::SECONDS / seconds.max(1e-9)).clamp(1.0, Self::MOST as f64) as usize,
+        }
+    }
+
+    /// Notes that `steps` steps took the time since `start`. The first is not counted: it warms up.
+    pub(super) fn note(&mut self, start: Instant, steps: usize) {
+        let seconds = start.elapsed().as_secs_f64() / steps as f64;
+        if self.per_step.is_some() && self.samples.len() < 100_000 {
+            self.samples.push(seconds);
+        }
+        self.per_step = Some(seconds);
+    }
+
+    /// The median time of a step, in seconds.
+    pub(super) fn median(&self) -> Option<f64> {
+        let mut samples = self.samples.clone();
+        samples.sort_by(f64::total_cmp);
+        samples.get(samples.len() / 2).copied().or(self.per_step)
+    }
+}
+
+/// The coefficient of determination: 1 less the squared error over the variance of the targets, averaged over outputs.
+/// `None` where a target does not vary.
+#[expect(clippy::cast_precision_loss, reason = "data sets have far fewer than 2^53 rows")]
+pub(super) fn r2(squared_errors: &[f64], targets: &[f32]) -> Option<f64> {
+    let outputs = squared_errors.len();
+    let rows = (targets.len() / outputs) as f64;
+    let column = |o: usize| targets.iter().skip(o).step_by(outputs).map(|&t| f64::from(t));
+    let mut sum = 0.0;
+    for (output, error) in squared_errors.iter().enumerate() {
+        let mean = column(output).sum::<f64>() / rows;
+        let variance = column(output).map(|t| (t - mean).powi(2)).sum::<f64>() / rows;
+        if variance <= 0.0 {
+            return None;
+        }
+        sum += 1.0 - error / variance;
+    }
+    Some(sum / outputs as f64)
+}
+
+/// A network's widths against those of weights that should fit it.
+pub(super) fn check_parameters(network: &Network, values: &[Vec<f32>]) -> Result<(), TrainError> {
+    let parameters = network.parameters();
+    if parameters.len() != values.len() {
+        let (found, expected) = (values.len(), parameters.len());
+        return Err(TrainError::Weights(format!("{found} weight tensors for a network that has {expected}")));
+    }
+    for (parameter, values) in parameters.iter().zip(values) {
+        let (name, shape, found) = (&parameter.name, &parameter.shape, values.len());
+        if found != shape.len() {
+            return Err(TrainError::Weights(format!("`{name}` has {found} values, and its shape is {shape}")));
+        }
+        if let Some(index) = values.iter().position(|v| !v.is_finite()) {
+            return Err(TrainError::Weights(format!("`{name}`[{index}] is {}; weights must be finite", values[index])));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,484 @@
+//! Scales, categories and classes: learnt from the training rows, kept, and applied to other tables.
+
+use thalweg::data::{
+    DataError, Dataset, Inputs, Normalize, Preparation, Table, TableInputs, TableTarget, Targets,
+    Task,
+};
+
+use super::{Folder, load, load_with};
+
+fn all(table: &Table) -> Vec<u32> {
+    (0..u32::try_from(table.rows()).unwrap()).collect()
+}
+
+fn fit(table: &Table, task: Task, normalize: Normalize) -> Result<Preparation, DataError> {
+    Preparation::fit(table, &all(table), task, normalize)
+}
+
+fn csv(text: &str) -> Table {
+    let folder = Folder::new(&[("t.csv", text.as_bytes())]);
+    load(&folder.spec("t.csv")).unwrap()
+}
+
+/// Reads `text` as the preparation wants it, and prepares it.
+fn again(
+    preparation: &Preparation,
+    text: &str,
+    require_target: bool,
+) -> Result<Dataset, DataError> {
+    let folder = Folder::new(&[("new.csv", text.as_bytes())]);
+    let table = load_with(
+        &folder.spec("new.csv"),
+        &preparation.table_options(require_target),
+    )?;
+    preparation.prepare(&table)
+}
+
+fn numbers(dataset: &Dataset) -> &[f32] {
+    match dataset.inputs() {
+        Inputs::F32(values) => values,
+        Inputs::U8 { .. } => panic!("bytes"),
+    }
+}
+
+#[track_caller]
+fn close(found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for (f, e) in found.iter().zip(expected) {
+        assert!((f - e).abs() <= 1e-6, "{found:?} is not {expected:?}");
+    }
+}
+
+#[test]
+fn columns_are_standardised_and_categories_one_hot() {
+    let table = csv("a,colour,same,y\n1,red,0.1,no\n3,blue,0.1,yes\n5,red,0.1,no\n");
+    let preparation = fit(&table, Task::Auto, Normalize::Auto).unwrap();
+    let data = preparation.prepare(&table).unwrap();
+    // Population standard deviation of 1, 3, 5: sqrt(8/3). A constant column becomes 0.
+    let d = (8.0_f32 / 3.0).sqrt();
+    close(
+        numbers(&data),
+        &[
+            -2.0 / d,
+            0.0,
+            1.0,
+            0.0,
+            0.0,
+            1.0,
+            0.0,
+            0.0,
+            2.0 / d,
+            0.0,
+            1.0,
+            0.0,
+        ],
+    );
+    assert_eq!(
+        preparation.feature_names(),
+        ["a", "colour=blue", "colour=red", "same"]
+    );
+    assert_eq!(
+        data.targets(),
+        &Targets::Classes {
+            labels: vec![0, 1, 0],
+            classes: 2
+        }
+    );
+    assert_eq!(preparation.class_names().unwrap(), ["no", "yes"]);
+    assert_eq!(
+        (preparation.task(), preparation.outputs()),
+        (Task::Classification, 2)
+    );
+}
+
+#[test]
+fn scales_come_from_training_rows_alone() {
+    let table = csv("a,y\n0,0\n2,1\n1000,2\n");
+    let preparation = Preparation::fit(&table, &[0, 1], Task::Auto, Normalize::Auto).unwrap();
+    let data = preparation.prepare(&table).unwrap();
+    close(numbers(&data), &[-1.0, 1.0, 999.0]);
+    assert_eq!(data.outputs(), 3, "classes come from all rows");
+}
+
+#[test]
+fn normalisations_differ() {
+    let table = csv("a,y\n-1,0.5\n1,2.5\n3,1.5\n");
+    let inputs = |normalize| {
+        let preparation = fit(&table, Task::Auto, normalize).unwrap();
+        numbers(&preparation.prepare(&table).unwrap()).to_vec()
+    };
+    let s = 1.5_f32.sqrt();
+    close(&inputs(Normalize::Standard), &[-s, 0.0, s]);
+    close(&inputs(Normalize::MinMax), &[0.0, 0.5, 1.0]);
+    close(&inputs(Normalize::None), &[-1.0, 1.0, 3.0]);
+}
+
+#[test]
+fn pixels_stay_bytes_unless_each_has_its_own_scale() {
+    let values = vec![0, 51, 255, 51];
+    let pixels = TableInputs::Pixels {
+        values: values.clone(),
+        shape: vec![1, 2],
+    };
+    let table = Table::new("t", pixels, TableTarget::Labels(vec![0, 1])).unwrap();
+    let prepared = |normalize| {
+        fit(&table, Task::Auto, normalize)
+            .unwrap()
+            .prepare(&table)
+            .unwrap()
+    };
+    let auto = prepared(Normalize::Auto);
+    assert_eq!(
+        auto.inputs(),
+        &Inputs::U8 {
+            pixels: values.clone(),
+            scale: 1.0 / 255.0
+        }
+    );
+    assert_eq!(auto.sample_shape(), [1, 2]);
+    close(&auto.row(1), &[1.0, 0.2]);
+    assert_eq!(
+        prepared(Normalize::None).inputs(),
+        &Inputs::U8 {
+            pixels: values,
+            scale: 1.0
+        }
+    );
+    close(
+        numbers(&prepared(Normalize::Standard)),
+        &[-1.0, 0.0, 1.0, 0.0],
+    );
+    close(numbers(&prepared(Normalize::MinMax)), &[0.0, 0.0, 1.0, 0.0]);
+
+    let bits = TableInputs::Pixels {
+        values: vec![0, 1, 1, 0],
+        shape: vec![2],
+    };
+    let table = Table::new("t", bits, TableTarget::Labels(vec![0, 1])).unwrap();
+    let data = fit(&table, Task::Auto, Normalize::Auto)
+        .unwrap()
+        .prepare(&table)
+        .unwrap();
+    close(&data.row(0), &[0.0, 1.0]);
+}
+
+#[test]
+fn generators_are_left_as_they_are() {
+    let table = load("moons").unwrap();
+    let data = fit(&table, Task::Auto, Normalize::Auto)
+        .unwrap()
+        .prepare(&table)
+        .unwrap();
+    let TableInputs::Matrix { values, .. } = table.inputs() else {
+        panic!("no points")
+    };
+    assert_eq!(numbers(&data), values);
+    let standard = fit(&table, Task::Auto, Normalize::Standard)
+        .unwrap()
+        .prepare(&table)
+        .unwrap();
+    assert_ne!(numbers(&standard), values);
+}
+
+#[test]
+fn the_task_is_guessed() {
+    let task = |targets: &[String]| {
+        let rows: String = targets.iter().map(|y| format!("1,{y}\n")).collect();
+        fit(&csv(&format!("a,y\n{rows}")), Task::Auto, Normalize::Auto)
+            .map(|preparation| preparation.task())
+            .unwrap()
+    };
+    let integers = |n: i32| (0..n).map(|i| i.to_string()).collect::<Vec<_>>();
+    assert_eq!(task(&integers(20)), Task::Classification);
+    assert_eq!(task(&integers(21)), Task::Regression);
+    assert_eq!(
+        task(&["-3".to_owned(), "7.0".to_owned()]),
+        Task::Classification
+    );
+    assert_eq!(task(&["0".to_owned(), "0.5".to_owned()]), Task::Regression);
+    assert_eq!(
+        task(&["a".to_owned(), "b".to_owned(), "3".to_owned()]),
+        Task::Classification
+    );
+    // Labels are classes, however many they are.
+    let pixels = TableInputs::Pixels {
+        values: vec![0; 47],
+        shape: vec![1],
+    };
+    let table = Table::new("t", pixels, TableTarget::Labels((0..47).collect())).unwrap();
+    let preparation = fit(&table, Task::Auto, Normalize::Auto).unwrap();
+    assert_eq!(
+        (preparation.task(), preparation.outputs()),
+        (Task::Classification, 47)
+    );
+}
+
+#[test]
+fn classes_are_in_numerical_order() {
+    let table = csv("a,y\n1,10\n2,9\n3,-1\n4,9.0\n5,-0\n6,0\n");
+    let preparation = fit(&table, Task::Auto, Normalize::Auto).unwrap();
+    assert_eq!(preparation.class_names().unwrap(), ["-1", "0", "9", "10"]);
+    let data = preparation.prepare(&table).unwrap();
+    assert_eq!(
+        data.targets(),
+        &Targets::Classes {
+            labels: vec![3, 2, 0, 2, 1, 1],
+            classes: 4
+        }
+    );
+}
+
+#[test]
+fn a_regression_goes_back_to_its_units() {
+    let table = csv("a,y\n1,100.5\n2,300.5\n");
+    let preparation = fit(&table, Task::Auto, Normalize::Auto).unwrap();
+    let data = preparation.prepare(&table).unwrap();
+    assert_eq!(
+        data.targets(),
+        &Targets::Numbers {
+            values: vec![-1.0, 1.0],
+            outputs: 1
+        }
+    );
+    let scale = preparation.target_scale().unwrap();
+    assert_eq!((scale.offset, scale.scale), (&[200.5][..], &[100.0][..]));
+    // Several targets, each with its own scale.
+    let inputs = TableInputs::Matrix {
+        values: vec![0.0, 1.0],
+        shape: vec![1],
+    };
+    let target = TableTarget::Matrix {
+        values: vec![0.0, 10.0, 2.0, 30.0],
+        outputs: 2,
+    };
+    let table = Table::new("t", inputs, target).unwrap();
+    let preparation = fit(&table, Task::Auto, Normalize::Auto).unwrap();
+    let data = preparation.prepare(&table).unwrap();
+    assert_eq!(
+        data.targets(),
+        &Targets::Numbers {
+            values: vec![-1.0, -1.0, 1.0, 1.0],
+            outputs: 2
+        }
+    );
+    assert_eq!(preparation.target_scale().unwrap().offset, [1.0, 20.0]);
+    let message = fit(&table, Task::Classification, Normalize::Auto)
+        .unwrap_err()
+        .to_string();
+    assert!(message.contains("argmax"), "{message}");
+}
+
+#[test]
+fn text_is_no_regression_and_one_class_no_classification() {
+    let message = |table: &Table, task| fit(table, task, Normalize::Auto).unwrap_err().to_string();
+    let text = message(&csv("a,y\n1,red\n2,blue\n"), Task::Regression);
+    assert!(
+        text.contains("target \"y\"") && text.contains("numbers for a regression"),
+        "{text}"
+    );
+    for y in ["red", "7"] {
+        let one = message(&csv(&format!("a,y\n1,{y}\n2,{y}\n")), Task::Auto);
+        assert!(
+            one.contains("all 2 training rows") && one.contains(&format!("{y:?}")),
+            "{one}"
+        );
+    }
+    let table = csv("a,y\n1,red\n2,red\n3,blue\n");
+    let one = Preparation::fit(&table, &[0, 1], Task::Auto, Normalize::Auto)
+        .unwrap_err()
+        .to_string();
+    assert!(one.contains("shuffle"), "{one}");
+    assert!(Preparation::fit(&table, &[], Task::Auto, Normalize::Auto).is_err());
+}
+
+#[test]
+fn other_files_are_read_by_name() {
+    let preparation = fit(
+        &csv("a,colour,y\n1,red,no\n3,blue,yes\n"),
+        Task::Auto,
+        Normalize::None,
+    )
+    .unwrap();
+    let expected = [4.0, 1.0, 0.0, 5.0, 0.0, 1.0];
+    let data = again(
+        &preparation,
+        "id,y,colour,a\n,yes,blue,4\n,no,red,5\n",
+        true,
+    )
+    .unwrap();
+    assert_eq!(numbers(&data), expected);
+    assert_eq!(
+        data.targets(),
+        &Targets::Classes {
+            labels: vec![1, 0],
+            classes: 2
+        }
+    );
+    let data = again(&preparation, "colour,a\nblue,4\nred,5\n", false).unwrap();
+    assert_eq!(
+        (numbers(&data), data.targets()),
+        (&expected[..], &Targets::None)
+    );
+
+    let refused = |text: &str, require_target, parts: &[&str]| {
+        let message = again(&preparation, text, require_target)
+            .unwrap_err()
+            .to_string();
+        for part in parts {
+            assert!(message.contains(part), "no {part:?} in: {message}");
+        }
+    };
+    refused(
+        "colour,a\nblue,4\ngreen,5\n",
+        false,
+        &["new.csv:3", "\"colour\"", "\"green\"", "\"blue\", \"red\""],
+    );
+    refused(
+        "colour,a,y\nblue,4,maybe\n",
+        true,
+        &["new.csv:2", "\"y\"", "\"maybe\"", "\"no\", \"yes\""],
+    );
+    refused("colour,a\nblue,4\n", true, &["no column \"y\""]);
+    refused(
+        "color,a\nblue,4\n",
+        false,
+        &["no column \"colour\"", "did you mean \"color\""],
+    );
+    refused(
+        "colour,a\nblue,x\n",
+        false,
+        &["new.csv:2", "\"a\"", "number"],
+    );
+}
+
+/// A column of digits that was text in training (because other values were) is text again.
+#[test]
+fn kinds_are_those_of_training() {
+    let preparation = fit(
+        &csv("zip,y\nA1,0\nB2,1\n007,1\n"),
+        Task::Auto,
+        Normalize::Auto,
+    )
+    .unwrap();
+    let data = again(&preparation, "zip\n007\n007\n", false).unwrap();
+    assert_eq!(numbers(&data), [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+}
+
+#[test]
+fn points_may_come_from_a_csv() {
+    let preparation = fit(&load("moons").unwrap(), Task::Auto, Normalize::Auto).unwrap();
+    let data = again(&preparation, "px,py\n0.5,1\n-1,2\n", false).unwrap();
+    assert_eq!(numbers(&data), [0.5, 1.0, -1.0, 2.0]);
+    let data = again(&preparation, "px,py,class\n0.5,1,1\n-1,2,0\n", true).unwrap();
+    assert_eq!(
+        data.targets(),
+        &Targets::Classes {
+            labels: vec![1, 0],
+            classes: 2
+        }
+    );
+    let message = again(&preparation, "px,py,pz\n0.5,1,1\n", false)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("3 columns") && message.contains("[2]"),
+        "{message}"
+    );
+    let glyphs = load("glyphs:n=10").unwrap();
+    let message = preparation.prepare(&glyphs).unwrap_err().to_string();
+    assert!(
+        message.contains("[16, 16]") && message.contains("[2]"),
+        "{message}"
+    );
+}
+
+#[test]
+fn it_survives_being_written_down() {
+    for table in [
+        csv("a,colour,y\n0.1,red,1.5\n3,blue,2.7\n"),
+        load("glyphs:n=20").unwrap(),
+        load("moons").unwrap(),
+    ] {
+        for normalize in [Normalize::Auto, Normalize::Standard] {
+            let preparation = fit(&table, Task::Auto, normalize).unwrap();
+            let json = serde_json::to_string(&preparation).unwrap();
+            let read: Preparation = serde_json::from_str(&json).unwrap();
+            assert_eq!(read, preparation);
+            assert_eq!(
+                read.prepare(&table).unwrap(),
+                preparation.prepare(&table).unwrap()
+            );
+            read.check().unwrap();
+        }
+    }
+    let preparation = fit(&csv("a,y\n0,1.5\n2,2.7\n"), Task::Auto, Normalize::Auto).unwrap();
+    let json = serde_json::to_string(&preparation).unwrap();
+    let broken: Preparation =
+        serde_json::from_str(&json.replacen("\"scale\":1.0", "\"scale\":0.0", 1)).unwrap();
+    assert!(broken.check().is_err(), "{json}");
+}
+
+#[test]
+fn words_are_read_and_written() {
+    for word in Task::WORDS {
+        assert_eq!(word.parse::<Task>().unwrap().to_string(), *word);
+    }
+    for word in Normalize::WORDS {
+        assert_eq!(word.parse::<Normalize>().unwrap().to_string(), *word);
+        assert_eq!(
+            serde_json::to_string(&word.parse::<Normalize>().unwrap()).unwrap(),
+            format!("{word:?}")
+        );
+    }
+    let message = "standart".parse::<Normalize>().unwrap_err().to_string();
+    assert!(message.contains("did you mean \"standard\""), "{message}");
+}
+
+#[test]
+fn data_sets_of_ones_own_are_checked() {
+    let x = [0.0, 1.0, 2.0, 3.0];
+    assert_eq!(Dataset::classes(&x, 2, &[0, 2]).unwrap().outputs(), 3);
+    assert_eq!(Dataset::numbers(&x, 1, &[0.0; 8], 2).unwrap().rows(), 4);
+    assert_eq!(
+        Dataset::inputs_only(&x, 4).unwrap().targets(),
+        &Targets::None
+    );
+    let selected = Dataset::classes(&x, 1, &[0, 1, 2, 3])
+        .unwrap()
+        .select(&[3, 0, 3]);
+    assert_eq!(
+        (numbers(&selected), selected.rows()),
+        (&[3.0, 0.0, 3.0][..], 3)
+    );
+    assert_eq!(
+        selected.targets(),
+        &Targets::Classes {
+            labels: vec![3, 0, 3],
+            classes: 4
+        }
+    );
+    for wrong in [
+        Dataset::inputs_only(&[], 2),
+        Dataset::inputs_only(&x, 0),
+        Dataset::inputs_only(&x, 3),
+        Dataset::inputs_only(&[0.0, f32::NAN], 1),
+        Dataset::inputs_only(&[0.0, f32::INFINITY], 1),
+        Dataset::classes(&x, 2, &[0]),
+        Dataset::classes(&x, 2, &[0, 0]),
+        Dataset::classes(&x, 2, &[0, u32::MAX]),
+        Dataset::numbers(&x, 2, &[0.0; 3], 1),
+        Dataset::numbers(&x, 2, &[], 0),
+        Dataset::numbers(&x, 2, &[0.0, f32::NAN], 1),
+        Dataset::new(Inputs::F32(x.to_vec()), &[usize::MAX, 2], Targets::None),
+        Dataset::new(
+            Inputs::F32(x.to_vec()),
+            &[2],
+            Targets::Classes {
+                labels: vec![0, 2],
+                classes: 2,
+            },
+        ),
+    ] {
+        assert!(wrong.is_err(), "{wrong:?}");
+    }
+}

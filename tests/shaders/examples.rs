@@ -1,0 +1,207 @@
+//! One or more kernels for every variant: each kind, flag and element type that chooses a shader or a constant.
+
+use thalweg::kernel::{
+    Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Binary, BinaryKind, Broadcast,
+    Concat, Copy, Correct, Dropout, Gather, GatherGrad, Kernel, Limits, Matmul, Nonfinite, Pad,
+    PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record, Scale, SgdUpdate, Slice, Softmax,
+    SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Spec, Sum, files,
+};
+use thalweg::tensor::Element;
+
+const ACTIVATIONS: [ActivationKind; 10] = [
+    ActivationKind::Identity,
+    ActivationKind::Sigmoid,
+    ActivationKind::Tanh,
+    ActivationKind::Relu,
+    ActivationKind::LeakyRelu,
+    ActivationKind::Elu,
+    ActivationKind::Gelu,
+    ActivationKind::GeluTanh,
+    ActivationKind::Silu,
+    ActivationKind::Softplus,
+];
+
+/// Kernels of different types in one list.
+macro_rules! kernels {
+    ($($kernel:expr),* $(,)?) => { vec![$(Kernel::from($kernel)),*] };
+}
+
+/// All examples.
+pub(super) fn all() -> Vec<Kernel> {
+    let mut kernels = elementwise();
+    kernels.extend(rows());
+    kernels.extend(losses());
+    kernels.extend(updates());
+    kernels.extend(matmuls());
+    kernels
+}
+
+fn elementwise() -> Vec<Kernel> {
+    let (count, alpha) = (1000, 0.01);
+    let mut kernels: Vec<Kernel> = ACTIVATIONS
+        .into_iter()
+        .flat_map(|kind| {
+            kernels![
+                Activation { kind, count, alpha },
+                ActivationGrad { kind, count, alpha },
+            ]
+        })
+        .collect();
+    kernels.extend(
+        [BinaryKind::Add, BinaryKind::Sub, BinaryKind::Mul]
+            .map(|kind| Kernel::from(Binary { kind, count })),
+    );
+    kernels.extend(kernels![
+        BiasAdd {
+            groups: 2,
+            rows: 3,
+            columns: 5,
+        },
+        Scale { count, factor: 0.5 },
+        Dropout {
+            count,
+            threshold: 1 << 30,
+            factor: 4.0 / 3.0,
+            seed: 1 << 40,
+            stream: 1,
+            step: 2,
+        },
+        Copy { count },
+        Nonfinite { count },
+    ]);
+    kernels
+}
+
+fn rows() -> Vec<Kernel> {
+    let (rows, columns, outer, inner) = (7, 5, 2, 3);
+    let mut kernels = [Element::F32, Element::U32, Element::U8]
+        .map(|element| {
+            Kernel::from(Gather {
+                element,
+                table_rows: 100,
+                rows,
+                columns,
+                indices: 100,
+                start: 14,
+                batch: true,
+                factor: 1.0 / 255.0,
+            })
+        })
+        .to_vec();
+    kernels.extend([4, 4096].map(|axis| {
+        Kernel::from(Sum {
+            outer,
+            axis,
+            inner,
+            factor: 0.25,
+        })
+    }));
+    kernels.extend(kernels![
+        Softmax { rows, columns },
+        SoftmaxGrad { rows, columns },
+        Broadcast {
+            outer,
+            axis: 4,
+            inner,
+            factor: 0.25,
+        },
+        GatherGrad {
+            table_rows: 100,
+            rows,
+            columns,
+        },
+        Slice {
+            outer,
+            axis: 9,
+            inner,
+            start: 4,
+            len: 3,
+        },
+        Pad {
+            outer,
+            axis: 9,
+            inner,
+            start: 4,
+            len: 3,
+        },
+        Concat {
+            outer,
+            axis_a: 4,
+            axis_b: 5,
+            inner,
+        },
+        Record {
+            slots: 10,
+            columns,
+            slot: 3,
+        },
+    ]);
+    kernels
+}
+
+fn losses() -> Vec<Kernel> {
+    let (rows, columns, count) = (7, 5, 1000);
+    let mut kernels = kernels![
+        SoftmaxCrossEntropy { rows, columns },
+        SoftmaxCrossEntropyGrad { rows, columns },
+        Correct { rows, columns },
+    ];
+    for kind in [
+        PointwiseLossKind::SquaredError,
+        PointwiseLossKind::SigmoidCrossEntropy,
+    ] {
+        kernels.push(Kernel::from(PointwiseLoss { kind, count }));
+        kernels.extend([false, true].map(|at_target| {
+            Kernel::from(PointwiseLossGrad {
+                kind,
+                at_target,
+                count,
+            })
+        }));
+    }
+    kernels
+}
+
+fn updates() -> Vec<Kernel> {
+    let (count, learning_rate, weight_decay) = (1000, 0.1, 0.01);
+    let mut kernels = [(0.0, false), (0.9, false), (0.9, true)]
+        .map(|(momentum, nesterov)| {
+            Kernel::from(SgdUpdate {
+                count,
+                learning_rate,
+                momentum,
+                nesterov,
+                weight_decay,
+            })
+        })
+        .to_vec();
+    kernels.extend([false, true].map(|decoupled| {
+        Kernel::from(AdamUpdate {
+            count,
+            learning_rate,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay,
+            decoupled,
+            step: 3,
+        })
+    }));
+    kernels
+}
+
+fn matmuls() -> Vec<Kernel> {
+    [(false, false), (false, true), (true, false), (true, true)]
+        .map(|(transpose_a, transpose_b)| Matmul {
+            groups: 2,
+            m: 100,
+            n: 50,
+            k: 30,
+            transpose_a,
+            transpose_b,
+        })
+        .into_iter()
+        .filter(|matmul| files().any(|file| file == matmul.shader(&Limits::SMALLEST).file))
+        .map(Kernel::from)
+        .collect()
+}
