@@ -1,0 +1,162 @@
+//! The GPU executor: runs plans through wgpu, on Vulkan, Metal or DirectX 12.
+//!
+//! [`adapters`] lists what this machine has, [`Gpu::new`] opens one of them. Everything a plan needs is made when it is
+//! loaded: buffers, pipelines, bind groups. A run then only records dispatches, all ticks in one pass and one submission,
+//! and returns without waiting; reading waits. No type of wgpu's is seen outside of this module.
+//!
+//! Nothing here panics on a device that fails: what goes wrong comes back as an [`ExecutorError`] from the call in which
+//! it was noticed. A lost device stays lost, and every later call says so.
+
+mod adapter;
+mod device;
+mod executor;
+mod memory;
+mod pipeline;
+mod probe;
+mod rate;
+
+pub use adapter::{AdapterFeatures, AdapterInfo, AdapterLimits, DeviceKind, Wanted, choose};
+pub use probe::adapters;
+
+use std::sync::Arc;
+
+use crate::executor::{DeviceInfo, ExecutorError};
+use crate::kernel::Limits;
+use device::Device;
+use executor::Loaded;
+use memory::{Memory, Transfer};
+use pipeline::Pipelines;
+
+/// How a device is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Holds every access of every shader against the bounds, and switches the validation of the interface below on
+    /// where it is installed. Slow, for tests.
+    pub checked: bool,
+}
+
+/// Unchecked, unless the environment variable `THALWEG_CHECKED` is set and not `0`.
+impl Default for Options {
+    fn default() -> Self {
+        let set = std::env::var_os("THALWEG_CHECKED");
+        Self {
+            checked: set.is_some_and(|value| !value.is_empty() && value != "0"),
+        }
+    }
+}
+
+/// How many things wgpu holds for a device, by its own count. All are zero unless this crate is built with wgpu's
+/// feature `counters`, as it is for the tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counters {
+    /// Buffers, those for copying included.
+    pub buffers: usize,
+    /// Bytes in them.
+    pub buffer_bytes: usize,
+    /// Allocations of memory.
+    pub allocations: usize,
+    /// Bind groups.
+    pub bind_groups: usize,
+    /// Their layouts.
+    pub bind_group_layouts: usize,
+    /// Compute pipelines.
+    pub pipelines: usize,
+    /// Their layouts.
+    pub pipeline_layouts: usize,
+    /// Shader modules.
+    pub shader_modules: usize,
+}
+
+/// The executor on a GPU.
+#[derive(Debug)]
+pub struct Gpu {
+    info: DeviceInfo,
+    adapter: AdapterInfo,
+    limits: Limits,
+    checked: bool,
+    allocated: u64,
+    plans: Vec<Loaded>,
+    store: Vec<Memory>,
+    pipelines: Pipelines,
+    transfer: Transfer,
+    device: Device,
+}
+
+impl Gpu {
+    /// Opens an adapter.
+    ///
+    /// # Errors
+    /// If there is none that fits, if it lacks something that the shaders need, or if its driver refuses.
+    pub fn new(wanted: &Wanted, options: Options) -> Result<Self, ExecutorError> {
+        let flags = if options.checked {
+            wgpu::InstanceFlags::DEBUG | wgpu::InstanceFlags::VALIDATION
+        } else {
+            wgpu::InstanceFlags::empty()
+        };
+        let (infos, mut found): (Vec<_>, Vec<_>) = probe::find(flags).into_iter().unzip();
+        let chosen = choose(&infos, wanted)?;
+        let (adapter, wgpu) = (infos[chosen].clone(), found.swap_remove(chosen));
+        let device = Device::open(&adapter, &wgpu)?;
+        Ok(Self {
+            info: DeviceInfo {
+                executor: "gpu",
+                name: adapter.name.clone(),
+                backend: adapter.backend.clone(),
+                driver: adapter.driver.clone(),
+            },
+            limits: adapter.limits(),
+            adapter,
+            checked: options.checked,
+            allocated: 0,
+            plans: Vec::new(),
+            store: Vec::new(),
+            pipelines: Pipelines::new(options.checked),
+            transfer: Transfer::default(),
+            device,
+        })
+    }
+
+    /// The adapter it runs on.
+    pub const fn adapter(&self) -> &AdapterInfo {
+        &self.adapter
+    }
+
+    /// Bytes of the buffers made for stores and plans.
+    pub const fn allocated(&self) -> u64 {
+        self.allocated
+    }
+
+    /// How many things wgpu holds for this device.
+    pub fn counters(&self) -> Counters {
+        let counters = self.device.wgpu.get_internal_counters().hal;
+        let count = |found: isize| usize::try_from(found).unwrap_or(0);
+        Counters {
+            buffers: count(counters.buffers.read()),
+            buffer_bytes: count(counters.buffer_memory.read()),
+            allocations: count(counters.memory_allocations.read()),
+            bind_groups: count(counters.bind_groups.read()),
+            bind_group_layouts: count(counters.bind_group_layouts.read()),
+            pipelines: count(counters.compute_pipelines.read()),
+            pipeline_layouts: count(counters.pipeline_layouts.read()),
+            shader_modules: count(counters.shader_modules.read()),
+        }
+    }
+
+    /// For tests: puts the text of a shader, joined and with its constants in place, through `edit` in all plans that are
+    /// loaded from now on. So a test can break one line of a kernel, or replace all of it. What `edit` returns must stay
+    /// within the shader's bindings, as nothing else guards them.
+    #[doc(hidden)]
+    pub fn replace_shader(
+        &mut self,
+        file: &str,
+        edit: impl Fn(&str) -> String + Send + Sync + 'static,
+    ) {
+        self.pipelines.edit(file, Arc::new(edit));
+    }
+
+    /// For tests: destroys the device, as if it had been lost. Later calls return [`ExecutorError::DeviceLost`].
+    #[doc(hidden)]
+    pub fn destroy(&self) {
+        self.device.wgpu.destroy();
+    }
+}
