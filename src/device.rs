@@ -85,7 +85,7 @@ impl Device {
             Self::Cpu => opened(Box::new(Cpu::with_threads(threads)?), "asked for"),
             Self::Gpu => {
                 let gpu = gpu(Wanted::Any)?;
-                let why = if gpu.is_software() { "asked for; a software adapter, as there is no GPU" } else { "asked for" };
+                let why = if gpu.adapter().is_software() { "asked for; a software adapter, as there is no GPU" } else { "asked for" };
                 opened(Box::new(gpu), why)
             }
             Self::Reference => opened(Box::new(Reference::f64()), "asked for"),
