@@ -1,8 +1,8 @@
 // dx[i] = dloss[i] ∂f/∂x (x[i], t[i]), or ∂f/∂t if AT_TARGET: all are [count], f as in `pointwise_loss`.
 //
 // An invocation computes every element whose number is its own modulo the size of the grid.
-// Traps: for x > 0, sigmoid(x) - t is written as (1 - t) - sigmoid(-x): nothing cancels where a target of 0 or 1 is almost
-// met.
+// Traps: for x > 0, sigmoid(x) - t is written as (1 - t) - sigmoid(-x): nothing cancels where a target of 0 or 1 is
+// almost met.
 // Reference: `reference::pointwise_loss_grad`. Host: `kernel/loss.rs`.
 // uses: functions
 

@@ -1,4 +1,5 @@
-// dx[i, j] = (softmax(x[i, ·])[j] - [j = target[i]]) dloss[i]: x and dx are [rows, columns], target and dloss are [rows].
+// dx[i, j] = (softmax(x[i, ·])[j] - [j = target[i]]) dloss[i]: x and dx are [rows, columns], target and dloss are
+// [rows].
 //
 // An invocation computes every row whose number is its own modulo the size of the grid.
 // Traps: at the label, softmax - 1 is computed as -(sum of the others) / (sum of all): nothing cancels where the
