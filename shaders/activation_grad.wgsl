@@ -1,4 +1,5 @@
-// dx[i] = f'(x[i]) dy[i],  i < count: all are [count], KIND chooses f. `saved` is f(x) for sigmoid, tanh and ReLU, else x.
+// dx[i] = f'(x[i]) dy[i],  i < count: all are [count], KIND chooses f.
+// `saved` is f(x) for sigmoid, tanh and ReLU, else x.
 //
 // An invocation computes every element whose number is its own modulo the size of the grid.
 // Traps: those of `activations.wgsl`, where f' is.
@@ -19,6 +20,6 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
     for (var i = id.x; i < p.count; i += workgroups.x * WORKGROUP) {
-        dx[i] = slope(saved[i], p.alpha) * dy[i];
+        dx[i] = activate_grad(saved[i], dy[i], p.alpha);
     }
 }

@@ -1,8 +1,8 @@
-// y = f(x) and f'(x) for the activations, PyTorch's formulas: shared by `activation`, `activation_grad`, and whatever
+// f(x) and f'(x) dy for the activations, PyTorch's formulas: shared by `activation`, `activation_grad`, and whatever
 // fuses them. KIND chooses f; alpha is the slope of leaky ReLU or the scale of ELU.
 //
-// Traps: x * 0 loses no NaN, but `max(x, 0)` and `select` do. An infinite x may give NaN.
-// Reference: `reference::activation`. Host: `ActivationKind` in `kernel/elementwise.rs`.
+// Traps: NaN must come out as NaN, which `max(x, 0)` would lose. An infinite x may give NaN.
+// Reference: `reference::activation` and `activation_grad`. Host: `ActivationKind` in `kernel/elementwise.rs`.
 // uses: functions
 
 const IDENTITY: u32 = 0u;
@@ -36,7 +36,12 @@ fn gelu_tanh_slope(x: f32) -> f32 {
     let v = gelu_tanh_argument(x);
     let dv = TWO_SQRT_TWO_OVER_PI * fma(3.0 * CUBIC * c, c, 1.0);
     let s = own_sigmoid(v);
-    return fma(x * dv, s * own_sigmoid(-v), s);
+    return select(fma(c * dv, s * own_sigmoid(-v), s), x, is_nan(x));
+}
+
+// 1 - y², near ±1 by the product, where the difference would cancel.
+fn tanh_slope(y: f32) -> f32 {
+    return select(1.0 - y * y, (1.0 - y) * (1.0 + y), y * y > 0.5);
 }
 
 fn activate(x: f32, alpha: f32) -> f32 {
@@ -54,19 +59,20 @@ fn activate(x: f32, alpha: f32) -> f32 {
     }
 }
 
-// f'(x), from `saved`: the output y for sigmoid, tanh and ReLU, else the input x.
-fn slope(saved: f32, alpha: f32) -> f32 {
+// f'(x) dy, from `saved`: the output y for sigmoid, tanh and ReLU, else the input x. Where f' is 0 or 1, dy is not
+// multiplied, so that 0 stays 0 beside a dy that is not finite.
+fn activate_grad(saved: f32, dy: f32, alpha: f32) -> f32 {
     let x = saved;
     switch KIND {
-        case SIGMOID: { return saved * (1.0 - saved); }
-        case TANH: { return (1.0 - saved) * (1.0 + saved); }
-        case RELU: { return select(select(0.0, 1.0, saved > 0.0), saved, is_nan(saved)); }
-        case LEAKY_RELU: { return select(select(alpha, 1.0, x > 0.0), x, is_nan(x)); }
-        case ELU: { return select(select(alpha * own_exp(min(x, 0.0)), 1.0, x > 0.0), x, is_nan(x)); }
-        case GELU: { return fma(x * INV_SQRT_TWO_PI, bell(x), normal_cdf(x)); }
-        case GELU_TANH: { return gelu_tanh_slope(x); }
-        case SILU: { return own_sigmoid(x) * fma(x, own_sigmoid(-x), 1.0); }
-        case SOFTPLUS: { return own_sigmoid(x); }
-        default: { return 1.0; }
+        case SIGMOID: { return saved * (1.0 - saved) * dy; }
+        case TANH: { return tanh_slope(saved) * dy; }
+        case RELU: { return select(dy, 0.0, relu(saved) == 0.0); }
+        case LEAKY_RELU: { return select(alpha * dy, dy, x > 0.0); }
+        case ELU: { return select(alpha * own_exp(x) * dy, dy, x > 0.0); }
+        case GELU: { return fma(x * INV_SQRT_TWO_PI, bell(x), normal_cdf(x)) * dy; }
+        case GELU_TANH: { return gelu_tanh_slope(x) * dy; }
+        case SILU: { return own_sigmoid(x) * fma(x, own_sigmoid(-x), 1.0) * dy; }
+        case SOFTPLUS: { return own_sigmoid(x) * dy; }
+        default: { return dy; }
     }
 }

@@ -1,5 +1,6 @@
-// Adam, and AdamW, in place:  g = gradient + l2 w,  mean += (1 - beta1) (g - mean),  square = beta2 square + (1 - beta2) g²,
-//   w = keep w - step_size mean / (sqrt(square) / square_correction + epsilon).  All are [count].
+// Adam, and AdamW, in place:  g = gradient + l2 w,  mean += (1 - beta1) (g - mean),
+// square = beta2 square + (1 - beta2) g²,  w = keep w - step_size mean / (sqrt(square) / square_correction + epsilon).
+// All are [count].
 //
 // An invocation computes every element whose number is its own modulo the size of the grid.
 // Traps: 1 - beta comes from the host, as here it would lose four digits; so do the bias corrections, in f64. AdamW's

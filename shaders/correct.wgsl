@@ -1,8 +1,9 @@
 // y[i] = 1 if the first largest of x[i, ·] is at target[i], else 0: x is [rows, columns], target and y are [rows].
 //
 // An invocation computes every row whose number is its own modulo the size of the grid.
-// Traps: a target that is no column is never right. A comparison with NaN is not relied on: a row with NaN gives 0 or 1.
+// Traps: a label that is no column is never right, nor is any in a row with NaN, which is found on the bits.
 // Reference: `reference::correct`. Host: `kernel/loss.rs`.
+// uses: functions
 
 const WORKGROUP: u32 = 256u;
 
@@ -19,15 +20,16 @@ fn main(
 ) {
     for (var i = id.x; i < p.rows; i += workgroups.x * WORKGROUP) {
         let start = i * p.columns;
-        var best = 0u;
-        var largest = x[start];
-        for (var j = 1u; j < p.columns; j++) {
-            let value = x[start + j];
-            if value > largest {
-                largest = value;
-                best = j;
+        let label = target_[i];
+        var right = label < p.columns;
+        if right {
+            let value = x[start + label];
+            for (var j = 0u; j < p.columns; j++) {
+                let other = x[start + j];
+                let before = other > value || (other == value && j < label);
+                right = right && !before && !is_nan(other);
             }
         }
-        y[i] = select(0.0, 1.0, best == target_[i]);
+        y[i] = select(0.0, 1.0, right);
     }
 }

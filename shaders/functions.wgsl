@@ -5,16 +5,16 @@
 // below 2^-126 may become 0, and NaN gives NaN.
 //
 // Traps. A driver may assume that NaN does not occur, and `min`, `max` and `select` lose it: so it is found on the bits,
-// or reaches the result by arithmetic. A driver may also rearrange sums ((1 + t) - 1 becomes t), so no formula here
-// lives on rounding errors; the two-part subtraction in `reduce` loses a little if it is rearranged, not everything.
+// or gets through by arithmetic. A driver may also rearrange sums: (1 + t) - 1 becomes t, and k a + k b becomes
+// k (a + b). So no formula lives on rounding errors; `reduce`, which would, takes its second part in whole numbers.
 // The polynomials are minimax fits (Remez) to the functions named beside them.
-// Reference: `reference`, in the standard library's formulas. Host: `kernel/source.rs`.
+// Host: `kernel/source.rs`.
 
 const LOG2_E: f32 = 1.44269504;
 const LN2: f32 = 0.693147181;
-// ln 2 in two parts: the first has 10 bits, so that its product with a whole number up to 2^14 is exact.
+// ln 2 in two parts: the first has 10 bits, so that n times it is exact; the second is a whole number of 2^-35.
 const LN2_HIGH: f32 = 0.693359375;
-const LN2_LOW: f32 = -2.12194440e-4;
+const LN2_LOW: i32 = -7290945;
 const INV_SQRT_TWO_PI: f32 = 0.398942280;
 
 fn is_nan(x: f32) -> bool {
@@ -29,17 +29,18 @@ fn power_of_two(n: i32) -> f32 {
 // e^x = 2^n (1 + s), |s| < 0.42, s right to its last bits also near 0.
 struct Reduced { n: i32, s: f32 }
 
-// Of x + low, where |low| is much smaller than |x|, for -128 < x < 89.
+// Of x + low, where |low| is much smaller than |x|, for -128 < x < 89. Rearranged it would lose |x| ulp, in Mesa for one.
 fn reduce(x: f32, low: f32) -> Reduced {
     let k = round((x + low) * LOG2_E);
-    let r = fma(k, -LN2_LOW, fma(k, -LN2_HIGH, x)) + low;
+    let n = i32(k);
+    let r = fma(k, -LN2_HIGH, x) - f32(n * LN2_LOW) * 0x1p-35 + low;
     // (e^r - 1 - r) / r², |r| <= 0.3475
     var q = fma(r, 0.000199145463, 0.00139412773);
     q = fma(r, q, 0.0083332723);
     q = fma(r, q, 0.0416663513);
     q = fma(r, q, 0.166666672);
     q = fma(r, q, 0.5);
-    return Reduced(i32(k), fma(r * r, q, r));
+    return Reduced(n, fma(r * r, q, r));
 }
 
 // e^(x + low), where |low| is much smaller than |x|. The power is two factors, as one cannot go below 2^-126.

@@ -1,8 +1,7 @@
 // loss[i] = f(x[i], t[i]): all are [count]. f is (x - t)², or max(x, 0) - x t + log(1 + e^-|x|), as KIND says.
 //
 // An invocation computes every element whose number is its own modulo the size of the grid.
-// Traps: the cross-entropy is written as |x| times the part of the target on the other side, plus the logarithm: for
-// 0 <= t <= 1 no term is negative, so nothing cancels where the prediction is right.
+// Traps: the logarithm is right also where it is almost 0, and for a target of 0 or 1 the rest is then exactly 0.
 // Reference: `reference::pointwise_loss`. Host: `kernel/loss.rs`.
 // uses: functions
 
@@ -20,7 +19,7 @@ var<immediate> p: Params;
 fn f(x: f32, t: f32) -> f32 {
     switch KIND {
         case SIGMOID_CROSS_ENTROPY: {
-            return select(-x * t, x * (1.0 - t), x > 0.0) + own_log1p(own_exp(-abs(x)));
+            return select(-x * t, fma(-x, t, x), x > 0.0) + own_log1p(own_exp(-abs(x)));
         }
         default: { return (x - t) * (x - t); }
     }

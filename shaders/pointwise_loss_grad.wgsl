@@ -1,7 +1,7 @@
 // dx[i] = dloss[i] ∂f/∂x (x[i], t[i]), or ∂f/∂t if AT_TARGET: all are [count], f as in `pointwise_loss`.
 //
 // An invocation computes every element whose number is its own modulo the size of the grid.
-// Traps: sigmoid(x) - t is written as (1 - t) sigmoid(x) - t sigmoid(-x): nothing cancels where a target of 0 or 1 is
+// Traps: for x > 0, sigmoid(x) - t is written as (1 - t) - sigmoid(-x): nothing cancels where a target of 0 or 1 is
 // almost met.
 // Reference: `reference::pointwise_loss_grad`. Host: `kernel/loss.rs`.
 // uses: functions
@@ -23,7 +23,8 @@ fn slope(x: f32, t: f32) -> f32 {
     switch KIND {
         case SIGMOID_CROSS_ENTROPY: {
             if AT_TARGET { return -x; }
-            return (1.0 - t) * own_sigmoid(x) - t * own_sigmoid(-x);
+            let s = own_sigmoid(-abs(x));
+            return select(s - t, (1.0 - t) - s, x > 0.0);
         }
         default: { return select(2.0, -2.0, AT_TARGET) * (x - t); }
     }

@@ -1,9 +1,9 @@
-// loss[i] = log Σ e^(x[i, ·]) - x[i, target[i]] = (m - x[i, target[i]]) + log(1 + Σ' e^(x[i, ·] - m)),  m = max x[i, ·],
-// where Σ' leaves out the first largest: x is [rows, columns], target and loss are [rows].
+// loss[i] = log Σ e^(x[i, ·]) - x[i, target[i]] = (m - x[i, target[i]]) + log(1 + Σ' e^(x[i, ·] - m)), where m is the
+// largest of the row and Σ' leaves the first such out: x is [rows, columns], target and loss are [rows].
 //
 // An invocation computes every row whose number is its own modulo the size of the grid.
-// Traps: neither term is negative, so nothing cancels, and a loss near 0 keeps its digits. A class that is no column
-// counts as a logit of 0, which is what the gradient says too.
+// Traps: neither term is negative, so nothing cancels, and a loss near 0 keeps its digits. A row whose label is no
+// column has loss 0.
 // Reference: `reference::softmax_cross_entropy`. Host: `kernel/loss.rs`.
 // uses: functions
 
@@ -35,8 +35,10 @@ fn main(
         for (var j = 0u; j < p.columns; j++) {
             if j != best { others += own_exp(x[start + j] - largest); }
         }
-        var logit = 0.0;
-        if target_[i] < p.columns { logit = x[start + target_[i]]; }
-        loss[i] = (largest - logit) + own_log1p(others);
+        let label = target_[i];
+        loss[i] = 0.0;
+        if label < p.columns {
+            loss[i] = (largest - x[start + label]) + own_log1p(others);
+        }
     }
 }

@@ -5,7 +5,7 @@
 // Reference: `reference::sum`. Host: `kernel/reduce.rs`.
 
 const WORKGROUP: u32 = 256u;
-const BLOCK: u32 = 32u;
+const BLOCK: u32 = 32u; // terms
 
 struct Params { outer: u32, axis: u32, inner: u32, factor: f32 }
 var<immediate> p: Params;

@@ -41,9 +41,10 @@ impl Spec for Sum {
             .f32("factor", self.factor)
     }
 
-    /// Few long sums get a workgroup each; many, or short ones, an invocation each.
+    /// Few long sums get a workgroup each, as do very long ones: Mesa's software driver ends an invocation's loops after
+    /// 65,535 turns. Many, or short ones, get an invocation each.
     fn shader(&self, limits: &Limits) -> Shader {
-        if self.axis >= 512 && self.results() <= 64 {
+        if (self.axis >= 512 && self.results() <= 64) || self.axis >= 1 << 15 {
             let grid = u32::try_from(self.results())
                 .unwrap_or(u32::MAX)
                 .min(limits.workgroups);

@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_constant_is_replaced_and_its_comment_stays() {
-        let text = source(&shader("sum_long", "BLOCK", "7u")).expect("the constant is there");
+        let text = source(&shader("sum", "BLOCK", "7u")).expect("the constant is there");
         assert!(
             text.contains("\nconst BLOCK: u32 = 7u; // terms\n"),
             "got:\n{text}"
