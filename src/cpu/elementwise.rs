@@ -4,54 +4,76 @@ use super::activation as f;
 use super::math::{self, narrow};
 use super::philox;
 use super::reduce::{maximum, total};
-use super::threads::{HEAVY, LIGHT, Rows, Threads};
+use super::threads::{Body, HEAVY, LIGHT, Rows, Threads, bodies};
 use crate::kernel::{
     Activation, ActivationGrad, ActivationKind, BiasAdd, Binary, BinaryKind, Dropout, Scale,
     Softmax, SoftmaxGrad,
 };
 
-/// `y[i] = f(x[i], parameter)`; `f` is a function marked `#[inline(always)]`.
-fn map<F: Fn(f32, f32) -> f32 + Copy + Send + Sync>(
+/// A function of `N` numbers and a parameter, as a type, for the reason that [`Body`] is one.
+pub(super) trait Function<const N: usize>: Copy + Send + Sync {
+    /// The function, marked `#[inline(always)]`.
+    fn at(self, x: [f32; N], parameter: f32) -> f32;
+}
+
+/// Makes types that are a [`Function`].
+macro_rules! functions {
+    ($($(#[$doc:meta])* $name:ident[$($x:ident),+; $parameter:ident] $body:block)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(super) struct $name;
+
+        impl $crate::cpu::elementwise::Function<{ [$(stringify!($x)),+].len() }> for $name {
+            #[inline(always)]
+            fn at(self, [$($x),+]: [f32; [$(stringify!($x)),+].len()], $parameter: f32) -> f32 $body
+        }
+    )+};
+}
+
+pub(super) use functions;
+
+#[derive(Clone, Copy)]
+struct Map<F>(F);
+
+/// `y[i] = f(x[i], parameter)`
+fn map(
     threads: &Threads,
     grain: usize,
     x: &[f32],
     y: &mut [f32],
-    (parameter, f): (f32, F),
+    (parameter, f): (f32, impl Function<1>),
 ) {
-    threads.rows(y.len(), (y.len(), grain), (x, y), (parameter, f), map_loop);
+    threads.rows(y.len(), (y.len(), grain), (x, y), parameter, Map(f));
 }
 
-#[inline(always)]
-fn map_loop<F: Fn(f32, f32) -> f32>(
-    _first: usize,
-    (x, y): (&[f32], &mut [f32]),
-    (parameter, f): (f32, F),
-) {
-    for (y, &x) in y.iter_mut().zip(x) {
-        *y = f(x, parameter);
+impl<F: Function<1>> Body<(&[f32], &mut [f32]), f32> for Map<F> {
+    #[inline(always)]
+    fn run(self, _first: usize, (x, y): (&[f32], &mut [f32]), parameter: f32) {
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y = self.0.at([x], parameter);
+        }
     }
 }
 
-/// `y[i] = f(a[i], b[i], parameter)`; `f` is a function marked `#[inline(always)]`.
-pub(super) fn map2<F: Fn(f32, f32, f32) -> f32 + Copy + Send + Sync>(
+/// `y[i] = f(a[i], b[i], parameter)`
+pub(super) fn map2(
     threads: &Threads,
     grain: usize,
     (a, b): (&[f32], &[f32]),
     y: &mut [f32],
-    (parameter, f): (f32, F),
+    (parameter, f): (f32, impl Function<2>),
 ) {
-    let size = (y.len(), grain);
-    threads.rows(y.len(), size, (a, b, y), (parameter, f), map2_loop);
+    threads.rows(y.len(), (y.len(), grain), (a, b, y), parameter, Map(f));
 }
 
-#[inline(always)]
-fn map2_loop<F: Fn(f32, f32, f32) -> f32>(
-    _first: usize,
-    (a, b, y): (&[f32], &[f32], &mut [f32]),
-    (parameter, f): (f32, F),
-) {
-    for (y, (&a, &b)) in y.iter_mut().zip(a.iter().zip(b)) {
-        *y = f(a, b, parameter);
+type Map2<'a> = (&'a [f32], &'a [f32], &'a mut [f32]);
+
+impl<F: Function<2>> Body<Map2<'_>, f32> for Map<F> {
+    #[inline(always)]
+    fn run(self, _first: usize, (a, b, y): Map2<'_>, parameter: f32) {
+        for (y, (&a, &b)) in y.iter_mut().zip(a.iter().zip(b)) {
+            *y = self.0.at([a, b], parameter);
+        }
     }
 }
 
@@ -65,54 +87,42 @@ pub(super) fn bias_add(threads: &Threads, kernel: &BiasAdd, x: &[f32], b: &[f32]
     threads.rows(rows, size, pieces, parameters, bias_add_loop);
 }
 
-#[inline(always)]
-fn bias_add_loop(
-    first: usize,
-    (x, y): (Rows<&[f32]>, Rows<&mut [f32]>),
-    (rows, b): (usize, &[f32]),
-) {
-    let columns = x.columns;
-    let pairs = (y.values.chunks_exact_mut(columns)).zip(x.values.chunks_exact(columns));
-    for (i, (y, x)) in pairs.enumerate() {
-        let b = &b[(first + i) / rows * columns..][..columns];
-        for (y, (x, b)) in y.iter_mut().zip(x.iter().zip(b)) {
-            *y = x + b;
+bodies! {
+    fn bias_add_loop(
+        first,
+        (x, y): (Rows<&[f32]>, Rows<&mut [f32]>),
+        (rows, b): (usize, &[f32])
+    ) {
+        let columns = x.columns;
+        let pairs = (y.values.chunks_exact_mut(columns)).zip(x.values.chunks_exact(columns));
+        for (i, (y, x)) in pairs.enumerate() {
+            let b = &b[(first + i) / rows * columns..][..columns];
+            for (y, (x, b)) in y.iter_mut().zip(x.iter().zip(b)) {
+                *y = x + b;
+            }
         }
     }
 }
 
-#[inline(always)]
-fn add(a: f32, b: f32, _: f32) -> f32 {
-    a + b
-}
-
-#[inline(always)]
-fn sub(a: f32, b: f32, _: f32) -> f32 {
-    a - b
-}
-
-#[inline(always)]
-fn mul(a: f32, b: f32, _: f32) -> f32 {
-    a * b
+functions! {
+    Add[a, b; _p] { a + b }
+    Subtract[a, b; _p] { a - b }
+    Multiply[a, b; _p] { a * b }
+    Times[x; factor] { factor * x }
 }
 
 /// [`Binary`]: `y[i] = a[i] + b[i]`, or the difference, or the product.
 pub(super) fn binary(threads: &Threads, kernel: &Binary, a: &[f32], b: &[f32], y: &mut [f32]) {
     match kernel.kind {
-        BinaryKind::Add => map2(threads, LIGHT, (a, b), y, (0.0, add)),
-        BinaryKind::Sub => map2(threads, LIGHT, (a, b), y, (0.0, sub)),
-        BinaryKind::Mul => map2(threads, LIGHT, (a, b), y, (0.0, mul)),
+        BinaryKind::Add => map2(threads, LIGHT, (a, b), y, (0.0, Add)),
+        BinaryKind::Sub => map2(threads, LIGHT, (a, b), y, (0.0, Subtract)),
+        BinaryKind::Mul => map2(threads, LIGHT, (a, b), y, (0.0, Multiply)),
     }
-}
-
-#[inline(always)]
-fn times(x: f32, factor: f32) -> f32 {
-    factor * x
 }
 
 /// [`Scale`]: `y[i] = factor * x[i]`.
 pub(super) fn scale(threads: &Threads, kernel: &Scale, x: &[f32], y: &mut [f32]) {
-    map(threads, LIGHT, x, y, (narrow(kernel.factor), times));
+    map(threads, LIGHT, x, y, (narrow(kernel.factor), Times));
 }
 
 /// [`Activation`]: `y[i] = f(x[i])`.
@@ -120,15 +130,15 @@ pub(super) fn activation(threads: &Threads, kernel: &Activation, x: &[f32], y: &
     let alpha = narrow(kernel.alpha);
     match kernel.kind {
         ActivationKind::Identity => y.copy_from_slice(x),
-        ActivationKind::Sigmoid => map(threads, HEAVY, x, y, (alpha, f::sigmoid)),
-        ActivationKind::Tanh => map(threads, HEAVY, x, y, (alpha, f::tanh)),
-        ActivationKind::Relu => map(threads, LIGHT, x, y, (alpha, f::relu)),
-        ActivationKind::LeakyRelu => map(threads, LIGHT, x, y, (alpha, f::leaky_relu)),
-        ActivationKind::Elu => map(threads, HEAVY, x, y, (alpha, f::elu)),
-        ActivationKind::Gelu => map(threads, HEAVY, x, y, (alpha, f::gelu)),
-        ActivationKind::GeluTanh => map(threads, HEAVY, x, y, (alpha, f::gelu_tanh)),
-        ActivationKind::Silu => map(threads, HEAVY, x, y, (alpha, f::silu)),
-        ActivationKind::Softplus => map(threads, HEAVY, x, y, (alpha, f::softplus)),
+        ActivationKind::Sigmoid => map(threads, HEAVY, x, y, (alpha, f::Sigmoid)),
+        ActivationKind::Tanh => map(threads, HEAVY, x, y, (alpha, f::Tanh)),
+        ActivationKind::Relu => map(threads, LIGHT, x, y, (alpha, f::Relu)),
+        ActivationKind::LeakyRelu => map(threads, LIGHT, x, y, (alpha, f::LeakyRelu)),
+        ActivationKind::Elu => map(threads, HEAVY, x, y, (alpha, f::Elu)),
+        ActivationKind::Gelu => map(threads, HEAVY, x, y, (alpha, f::Gelu)),
+        ActivationKind::GeluTanh => map(threads, HEAVY, x, y, (alpha, f::GeluTanh)),
+        ActivationKind::Silu => map(threads, HEAVY, x, y, (alpha, f::Silu)),
+        ActivationKind::Softplus => map(threads, HEAVY, x, y, (alpha, f::Softplus)),
     }
 }
 
@@ -143,16 +153,16 @@ pub(super) fn activation_grad(
     let alpha = narrow(kernel.alpha);
     let of = (saved, dy);
     match kernel.kind {
-        ActivationKind::Identity => map2(threads, LIGHT, of, dx, (alpha, f::identity_grad)),
-        ActivationKind::Sigmoid => map2(threads, LIGHT, of, dx, (alpha, f::sigmoid_grad)),
-        ActivationKind::Tanh => map2(threads, LIGHT, of, dx, (alpha, f::tanh_grad)),
-        ActivationKind::Relu => map2(threads, LIGHT, of, dx, (alpha, f::relu_grad)),
-        ActivationKind::LeakyRelu => map2(threads, LIGHT, of, dx, (alpha, f::leaky_relu_grad)),
-        ActivationKind::Elu => map2(threads, HEAVY, of, dx, (alpha, f::elu_grad)),
-        ActivationKind::Gelu => map2(threads, HEAVY, of, dx, (alpha, f::gelu_grad)),
-        ActivationKind::GeluTanh => map2(threads, HEAVY, of, dx, (alpha, f::gelu_tanh_grad)),
-        ActivationKind::Silu => map2(threads, HEAVY, of, dx, (alpha, f::silu_grad)),
-        ActivationKind::Softplus => map2(threads, HEAVY, of, dx, (alpha, f::softplus_grad)),
+        ActivationKind::Identity => map2(threads, LIGHT, of, dx, (alpha, f::IdentityGrad)),
+        ActivationKind::Sigmoid => map2(threads, LIGHT, of, dx, (alpha, f::SigmoidGrad)),
+        ActivationKind::Tanh => map2(threads, LIGHT, of, dx, (alpha, f::TanhGrad)),
+        ActivationKind::Relu => map2(threads, LIGHT, of, dx, (alpha, f::ReluGrad)),
+        ActivationKind::LeakyRelu => map2(threads, LIGHT, of, dx, (alpha, f::LeakyReluGrad)),
+        ActivationKind::Elu => map2(threads, HEAVY, of, dx, (alpha, f::EluGrad)),
+        ActivationKind::Gelu => map2(threads, HEAVY, of, dx, (alpha, f::GeluGrad)),
+        ActivationKind::GeluTanh => map2(threads, HEAVY, of, dx, (alpha, f::GeluTanhGrad)),
+        ActivationKind::Silu => map2(threads, HEAVY, of, dx, (alpha, f::SiluGrad)),
+        ActivationKind::Softplus => map2(threads, HEAVY, of, dx, (alpha, f::SoftplusGrad)),
     }
 }
 
@@ -164,16 +174,17 @@ pub(super) fn softmax(threads: &Threads, kernel: &Softmax, x: &[f32], y: &mut [f
     threads.rows(kernel.rows as usize, size, pieces, (), softmax_loop);
 }
 
-#[inline(always)]
-fn softmax_loop(_first: usize, (x, y): (Rows<&[f32]>, Rows<&mut [f32]>), (): ()) {
-    let columns = x.columns;
-    let block = block(columns);
-    for (x, y) in x.values.chunks(block).zip(y.values.chunks_mut(block)) {
-        exponentials(x, columns, y);
-        for y in y.chunks_exact_mut(columns) {
-            let sum = total(y);
-            for y in y {
-                *y /= sum;
+bodies! {
+    fn softmax_loop(_first, (x, y): (Rows<&[f32]>, Rows<&mut [f32]>), (): ()) {
+        let columns = x.columns;
+        let block = block(columns);
+        for (x, y) in x.values.chunks(block).zip(y.values.chunks_mut(block)) {
+            exponentials(x, columns, y);
+            for y in y.chunks_exact_mut(columns) {
+                let sum = total(y);
+                for y in y {
+                    *y /= sum;
+                }
             }
         }
     }
@@ -224,17 +235,18 @@ pub(super) fn softmax_grad(
 
 type SoftmaxGradRows<'a> = (Rows<&'a [f32]>, Rows<&'a [f32]>, Rows<&'a mut [f32]>);
 
-#[inline(always)]
-fn softmax_grad_loop(_first: usize, (y, dy, dx): SoftmaxGradRows<'_>, (): ()) {
-    let columns = y.columns;
-    let inputs = (y.values.chunks_exact(columns)).zip(dy.values.chunks_exact(columns));
-    for (dx, (y, dy)) in dx.values.chunks_exact_mut(columns).zip(inputs) {
-        for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
-            *dx = y * dy;
-        }
-        let sum = total(dx);
-        for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
-            *dx = y * (dy - sum);
+bodies! {
+    fn softmax_grad_loop(_first, (y, dy, dx): SoftmaxGradRows<'_>, (): ()) {
+        let columns = y.columns;
+        let inputs = (y.values.chunks_exact(columns)).zip(dy.values.chunks_exact(columns));
+        for (dx, (y, dy)) in dx.values.chunks_exact_mut(columns).zip(inputs) {
+            for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
+                *dx = y * dy;
+            }
+            let sum = total(dx);
+            for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
+                *dx = y * (dy - sum);
+            }
         }
     }
 }
@@ -248,18 +260,19 @@ pub(super) fn dropout(threads: &Threads, kernel: &Dropout, x: &[f32], y: &mut [f
     threads.rows(rows, size, pieces, *kernel, dropout_loop);
 }
 
-#[inline(always)]
-fn dropout_loop(first: usize, (x, y): (Rows<&[f32]>, Rows<&mut [f32]>), kernel: Dropout) {
-    let factor = narrow(kernel.factor);
-    let blocks = (y.values.chunks_mut(philox::BLOCK)).zip(x.values.chunks(philox::BLOCK));
-    for (i, (y, x)) in blocks.enumerate() {
-        let bits = philox::block(&kernel, first + i);
-        for ((y, x), bits) in y.iter_mut().zip(x).zip(bits) {
-            *y = if bits >= kernel.threshold {
-                x * factor
-            } else {
-                0.0
-            };
+bodies! {
+    fn dropout_loop(first, (x, y): (Rows<&[f32]>, Rows<&mut [f32]>), kernel: Dropout) {
+        let factor = narrow(kernel.factor);
+        let blocks = (y.values.chunks_mut(philox::BLOCK)).zip(x.values.chunks(philox::BLOCK));
+        for (i, (y, x)) in blocks.enumerate() {
+            let bits = philox::block(&kernel, first + i);
+            for ((y, x), bits) in y.iter_mut().zip(x).zip(bits) {
+                *y = if bits >= kernel.threshold {
+                    x * factor
+                } else {
+                    0.0
+                };
+            }
         }
     }
 }

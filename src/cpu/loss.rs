@@ -1,9 +1,9 @@
 //! Losses and their gradients, and the metric that counts right answers.
 
-use super::elementwise::{block, exponentials, map2};
+use super::elementwise::{Function, block, exponentials, functions, map2};
 use super::math;
 use super::reduce::{maximum, total};
-use super::threads::{HEAVY, LIGHT, Rows, Threads};
+use super::threads::{Body, HEAVY, LIGHT, Rows, Threads, bodies};
 use crate::kernel::{
     Correct, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, SoftmaxCrossEntropy,
     SoftmaxCrossEntropyGrad,
@@ -28,39 +28,40 @@ pub(super) fn softmax_cross_entropy(
     threads.rows(rows, size, pieces, (), softmax_cross_entropy_loop);
 }
 
-#[inline(always)]
-fn softmax_cross_entropy_loop(_first: usize, (x, target, loss): LossRows<'_>, (): ()) {
-    let columns = x.columns;
-    let mut scratch = [0.0_f32; SCRATCH];
-    if columns <= SCRATCH {
-        let block = block(columns);
-        for (x, loss) in x.values.chunks(block).zip(loss.chunks_mut(block / columns)) {
-            let scratch = &mut scratch[..x.len()];
-            exponentials(x, columns, scratch);
-            for (loss, scratch) in loss.iter_mut().zip(scratch.chunks_exact(columns)) {
-                *loss = total(scratch);
-            }
-        }
-    } else {
-        for (x, loss) in x.values.chunks_exact(columns).zip(&mut *loss) {
-            let maximum = maximum(x);
-            *loss = 0.0;
-            for x in x.chunks(SCRATCH) {
+bodies! {
+    fn softmax_cross_entropy_loop(_first, (x, target, loss): LossRows<'_>, (): ()) {
+        let columns = x.columns;
+        let mut scratch = [0.0_f32; SCRATCH];
+        if columns <= SCRATCH {
+            let block = block(columns);
+            for (x, loss) in x.values.chunks(block).zip(loss.chunks_mut(block / columns)) {
                 let scratch = &mut scratch[..x.len()];
-                for (scratch, x) in scratch.iter_mut().zip(x) {
-                    *scratch = math::exp(x - maximum);
+                exponentials(x, columns, scratch);
+                for (loss, scratch) in loss.iter_mut().zip(scratch.chunks_exact(columns)) {
+                    *loss = total(scratch);
                 }
-                *loss += total(scratch);
+            }
+        } else {
+            for (x, loss) in x.values.chunks_exact(columns).zip(&mut *loss) {
+                let maximum = maximum(x);
+                *loss = 0.0;
+                for x in x.chunks(SCRATCH) {
+                    let scratch = &mut scratch[..x.len()];
+                    for (scratch, x) in scratch.iter_mut().zip(x) {
+                        *scratch = math::exp(x - maximum);
+                    }
+                    *loss += total(scratch);
+                }
             }
         }
-    }
-    for loss in &mut *loss {
-        *loss = math::log(*loss);
-    }
-    let rows = x.values.chunks_exact(columns).zip(target);
-    for (loss, (x, &target)) in loss.iter_mut().zip(rows) {
-        let chosen = x.get(target as usize).copied().unwrap_or(f32::NAN);
-        *loss += maximum(x) - chosen;
+        for loss in &mut *loss {
+            *loss = math::log(*loss);
+        }
+        let rows = x.values.chunks_exact(columns).zip(target);
+        for (loss, (x, &target)) in loss.iter_mut().zip(rows) {
+            let chosen = x.get(target as usize).copied().unwrap_or(f32::NAN);
+            *loss += maximum(x) - chosen;
+        }
     }
 }
 
@@ -80,44 +81,55 @@ pub(super) fn softmax_cross_entropy_grad(
 
 type LossGradRows<'a> = (Rows<&'a [f32]>, &'a [u32], &'a [f32], Rows<&'a mut [f32]>);
 
-#[inline(always)]
-fn softmax_cross_entropy_grad_loop(
-    _first: usize,
-    (x, target, dloss, dx): LossGradRows<'_>,
-    (): (),
-) {
-    let columns = x.columns;
-    let block = block(columns);
-    let rows = block / columns;
-    let targets = target.chunks(rows).zip(dloss.chunks(rows));
-    let blocks = x.values.chunks(block).zip(dx.values.chunks_mut(block));
-    for ((x, dx), (target, dloss)) in blocks.zip(targets) {
-        exponentials(x, columns, dx);
-        for (dx, (&target, dloss)) in dx.chunks_exact_mut(columns).zip(target.iter().zip(dloss)) {
-            let sum = total(dx);
-            for dx in &mut *dx {
-                *dx /= sum;
-            }
-            if let Some(chosen) = dx.get_mut(target as usize) {
-                *chosen -= 1.0;
-            }
-            for dx in dx {
-                *dx *= dloss;
+bodies! {
+    fn softmax_cross_entropy_grad_loop(
+        _first,
+        (x, target, dloss, dx): LossGradRows<'_>,
+        (): ()
+    ) {
+        let columns = x.columns;
+        let block = block(columns);
+        let rows = block / columns;
+        let targets = target.chunks(rows).zip(dloss.chunks(rows));
+        let blocks = x.values.chunks(block).zip(dx.values.chunks_mut(block));
+        for ((x, dx), (target, dloss)) in blocks.zip(targets) {
+            exponentials(x, columns, dx);
+            for (dx, (&target, dloss)) in dx.chunks_exact_mut(columns).zip(target.iter().zip(dloss)) {
+                let sum = total(dx);
+                for dx in &mut *dx {
+                    *dx /= sum;
+                }
+                if let Some(chosen) = dx.get_mut(target as usize) {
+                    *chosen -= 1.0;
+                }
+                for dx in dx {
+                    *dx *= dloss;
+                }
             }
         }
     }
 }
 
-#[inline(always)]
-fn squared_error(x: f32, t: f32, _: f32) -> f32 {
-    (x - t) * (x - t)
-}
+functions! {
+    SquaredError[x, t; _p] { (x - t) * (x - t) }
 
-/// `max(x, 0) - x t + log(1 + exp(-|x|))`, where the first two cancel to `x (1 - t)` for positive `x`.
-#[inline(always)]
-fn sigmoid_cross_entropy(x: f32, t: f32, _: f32) -> f32 {
-    let linear = if x > 0.0 { x * (1.0 - t) } else { -x * t };
-    linear + math::log1p(math::exp(-x.abs()))
+    /// `max(x, 0) - x t + log(1 + exp(-|x|))`, where the first two cancel to `x (1 - t)` for positive `x`.
+    SigmoidCrossEntropy[x, t; _p] {
+        let linear = if x > 0.0 { x * (1.0 - t) } else { -x * t };
+        linear + math::log1p(math::exp(-x.abs()))
+    }
+
+    SquaredErrorGrad[x, t; dloss] { 2.0 * (x - t) * dloss }
+
+    SquaredErrorGradTarget[x, t; dloss] { 2.0 * (t - x) * dloss }
+
+    /// `sigmoid(x) - t`, so that it does not cancel where both are near 1.
+    SigmoidCrossEntropyGrad[x, t; dloss] {
+        let (s, rest) = math::sigmoids(x);
+        ((1.0 - t) * s - t * rest) * dloss
+    }
+
+    SigmoidCrossEntropyGradTarget[x, _t; dloss] { -x * dloss }
 }
 
 /// [`PointwiseLoss`]: `loss[i] = f(x[i], t[i])`.
@@ -130,34 +142,12 @@ pub(super) fn pointwise_loss(
 ) {
     match kernel.kind {
         PointwiseLossKind::SquaredError => {
-            map2(threads, LIGHT, (x, t), loss, (0.0, squared_error));
+            map2(threads, LIGHT, (x, t), loss, (0.0, SquaredError));
         }
         PointwiseLossKind::SigmoidCrossEntropy => {
-            map2(threads, HEAVY, (x, t), loss, (0.0, sigmoid_cross_entropy));
+            map2(threads, HEAVY, (x, t), loss, (0.0, SigmoidCrossEntropy));
         }
     }
-}
-
-#[inline(always)]
-fn squared_error_grad(x: f32, t: f32) -> f32 {
-    2.0 * (x - t)
-}
-
-#[inline(always)]
-fn squared_error_grad_target(x: f32, t: f32) -> f32 {
-    2.0 * (t - x)
-}
-
-/// `sigmoid(x) - t`, so that it does not cancel where both are near 1.
-#[inline(always)]
-fn sigmoid_cross_entropy_grad(x: f32, t: f32) -> f32 {
-    let (s, rest) = math::sigmoids(x);
-    (1.0 - t) * s - t * rest
-}
-
-#[inline(always)]
-fn sigmoid_cross_entropy_grad_target(x: f32, _t: f32) -> f32 {
-    -x
 }
 
 /// [`PointwiseLossGrad`]: `dx[i] = dloss[i] ∂f/∂x`, or `∂f/∂t` if `at_target`.
@@ -170,41 +160,44 @@ pub(super) fn pointwise_loss_grad(
     let of = (x, t, dloss);
     match (kernel.kind, kernel.at_target) {
         (PointwiseLossKind::SquaredError, false) => {
-            map3(threads, LIGHT, of, dx, squared_error_grad);
+            map3(threads, LIGHT, of, dx, SquaredErrorGrad);
         }
         (PointwiseLossKind::SquaredError, true) => {
-            map3(threads, LIGHT, of, dx, squared_error_grad_target);
+            map3(threads, LIGHT, of, dx, SquaredErrorGradTarget);
         }
         (PointwiseLossKind::SigmoidCrossEntropy, false) => {
-            map3(threads, HEAVY, of, dx, sigmoid_cross_entropy_grad);
+            map3(threads, HEAVY, of, dx, SigmoidCrossEntropyGrad);
         }
         (PointwiseLossKind::SigmoidCrossEntropy, true) => {
-            map3(threads, LIGHT, of, dx, sigmoid_cross_entropy_grad_target);
+            map3(threads, LIGHT, of, dx, SigmoidCrossEntropyGradTarget);
         }
     }
 }
 
-/// `dx[i] = dloss[i] f(x[i], t[i])`; `f` is a function marked `#[inline(always)]`.
-fn map3<F: Fn(f32, f32) -> f32 + Copy + Send + Sync>(
+/// `dx[i] = f(x[i], t[i], dloss[i])`
+fn map3(
     threads: &Threads,
     grain: usize,
     (x, t, dloss): (&[f32], &[f32], &[f32]),
     dx: &mut [f32],
-    f: F,
+    f: impl Function<2>,
 ) {
     let size = (dx.len(), grain);
-    threads.rows(dx.len(), size, (x, t, dloss, dx), f, map3_loop);
+    threads.rows(dx.len(), size, (x, t, dloss, dx), (), Map3(f));
 }
 
-#[inline(always)]
-fn map3_loop<F: Fn(f32, f32) -> f32>(
-    _first: usize,
-    (x, t, dloss, dx): (&[f32], &[f32], &[f32], &mut [f32]),
-    f: F,
-) {
-    let inputs = dloss.iter().zip(x.iter().zip(t));
-    for (dx, (&dloss, (&x, &t))) in dx.iter_mut().zip(inputs) {
-        *dx = dloss * f(x, t);
+#[derive(Clone, Copy)]
+struct Map3<F>(F);
+
+type Elements<'a> = (&'a [f32], &'a [f32], &'a [f32], &'a mut [f32]);
+
+impl<F: Function<2>> Body<Elements<'_>, ()> for Map3<F> {
+    #[inline(always)]
+    fn run(self, _first: usize, (x, t, dloss, dx): Elements<'_>, (): ()) {
+        let inputs = dloss.iter().zip(x.iter().zip(t));
+        for (dx, (&dloss, (&x, &t))) in dx.iter_mut().zip(inputs) {
+            *dx = self.0.at([x, t], dloss);
+        }
     }
 }
 
@@ -221,16 +214,17 @@ pub(super) fn correct(
     threads.rows(kernel.rows as usize, size, pieces, (), correct_loop);
 }
 
-/// The class is the first largest if everything before it is smaller and nothing after it is larger.
-#[inline(always)]
-fn correct_loop(_first: usize, (x, target, y): LossRows<'_>, (): ()) {
-    let rows = x.values.chunks_exact(x.columns).zip(target);
-    for (y, (x, &target)) in y.iter_mut().zip(rows) {
-        let right = (x.split_at_checked(target as usize))
-            .and_then(|(before, from)| Some((before, from.split_first()?)))
-            .is_some_and(|(before, (chosen, after))| {
-                before.iter().all(|x| x < chosen) && after.iter().all(|x| x <= chosen)
-            });
-        *y = if right { 1.0 } else { 0.0 };
+bodies! {
+    /// The class is the first largest if everything before it is smaller and nothing after it is larger.
+    fn correct_loop(_first, (x, target, y): LossRows<'_>, (): ()) {
+        let rows = x.values.chunks_exact(x.columns).zip(target);
+        for (y, (x, &target)) in y.iter_mut().zip(rows) {
+            let right = (x.split_at_checked(target as usize))
+                .and_then(|(before, from)| Some((before, from.split_first()?)))
+                .is_some_and(|(before, (chosen, after))| {
+                    before.iter().all(|x| x < chosen) && after.iter().all(|x| x <= chosen)
+                });
+            *y = if right { 1.0 } else { 0.0 };
+        }
     }
 }

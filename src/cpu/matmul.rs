@@ -1,7 +1,7 @@
 //! The product of matrices, in groups.
 
 use super::product::{Matrix, product};
-use super::threads::{Rows, Threads};
+use super::threads::{Rows, Threads, bodies};
 use crate::kernel::Matmul;
 
 /// Multiply-adds below which one thread is faster.
@@ -42,10 +42,12 @@ pub(super) fn matmul(threads: &Threads, kernel: &Matmul, a: &[f32], b: &[f32], y
 
 type Products<'a> = (Rows<&'a mut [f32]>, Rows<&'a [f32]>, Rows<&'a [f32]>);
 
-fn products(_first: usize, (y, a, b): Products<'_>, kernel: Matmul) {
-    let pairs = (a.values.chunks_exact(a.columns)).zip(b.values.chunks_exact(b.columns));
-    for (y, (a, b)) in y.values.chunks_exact_mut(y.columns).zip(pairs) {
-        one(&kernel, a, b, y, 1);
+bodies! {
+    fn products(_first, (y, a, b): Products<'_>, kernel: Matmul) {
+        let pairs = (a.values.chunks_exact(a.columns)).zip(b.values.chunks_exact(b.columns));
+        for (y, (a, b)) in y.values.chunks_exact_mut(y.columns).zip(pairs) {
+            one(&kernel, a, b, y, 1);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Updates of the parameters, in place.
 
 use super::math::narrow;
-use super::threads::{LIGHT, Threads};
+use super::threads::{LIGHT, Threads, bodies};
 use crate::kernel::{AdamUpdate, SgdUpdate};
 
 /// [`SgdUpdate`]; `velocity` is bound if there is momentum.
@@ -26,37 +26,40 @@ pub(super) fn sgd_update(
     }
 }
 
-#[inline(always)]
-fn sgd_plain(_first: usize, (g, w): (&[f32], &mut [f32]), (rate, decay): (f32, f32)) {
-    for (w, g) in w.iter_mut().zip(g) {
-        *w -= rate * (g + decay * *w);
+bodies! {
+    fn sgd_plain(_first, (g, w): (&[f32], &mut [f32]), (rate, decay): (f32, f32)) {
+        for (w, g) in w.iter_mut().zip(g) {
+            *w -= rate * (g + decay * *w);
+        }
     }
 }
 
 type SgdState<'a> = (&'a [f32], &'a mut [f32], &'a mut [f32]);
 
-#[inline(always)]
-fn sgd_momentum(
-    _first: usize,
-    (g, w, velocity): SgdState<'_>,
-    (rate, momentum, decay): (f32, f32, f32),
-) {
-    for ((w, g), v) in w.iter_mut().zip(g).zip(velocity) {
-        *v = momentum * *v + (g + decay * *w);
-        *w -= rate * *v;
+bodies! {
+    fn sgd_momentum(
+        _first,
+        (g, w, velocity): SgdState<'_>,
+        (rate, momentum, decay): (f32, f32, f32)
+    ) {
+        for ((w, g), v) in w.iter_mut().zip(g).zip(velocity) {
+            *v = momentum * *v + (g + decay * *w);
+            *w -= rate * *v;
+        }
     }
 }
 
-#[inline(always)]
-fn sgd_nesterov(
-    _first: usize,
-    (g, w, velocity): SgdState<'_>,
-    (rate, momentum, decay): (f32, f32, f32),
-) {
-    for ((w, g), v) in w.iter_mut().zip(g).zip(velocity) {
-        let g = g + decay * *w;
-        *v = momentum * *v + g;
-        *w -= rate * (g + momentum * *v);
+bodies! {
+    fn sgd_nesterov(
+        _first,
+        (g, w, velocity): SgdState<'_>,
+        (rate, momentum, decay): (f32, f32, f32)
+    ) {
+        for ((w, g), v) in w.iter_mut().zip(g).zip(velocity) {
+            let g = g + decay * *w;
+            *v = momentum * *v + g;
+            *w -= rate * (g + momentum * *v);
+        }
     }
 }
 
@@ -103,13 +106,14 @@ pub(super) fn adam_update(
 
 type AdamState<'a> = (&'a [f32], &'a mut [f32], &'a mut [f32], &'a mut [f32]);
 
-#[inline(always)]
-fn adam_loop(_first: usize, (g, w, mean, square): AdamState<'_>, adam: Adam) {
-    let state = w.iter_mut().zip(mean.iter_mut().zip(square));
-    for ((w, (mean, square)), g) in state.zip(g) {
-        let g = g + adam.l2 * *w;
-        *mean += adam.one_minus_beta1 * (g - *mean);
-        *square = adam.beta2 * *square + adam.one_minus_beta2 * g * g;
-        *w = adam.keep * *w - adam.step_size * *mean / (square.sqrt() + adam.epsilon);
+bodies! {
+    fn adam_loop(_first, (g, w, mean, square): AdamState<'_>, adam: Adam) {
+        let state = w.iter_mut().zip(mean.iter_mut().zip(square));
+        for ((w, (mean, square)), g) in state.zip(g) {
+            let g = g + adam.l2 * *w;
+            *mean += adam.one_minus_beta1 * (g - *mean);
+            *square = adam.beta2 * *square + adam.one_minus_beta2 * g * g;
+            *w = adam.keep * *w - adam.step_size * *mean / (square.sqrt() + adam.epsilon);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Sums along an axis, and their gradient. The order of every sum is fixed by its length alone.
 
 use super::math::narrow;
-use super::threads::{LIGHT, Rows, Threads};
+use super::threads::{LIGHT, Rows, Threads, bodies};
 use crate::kernel::{Broadcast, Sum};
 
 /// Partial sums of a contiguous sum: a vector of the widest machine.
@@ -85,14 +85,15 @@ pub(super) fn sum(threads: &Threads, kernel: &Sum, x: &[f32], y: &mut [f32]) {
     }
 }
 
-#[inline(always)]
-fn sum_contiguous(_first: usize, (x, y): (Rows<&[f32]>, &mut [f32]), factor: f32) {
-    for (y, x) in y.iter_mut().zip(x.values.chunks_exact(x.columns)) {
-        let mut sum = 0.0;
-        for x in x.chunks(TERMS) {
-            sum += total(x);
+bodies! {
+    fn sum_contiguous(_first, (x, y): (Rows<&[f32]>, &mut [f32]), factor: f32) {
+        for (y, x) in y.iter_mut().zip(x.values.chunks_exact(x.columns)) {
+            let mut sum = 0.0;
+            for x in x.chunks(TERMS) {
+                sum += total(x);
+            }
+            *y = factor * sum;
         }
-        *y = factor * sum;
     }
 }
 
@@ -106,37 +107,39 @@ fn sum_long(threads: &Threads, x: &[f32]) -> f32 {
     parts[..count].iter().sum()
 }
 
-#[inline(always)]
-fn sum_parts(_first: usize, (x, sums): (Rows<&[f32]>, &mut [f32]), (): ()) {
-    for (sum, x) in sums.iter_mut().zip(x.values.chunks(x.columns)) {
-        *sum = 0.0;
-        for x in x.chunks(TERMS) {
-            *sum += total(x);
+bodies! {
+    fn sum_parts(_first, (x, sums): (Rows<&[f32]>, &mut [f32]), (): ()) {
+        for (sum, x) in sums.iter_mut().zip(x.values.chunks(x.columns)) {
+            *sum = 0.0;
+            for x in x.chunks(TERMS) {
+                *sum += total(x);
+            }
         }
     }
 }
 
-/// Sums of columns: `y` is the part of the result that begins at element `first`.
-#[inline(always)]
-fn sum_rows(first: usize, y: &mut [f32], (axis, inner, factor, x): (usize, usize, f32, &[f32])) {
-    let mut done = 0;
-    while done < y.len() {
-        let (outer, column) = ((first + done) / inner, (first + done) % inner);
-        let columns = COLUMNS.min(inner - column).min(y.len() - done);
-        let x = &x[outer * axis * inner..][..axis * inner];
-        let y = &mut y[done..][..columns];
-        if columns == COLUMNS {
-            let sums = column_sums(x, inner, column, COLUMNS);
-            for (y, sum) in y.iter_mut().zip(sums) {
-                *y = factor * sum;
+bodies! {
+    /// Sums of columns: `y` is the part of the result that begins at element `first`.
+    fn sum_rows(first, y: &mut [f32], (axis, inner, factor, x): (usize, usize, f32, &[f32])) {
+        let mut done = 0;
+        while done < y.len() {
+            let (outer, column) = ((first + done) / inner, (first + done) % inner);
+            let columns = COLUMNS.min(inner - column).min(y.len() - done);
+            let x = &x[outer * axis * inner..][..axis * inner];
+            let y = &mut y[done..][..columns];
+            if columns == COLUMNS {
+                let sums = column_sums(x, inner, column, COLUMNS);
+                for (y, sum) in y.iter_mut().zip(sums) {
+                    *y = factor * sum;
+                }
+            } else {
+                let sums = column_sums(x, inner, column, columns);
+                for (y, sum) in y.iter_mut().zip(sums) {
+                    *y = factor * sum;
+                }
             }
-        } else {
-            let sums = column_sums(x, inner, column, columns);
-            for (y, sum) in y.iter_mut().zip(sums) {
-                *y = factor * sum;
-            }
+            done += columns;
         }
-        done += columns;
     }
 }
 
@@ -167,27 +170,28 @@ pub(super) fn broadcast(threads: &Threads, kernel: &Broadcast, x: &[f32], y: &mu
     threads.rows(rows, size, Rows::new(y, inner), parameters, broadcast_loop);
 }
 
-#[inline(always)]
-fn broadcast_loop(first: usize, y: Rows<&mut [f32]>, (axis, factor, x): (usize, f32, &[f32])) {
-    let inner = y.columns;
-    let mut row = first;
-    let mut rest = y.values;
-    while !rest.is_empty() {
-        // All repetitions of one row of x that lie in this piece.
-        let outer = row / axis;
-        let repeats = ((outer + 1) * axis - row).min(rest.len() / inner);
-        let (repeated, others) = rest.split_at_mut(repeats * inner);
-        let x = &x[outer * inner..][..inner];
-        if inner == 1 {
-            repeated.fill(factor * x[0]);
-        } else {
-            for y in repeated.chunks_exact_mut(inner) {
-                for (y, x) in y.iter_mut().zip(x) {
-                    *y = factor * x;
+bodies! {
+    fn broadcast_loop(first, y: Rows<&mut [f32]>, (axis, factor, x): (usize, f32, &[f32])) {
+        let inner = y.columns;
+        let mut row = first;
+        let mut rest = y.values;
+        while !rest.is_empty() {
+            // All repetitions of one row of x that lie in this piece.
+            let outer = row / axis;
+            let repeats = ((outer + 1) * axis - row).min(rest.len() / inner);
+            let (repeated, others) = rest.split_at_mut(repeats * inner);
+            let x = &x[outer * inner..][..inner];
+            if inner == 1 {
+                repeated.fill(factor * x[0]);
+            } else {
+                for y in repeated.chunks_exact_mut(inner) {
+                    for (y, x) in y.iter_mut().zip(x) {
+                        *y = factor * x;
+                    }
                 }
             }
+            row += repeats;
+            rest = others;
         }
-        row += repeats;
-        rest = others;
     }
 }

@@ -1,7 +1,7 @@
 //! Kernels that move rows and ranges about.
 
 use super::math::narrow;
-use super::threads::{LIGHT, Rows, Threads};
+use super::threads::{Body, LIGHT, Rows, Threads, bodies};
 use crate::kernel::{Concat, Gather, GatherGrad, Pad, Slice};
 
 /// What is gathered: the rows that the table has.
@@ -24,7 +24,7 @@ pub(super) fn gather<T: Copy + Default + Send + Sync>(
     let size = (y.len(), LIGHT);
     let pieces = Rows::new(y, kernel.columns as usize);
     let parameters = (table, used(kernel, index));
-    threads.rows(rows, size, pieces, parameters, gather_loop);
+    threads.rows(rows, size, pieces, parameters, GatherRows);
 }
 
 /// Row `index[i]` of a table, if there is one.
@@ -34,12 +34,17 @@ fn row<'a, T>(table: &'a [T], columns: usize, index: Option<&u32>) -> Option<&'a
     table.get(start..start + columns)
 }
 
-#[inline(always)]
-fn gather_loop<T: Copy + Default>(first: usize, y: Rows<&mut [T]>, (table, index): Table<'_, T>) {
-    for (i, rows) in y.values.chunks_exact_mut(y.columns).enumerate() {
-        match row(table, y.columns, index.get(first + i)) {
-            Some(row) => rows.copy_from_slice(row),
-            None => rows.fill(T::default()),
+#[derive(Clone, Copy)]
+struct GatherRows;
+
+impl<T: Copy + Default> Body<Rows<&mut [T]>, Table<'_, T>> for GatherRows {
+    #[inline(always)]
+    fn run(self, first: usize, y: Rows<&mut [T]>, (table, index): Table<'_, T>) {
+        for (i, rows) in y.values.chunks_exact_mut(y.columns).enumerate() {
+            match row(table, y.columns, index.get(first + i)) {
+                Some(row) => rows.copy_from_slice(row),
+                None => rows.fill(T::default()),
+            }
         }
     }
 }
@@ -58,20 +63,21 @@ pub(super) fn gather_bytes(
     threads.rows(rows, size, pieces, parameters, gather_bytes_loop);
 }
 
-#[inline(always)]
-fn gather_bytes_loop(
-    first: usize,
-    y: Rows<&mut [f32]>,
-    (table, index, factor): (&[u8], &[u32], f32),
-) {
-    for (i, y) in y.values.chunks_exact_mut(y.columns).enumerate() {
-        match row(table, y.len(), index.get(first + i)) {
-            Some(row) => {
-                for (y, &x) in y.iter_mut().zip(row) {
-                    *y = factor * f32::from(x);
+bodies! {
+    fn gather_bytes_loop(
+        first,
+        y: Rows<&mut [f32]>,
+        (table, index, factor): (&[u8], &[u32], f32)
+    ) {
+        for (i, y) in y.values.chunks_exact_mut(y.columns).enumerate() {
+            match row(table, y.len(), index.get(first + i)) {
+                Some(row) => {
+                    for (y, &x) in y.iter_mut().zip(row) {
+                        *y = factor * f32::from(x);
+                    }
                 }
+                None => y.fill(0.0),
             }
-            None => y.fill(0.0),
         }
     }
 }
@@ -90,18 +96,19 @@ pub(super) fn gather_grad(
     threads.rows(rows, size, pieces, (dy, index), gather_grad_loop);
 }
 
-/// Each piece of the table looks through the whole index for its own rows.
-#[inline(always)]
-fn gather_grad_loop(first: usize, dtable: Rows<&mut [f32]>, (dy, index): Table<'_, f32>) {
-    let columns = dtable.columns;
-    dtable.values.fill(0.0);
-    for (dy, &row) in dy.chunks_exact(columns).zip(index) {
-        let Some(row) = (row as usize).checked_sub(first) else {
-            continue;
-        };
-        if let Some(sum) = dtable.values.get_mut(row * columns..(row + 1) * columns) {
-            for (sum, dy) in sum.iter_mut().zip(dy) {
-                *sum += dy;
+bodies! {
+    /// Each piece of the table looks through the whole index for its own rows.
+    fn gather_grad_loop(first, dtable: Rows<&mut [f32]>, (dy, index): Table<'_, f32>) {
+        let columns = dtable.columns;
+        dtable.values.fill(0.0);
+        for (dy, &row) in dy.chunks_exact(columns).zip(index) {
+            let Some(row) = (row as usize).checked_sub(first) else {
+                continue;
+            };
+            if let Some(sum) = dtable.values.get_mut(row * columns..(row + 1) * columns) {
+                for (sum, dy) in sum.iter_mut().zip(dy) {
+                    *sum += dy;
+                }
             }
         }
     }
@@ -118,11 +125,12 @@ pub(super) fn slice(threads: &Threads, kernel: &Slice, x: &[f32], y: &mut [f32])
 
 type Moved<'a> = (Rows<&'a [f32]>, Rows<&'a mut [f32]>);
 
-#[inline(always)]
-fn slice_loop(_first: usize, (x, y): Moved<'_>, start: usize) {
-    let rows = x.values.chunks_exact(x.columns);
-    for (y, x) in y.values.chunks_exact_mut(y.columns).zip(rows) {
-        y.copy_from_slice(&x[start..][..y.len()]);
+bodies! {
+    fn slice_loop(_first, (x, y): Moved<'_>, start: usize) {
+        let rows = x.values.chunks_exact(x.columns);
+        for (y, x) in y.values.chunks_exact_mut(y.columns).zip(rows) {
+            y.copy_from_slice(&x[start..][..y.len()]);
+        }
     }
 }
 
@@ -135,13 +143,14 @@ pub(super) fn pad(threads: &Threads, kernel: &Pad, dy: &[f32], dx: &mut [f32]) {
     threads.rows(kernel.outer as usize, size, pieces, start, pad_loop);
 }
 
-#[inline(always)]
-fn pad_loop(_first: usize, (dy, dx): Moved<'_>, start: usize) {
-    let rows = dy.values.chunks_exact(dy.columns);
-    for (dx, dy) in dx.values.chunks_exact_mut(dx.columns).zip(rows) {
-        dx[..start].fill(0.0);
-        dx[start..][..dy.len()].copy_from_slice(dy);
-        dx[start + dy.len()..].fill(0.0);
+bodies! {
+    fn pad_loop(_first, (dy, dx): Moved<'_>, start: usize) {
+        let rows = dy.values.chunks_exact(dy.columns);
+        for (dx, dy) in dx.values.chunks_exact_mut(dx.columns).zip(rows) {
+            dx[..start].fill(0.0);
+            dx[start..][..dy.len()].copy_from_slice(dy);
+            dx[start + dy.len()..].fill(0.0);
+        }
     }
 }
 
@@ -163,14 +172,15 @@ pub(super) fn concat(threads: &Threads, kernel: &Concat, a: &[f32], b: &[f32], y
 
 type Joined<'a> = (Rows<&'a [f32]>, Rows<&'a [f32]>, Rows<&'a mut [f32]>);
 
-#[inline(always)]
-fn concat_loop(_first: usize, (a, b, y): Joined<'_>, (): ()) {
-    let pairs = a
-        .values
-        .chunks_exact(a.columns)
-        .zip(b.values.chunks_exact(b.columns));
-    for (y, (a, b)) in y.values.chunks_exact_mut(y.columns).zip(pairs) {
-        y[..a.len()].copy_from_slice(a);
-        y[a.len()..].copy_from_slice(b);
+bodies! {
+    fn concat_loop(_first, (a, b, y): Joined<'_>, (): ()) {
+        let pairs = a
+            .values
+            .chunks_exact(a.columns)
+            .zip(b.values.chunks_exact(b.columns));
+        for (y, (a, b)) in y.values.chunks_exact_mut(y.columns).zip(pairs) {
+            y[..a.len()].copy_from_slice(a);
+            y[a.len()..].copy_from_slice(b);
+        }
     }
 }

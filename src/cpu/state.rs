@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::threads::{LIGHT, Threads};
+use super::threads::{LIGHT, Threads, bodies};
 use crate::kernel::Record;
 
 /// [`crate::kernel::Copy`]: `y = x`.
@@ -10,9 +10,10 @@ pub(super) fn copy(threads: &Threads, x: &[f32], y: &mut [f32]) {
     threads.rows(y.len(), (y.len(), LIGHT), (x, y), (), copy_loop);
 }
 
-#[inline(always)]
-fn copy_loop(_first: usize, (x, y): (&[f32], &mut [f32]), (): ()) {
-    y.copy_from_slice(x);
+bodies! {
+    fn copy_loop(_first, (x, y): (&[f32], &mut [f32]), (): ()) {
+        y.copy_from_slice(x);
+    }
 }
 
 /// [`Record`]: `log[slot, ·] = x[·]`; a slot outside the log is not written.
@@ -30,20 +31,21 @@ pub(super) fn nonfinite(threads: &Threads, x: &[f32], first: &mut [u32]) {
     first[0] = found.into_inner();
 }
 
-/// Looks at a block as a whole, and only where something is wrong at its elements.
-#[inline(always)]
-fn nonfinite_loop(first: usize, x: &[f32], found: &AtomicU32) {
-    const BLOCK: usize = 256;
-    for (i, block) in x.chunks(BLOCK).enumerate() {
-        let mut wrong = false;
-        for x in block {
-            wrong |= !x.is_finite();
-        }
-        if wrong {
-            let at = block.iter().position(|x| !x.is_finite()).unwrap_or(0);
-            let at = u32::try_from(first + i * BLOCK + at).unwrap_or(u32::MAX);
-            found.fetch_min(at, Ordering::Relaxed);
-            return;
+bodies! {
+    /// Looks at a block as a whole, and only where something is wrong at its elements.
+    fn nonfinite_loop(first, x: &[f32], found: &AtomicU32) {
+        const BLOCK: usize = 256;
+        for (i, block) in x.chunks(BLOCK).enumerate() {
+            let mut wrong = false;
+            for x in block {
+                wrong |= !x.is_finite();
+            }
+            if wrong {
+                let at = block.iter().position(|x| !x.is_finite()).unwrap_or(0);
+                let at = u32::try_from(first + i * BLOCK + at).unwrap_or(u32::MAX);
+                found.fetch_min(at, Ordering::Relaxed);
+                return;
+            }
         }
     }
 }

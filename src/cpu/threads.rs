@@ -130,34 +130,33 @@ impl Threads {
     /// least `grain` of them to a thread.
     ///
     /// Where the pieces begin depends on the number of threads, so a body's result for a row must not depend on the
-    /// other rows of its piece. To be compiled for vectors, `body` must be a function marked `#[inline(always)]`, not a
-    /// closure: a closure may be left out of line, and then has the vectors of the oldest machine.
-    pub(super) fn rows<C: Cut, P: Copy + Send + Sync>(
+    /// other rows of its piece.
+    pub(super) fn rows<C: Cut, P: Copy + Send + Sync, B: Body<C, P>>(
         &self,
         rows: usize,
         (elements, grain): (usize, usize),
         pieces: C,
         parameters: P,
-        body: impl Fn(usize, C, P) + Copy + Send + Sync,
+        body: B,
     ) {
         let parts = (elements / grain).clamp(1, self.count);
         if parts == 1 {
-            vectorised(body, 0, pieces, parameters);
+            vectorised(0, pieces, parameters, body);
         } else {
             self.enter(|| divide(parts, (0, rows), pieces, parameters, body));
         }
     }
 }
 
-fn divide<C: Cut, P: Copy + Send + Sync>(
+fn divide<C: Cut, P: Copy + Send + Sync, B: Body<C, P>>(
     parts: usize,
     (first, rows): (usize, usize),
     pieces: C,
     parameters: P,
-    body: impl Fn(usize, C, P) + Copy + Send + Sync,
+    body: B,
 ) {
     if parts == 1 || rows < 2 {
-        return vectorised(body, first, pieces, parameters);
+        return vectorised(first, pieces, parameters, body);
     }
     let left = parts / 2;
     let exact = rows * left / parts;
@@ -174,28 +173,55 @@ fn divide<C: Cut, P: Copy + Send + Sync>(
     );
 }
 
-struct Work<C, P, F> {
-    body: F,
+/// A loop over the rows of a piece.
+///
+/// A type, not a closure or a function passed as a value, since those may be left out of line (measured: the longer
+/// functions of one number were), and then have the vectors of the oldest machine. What implements this marks the
+/// method `#[inline(always)]`, and so does all that it calls.
+pub(super) trait Body<C, P>: Copy + Send + Sync {
+    /// Works on one piece, which begins at row `first` of the whole.
+    fn run(self, first: usize, piece: C, parameters: P);
+}
+
+/// Turns functions of a first row, a piece and parameters into types that are a [`Body`].
+macro_rules! bodies {
+    ($($(#[$doc:meta])* fn $name:ident($first:ident, $piece:tt: $pieces:ty, $p:tt: $parameters:ty) $body:block)+) => {$(
+        $(#[$doc])*
+        #[expect(non_camel_case_types, reason = "a function that is a type")]
+        #[derive(Clone, Copy)]
+        struct $name;
+
+        impl $crate::cpu::threads::Body<$pieces, $parameters> for $name {
+            #[inline(always)]
+            fn run(self, $first: usize, $piece: $pieces, $p: $parameters) $body
+        }
+    )+};
+}
+
+pub(super) use bodies;
+
+struct Work<C, P, B> {
     first: usize,
     piece: C,
     parameters: P,
+    body: B,
 }
 
-impl<C, P, F: FnOnce(usize, C, P)> pulp::NullaryFnOnce for Work<C, P, F> {
+impl<C, P, B: Body<C, P>> pulp::NullaryFnOnce for Work<C, P, B> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        (self.body)(self.first, self.piece, self.parameters);
+        self.body.run(self.first, self.piece, self.parameters);
     }
 }
 
-/// Calls `body`, compiled for the widest vectors that this machine has.
-fn vectorised<C, P>(body: impl FnOnce(usize, C, P), first: usize, piece: C, parameters: P) {
+/// Runs `body`, compiled for the widest vectors that this machine has.
+fn vectorised<C, P, B: Body<C, P>>(first: usize, piece: C, parameters: P, body: B) {
     pulp::Arch::new().dispatch(Work {
-        body,
         first,
         piece,
         parameters,
+        body,
     });
 }
