@@ -1,3 +1,5 @@
 //! The integration tests.
 
 mod data;
+mod reference;
+mod shaders;
