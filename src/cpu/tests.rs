@@ -185,17 +185,16 @@ fn run(kernels: &Kernels, kernel: &Kernel) -> Vec<Vec<u32>> {
             (Access::ReadWrite, _) => outputs.push(real.iter().map(|x| x.abs()).collect()),
         }
     }
-    let mut found = [0];
-    let mut views: Vec<_> = outputs.iter_mut().map(|y| ViewMut::Real(y)).collect();
     if matches!(kernel, Kernel::Nonfinite(_)) {
-        views = vec![ViewMut::U32(&mut found)];
+        let mut found = vec![0];
+        kernels.run(kernel, &inputs, &mut [ViewMut::U32(&mut found)]);
+        return vec![found];
     }
+    let mut views: Vec<_> = outputs.iter_mut().map(|y| ViewMut::Real(y)).collect();
     kernels.run(kernel, &inputs, &mut views);
-    let mut bits: Vec<Vec<u32>> = (outputs.iter().filter(|y| y.len() > 1))
+    (outputs.iter())
         .map(|y| y.iter().map(|x| x.to_bits()).collect())
-        .collect();
-    bits.push(found.to_vec());
-    bits
+        .collect()
 }
 
 #[rustfmt::skip]
