@@ -172,7 +172,7 @@ fn run(kernels: &Kernels, kernel: &Kernel) -> Vec<Vec<u32>> {
         .zip(&bindings)
         .map(|(i, b)| numbers(b.len, i + 1))
         .collect();
-    let integers: Vec<u32> = (0..1 << 20).map(|i| (i * 7919 + 3) % 61).collect();
+    let integers: Vec<u32> = (0..1 << 20).map(|i| (i % 1009 * 7919 + 3) % 61).collect();
     let bytes: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
     let mut inputs = Vec::new();
     let mut outputs = Vec::new();
