@@ -27,16 +27,23 @@ const STEPS: usize = 20;
 fn setup(shape: Shape) -> (Trainer, Dataset) {
     let (inputs, hidden, classes, batch) = shape;
     let random = Random::new(1, stream::TEST, 0);
-    let x: Vec<f32> = (0..(batch * inputs) as u64).map(|i| random.uniform(i) as f32).collect();
+    let x: Vec<f32> = (0..(batch * inputs) as u64)
+        .map(|i| random.uniform(i) as f32)
+        .collect();
     let labels: Vec<u32> = (0..batch as u32).map(|row| row % classes as u32).collect();
     let data = Dataset::classes(&x, inputs, &labels).expect("the data are well formed");
     let network = Network::mlp(inputs, hidden, classes, Activation::Relu);
-    let trainer = Trainer::new(network, Loss::CrossEntropy).optimizer(Optimizer::sgd(0.01)).batch_size(batch);
+    let trainer = Trainer::new(network, Loss::CrossEntropy)
+        .optimizer(Optimizer::sgd(0.01))
+        .batch_size(batch);
     (trainer, data)
 }
 
 fn executors() -> Vec<Box<dyn Executor>> {
-    let cpu = Device::Cpu.open(None).expect("there is always a CPU").executor;
+    let cpu = Device::Cpu
+        .open(None)
+        .expect("there is always a CPU")
+        .executor;
     let mut executors = vec![cpu];
     if let Ok(mut gpu) = Gpu::new(&Wanted::Any, Options::default()) {
         let rate = gpu.multiply_add_rate().expect("the adapter works");
@@ -60,24 +67,40 @@ fn train_step(criterion: &mut Criterion) {
 fn time(criterion: &mut Criterion, trainer: &Trainer, data: &Dataset, executor: Box<dyn Executor>) {
     let device = executor.device().clone();
     let batch = trainer.options.batch_size;
-    let mut session = trainer.session(executor, data).expect("the network fits the device");
-    let ready = session.plan(Purpose::Training(batch)).expect("the plan fits the device");
-    let tick = Tick { learning_rate: trainer.options.optimizer.learning_rate, ..Tick::default() };
+    let mut session = trainer
+        .session(executor, data)
+        .expect("the network fits the device");
+    let ready = session
+        .plan(Purpose::Training(batch))
+        .expect("the plan fits the device");
+    let tick = Tick {
+        learning_rate: trainer.options.optimizer.learning_rate,
+        ..Tick::default()
+    };
     let ticks = [tick; STEPS];
     let mut group = criterion.benchmark_group(format!("{} {}", device.executor, device.name));
     group.throughput(Throughput::Elements(ready.plan.operations() * STEPS as u64));
-    group.bench_function(format!("{} batch {batch}, {STEPS} steps", trainer.network), |bencher| {
-        bencher.iter(|| {
-            session.executor.run(ready.handle, &ticks).expect("the device works");
-            black_box(wait(&mut session))
-        });
-    });
+    group.bench_function(
+        format!("{} batch {batch}, {STEPS} steps", trainer.network),
+        |bencher| {
+            bencher.iter(|| {
+                session
+                    .executor
+                    .run(ready.handle, &ticks)
+                    .expect("the device works");
+                black_box(wait(&mut session))
+            });
+        },
+    );
     group.finish();
 }
 
 /// Reads one number, which waits for all work before.
 fn wait(session: &mut Session) -> f32 {
-    let bias = session.executor.read_stored(&session.store, "layers.0.bias").expect("the device works");
+    let bias = session
+        .executor
+        .read_stored(&session.store, "layers.0.bias")
+        .expect("the device works");
     bias.to_f32()[0]
 }
 
