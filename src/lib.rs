@@ -15,3 +15,4 @@ pub mod reference;
 pub mod run;
 pub mod tensor;
 pub mod train;
+pub mod verify;
