@@ -96,7 +96,7 @@ impl RunError {
     }
 
     /// Whether what was given is at fault, and not the writing.
-    pub const fn is_bad_input(&self) -> bool {
+    pub fn is_bad_input(&self) -> bool {
         !matches!(self, Self::Io { what: "written", .. })
     }
 }
