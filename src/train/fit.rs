@@ -247,7 +247,7 @@ impl Progress {
 
 impl Evaluation {
     /// Adds what needs the targets themselves.
-    pub(super) fn complete(&mut self, data: &Dataset) {
+    pub(crate) fn complete(&mut self, data: &Dataset) {
         if let (Some(errors), Targets::Numbers { values, .. }) =
             (&self.squared_errors, data.targets())
         {
