@@ -19,6 +19,9 @@ mod plan;
 mod reference;
 mod shaders;
 
+// One device.
+mod gpu;
+
 // Every device.
 mod kernels;
 mod train;

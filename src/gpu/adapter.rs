@@ -115,6 +115,7 @@ impl AdapterInfo {
             binding: self.limits.binding,
             buffer: self.limits.buffer,
             subgroup: self.features.subgroups.and_then(only),
+            turns: if self.is_software() { 65_535 } else { u64::MAX },
             software: self.is_software(),
         }
     }

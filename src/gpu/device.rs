@@ -92,15 +92,29 @@ impl Device {
         })
     }
 
-    /// The first thing that went wrong since the last look, which is forgotten with this.
-    pub(super) fn fault(&self) -> Option<Fault> {
-        lock(&self.faults).first.take()
+    /// The first thing that went wrong since the last look, which is forgotten with this; or an error if the device is
+    /// lost. What went wrong may be a consequence of the loss, of which wgpu tells only when the queue is empty.
+    pub(super) fn fault(&self) -> Result<Option<Fault>, ExecutorError> {
+        self.check_lost()?;
+        let fault = lock(&self.faults).first.take();
+        if fault.is_some() {
+            self.settle()?;
+        }
+        Ok(fault)
+    }
+
+    /// Waits until there is nothing left to do, and looks whether the device is lost.
+    fn settle(&self) -> Result<(), ExecutorError> {
+        self.poll(wgpu::PollType::Wait {
+            submission_index: None,
+            timeout: Some(PATIENCE),
+        })?;
+        self.check_lost()
     }
 
     /// An error if the device is lost, which lasts, or if something went wrong since the last look.
     pub(super) fn check(&self) -> Result<(), ExecutorError> {
-        self.check_lost()?;
-        match self.fault() {
+        match self.fault()? {
             Some(Fault::OutOfMemory(cause)) => Err(self.refusal(format!("out of memory: {cause}"))),
             Some(Fault::Other(cause)) => Err(self.refusal(cause)),
             None => Ok(()),
@@ -109,8 +123,7 @@ impl Device {
 
     /// As [`Device::check`], after something that needed memory.
     pub(super) fn check_memory(&self, bytes: u64, what: &str) -> Result<(), ExecutorError> {
-        self.check_lost()?;
-        match self.fault() {
+        match self.fault()? {
             Some(Fault::OutOfMemory(cause)) => Err(self.out_of_memory(bytes, what, cause)),
             Some(Fault::Other(cause)) => Err(self.refusal(cause)),
             None => Ok(()),
@@ -150,7 +163,12 @@ impl Device {
         commands: Option<wgpu::CommandBuffer>,
     ) -> Result<wgpu::SubmissionIndex, ExecutorError> {
         let submission = self.queue.submit(commands);
-        self.look()?;
+        // A lost device refuses a submission without a word, but knows no submission of this number then.
+        self.poll(wgpu::PollType::Wait {
+            submission_index: Some(submission.clone()),
+            timeout: Some(Duration::ZERO),
+        })?;
+        self.check()?;
         self.in_flight.push_back(submission.clone());
         if self.in_flight.len() > IN_FLIGHT
             && let Some(oldest) = self.in_flight.pop_front()
@@ -183,23 +201,25 @@ impl Device {
 
     /// Whether the device has done what was waited for.
     fn poll(&self, poll: wgpu::PollType) -> Result<bool, ExecutorError> {
-        self.check_lost()?;
         // wgpu holds no lock when it panics here, and the device counts as lost from then on.
-        match catch_unwind(AssertUnwindSafe(|| self.wgpu.poll(poll))) {
-            Ok(Ok(_)) => Ok(true),
-            Ok(Err(wgpu::PollError::Timeout)) => self.check_lost().map(|()| false),
+        let polled = catch_unwind(AssertUnwindSafe(|| self.wgpu.poll(poll)));
+        if let Err(panic) = &polled {
+            let cause = panic
+                .downcast_ref::<String>()
+                .map_or("the driver gave no reason", String::as_str);
+            lock(&self.faults)
+                .lost
+                .get_or_insert_with(|| cause.to_owned());
+        }
+        self.check_lost()?;
+        match polled {
+            Ok(Err(wgpu::PollError::Timeout)) => Ok(false),
             Ok(Err(cause)) => {
+                self.settle()?;
                 self.check()?;
                 Err(self.refusal(cause.to_string()))
             }
-            Err(panic) => {
-                let cause = panic
-                    .downcast_ref::<String>()
-                    .map_or("the driver gave no reason", |cause| cause.as_str())
-                    .to_owned();
-                lock(&self.faults).lost.get_or_insert(cause);
-                self.check_lost().map(|()| true)
-            }
+            Ok(Ok(_)) | Err(_) => Ok(true),
         }
     }
 }

@@ -91,9 +91,7 @@ impl Transfer {
         start: u64,
         bytes: &[u8],
     ) -> Result<(), ExecutorError> {
-        let before = bytes
-            .len()
-            .min(((4 - start % 4) % 4) as usize);
+        let before = bytes.len().min(((4 - start % 4) % 4) as usize);
         let (head, rest) = bytes.split_at(before);
         let (words, tail) = rest.split_at(rest.len() / 4 * 4);
         self.patch(device, buffer, start, head)?;

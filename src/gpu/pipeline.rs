@@ -103,12 +103,12 @@ pub(super) fn make(
     checked: bool,
 ) -> Result<Pipeline, ExecutorError> {
     let check = || -> Result<(), ExecutorError> {
-        match device.fault() {
+        match device.fault()? {
             Some(Fault::OutOfMemory(cause) | Fault::Other(cause)) => Err(ExecutorError::Shader {
                 file: file.to_owned(),
                 cause,
             }),
-            None => device.check(),
+            None => Ok(()),
         }
     };
     let checks = if checked {

@@ -269,6 +269,10 @@ impl Spec for Softmax {
             .u32("columns", self.columns)
     }
 
+    fn turns(&self) -> u64 {
+        3 * u64::from(self.columns)
+    }
+
     fn shader(&self, limits: &Limits) -> Shader {
         Shader::strided("softmax", self.rows as usize, limits)
     }
@@ -301,6 +305,10 @@ impl Spec for SoftmaxGrad {
         Parameters::new()
             .u32("rows", self.rows)
             .u32("columns", self.columns)
+    }
+
+    fn turns(&self) -> u64 {
+        2 * u64::from(self.columns)
     }
 
     fn shader(&self, limits: &Limits) -> Shader {

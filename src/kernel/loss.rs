@@ -36,6 +36,10 @@ impl Spec for SoftmaxCrossEntropy {
             .u32("columns", self.columns)
     }
 
+    fn turns(&self) -> u64 {
+        2 * u64::from(self.columns)
+    }
+
     fn shader(&self, limits: &Limits) -> Shader {
         Shader::strided("softmax_cross_entropy", self.rows as usize, limits)
     }
@@ -69,6 +73,10 @@ impl Spec for SoftmaxCrossEntropyGrad {
         Parameters::new()
             .u32("rows", self.rows)
             .u32("columns", self.columns)
+    }
+
+    fn turns(&self) -> u64 {
+        3 * u64::from(self.columns)
     }
 
     fn shader(&self, limits: &Limits) -> Shader {
@@ -191,6 +199,10 @@ impl Spec for Correct {
         Parameters::new()
             .u32("rows", self.rows)
             .u32("columns", self.columns)
+    }
+
+    fn turns(&self) -> u64 {
+        u64::from(self.columns)
     }
 
     fn shader(&self, limits: &Limits) -> Shader {

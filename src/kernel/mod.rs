@@ -119,6 +119,10 @@ pub trait Spec {
     fn parameters(&self) -> Parameters;
     /// The shader that does this work on a device with these limits.
     fn shader(&self, limits: &Limits) -> Shader;
+    /// About how many turns the loops of one invocation take together, but for the strided loop over elements.
+    fn turns(&self) -> u64 {
+        1
+    }
     /// Multiplications and additions, for speed figures. An estimate: one for each element written, unless more.
     fn operations(&self) -> u64 {
         self.bindings()

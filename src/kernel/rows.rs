@@ -70,7 +70,7 @@ impl Spec for Gather {
     }
 }
 
-/// `dtable[r, ·] = Σ dy[i, ·]` over the `i` with `index[start + i] = r`, in the order of `i`.
+/// `dtable[r, ·] = Σ dy[i, ·]` over the `i` with `index[i] = r`, in the order of `i`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GatherGrad {
     /// Rows of the table.
@@ -100,6 +100,10 @@ impl Spec for GatherGrad {
             .u32("table_rows", self.table_rows)
             .u32("rows", self.rows)
             .u32("columns", self.columns)
+    }
+
+    fn turns(&self) -> u64 {
+        u64::from(self.rows)
     }
 
     fn shader(&self, limits: &Limits) -> Shader {

@@ -13,6 +13,8 @@ pub struct Limits {
     pub buffer: u64,
     /// The subgroup size, where the adapter has only one.
     pub subgroup: Option<u32>,
+    /// Most turns that an invocation's loops may take together: llvmpipe ends them there, and says nothing.
+    pub turns: u64,
     /// A driver that runs shaders on the CPU: loads are dear, arithmetic is cheap, barriers are dear.
     pub software: bool,
 }
@@ -24,6 +26,7 @@ impl Limits {
         binding: 128 << 20,
         buffer: 256 << 20,
         subgroup: None,
+        turns: u64::MAX,
         software: false,
     };
 }

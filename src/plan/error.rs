@@ -21,6 +21,21 @@ pub enum PlanError {
         /// What the device can bind.
         limit: u64,
     },
+    /// A step whose loops the device would end too early.
+    #[error(
+        "plan `{plan}`, {step}: its loops take {turns} turns, and this software driver ends them after {limit}; \
+         use smaller layers or batches, or `--device cpu`"
+    )]
+    TooLong {
+        /// The plan.
+        plan: String,
+        /// The step.
+        step: String,
+        /// The turns it takes.
+        turns: u64,
+        /// The turns the device can take.
+        limit: u64,
+    },
     /// The graph is at fault.
     #[error(transparent)]
     Graph(#[from] GraphError),

@@ -228,6 +228,11 @@ impl Plan {
         }
         for index in 0..self.steps.len() {
             self.check_step(index);
+            let turns = self.steps[index].kernel.spec().turns();
+            if turns > limits.turns {
+                let (plan, step, limit) = (self.name.clone(), self.describe(index), limits.turns);
+                return Err(PlanError::TooLong { plan, step, turns, limit });
+            }
         }
         Ok(())
     }

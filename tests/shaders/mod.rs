@@ -24,6 +24,7 @@ const DEVICES: [Limits; 3] = [
         binding: (2 << 30) - 4,
         buffer: 64 << 30,
         subgroup: Some(32),
+        turns: u64::MAX,
         software: false,
     },
     Limits {
@@ -31,6 +32,7 @@ const DEVICES: [Limits; 3] = [
         binding: 128 << 20,
         buffer: 2 << 30,
         subgroup: Some(8),
+        turns: 65_535,
         software: true,
     },
 ];
