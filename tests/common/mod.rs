@@ -6,6 +6,7 @@ use std::sync::Once;
 use thalweg::cpu::Cpu;
 use thalweg::executor::Executor;
 use thalweg::gpu::{Gpu, Options, Wanted};
+use thalweg::kernel::Limits;
 use thalweg::reference::Reference;
 
 /// A GPU, or a software adapter, or nothing: then the test that asks has to skip itself. The adapter is printed once.
@@ -54,7 +55,7 @@ pub(crate) struct Named {
     pub(crate) executor: Box<dyn Executor>,
 }
 
-fn named(name: impl Into<String>, executor: impl Executor + 'static) -> Named {
+pub(crate) fn named(name: impl Into<String>, executor: impl Executor + 'static) -> Named {
     Named {
         name: name.into(),
         executor: Box::new(executor),
@@ -65,6 +66,23 @@ fn named(name: impl Into<String>, executor: impl Executor + 'static) -> Named {
 pub(crate) fn fast_executors() -> Vec<Named> {
     let gpu = gpu().map(|gpu| named("gpu", gpu));
     std::iter::once(named("cpu", cpu(3))).chain(gpu).collect()
+}
+
+/// The GPU, choosing shaders as other devices would: with so few workgroups that every loop over elements, rows or tiles
+/// takes several turns, and as hardware, which has its own matrix product.
+pub(crate) fn gpu_as_others() -> Vec<Named> {
+    let few = |limits: &mut Limits| limits.workgroups = 3;
+    let hardware = |limits: &mut Limits| (limits.software, limits.subgroup) = (false, Some(32));
+    let changes: [(&str, &dyn Fn(&mut Limits)); 2] =
+        [("3 workgroups", &few), ("as hardware", &hardware)];
+    let change = |(name, change): (&str, &dyn Fn(&mut Limits))| {
+        let mut gpu = gpu()?;
+        let mut limits = gpu.limits().clone();
+        change(&mut limits);
+        gpu.choose_as(limits);
+        Some(named(format!("gpu, {name}"), gpu))
+    };
+    changes.into_iter().filter_map(change).collect()
 }
 
 /// Every executor that computes in f32.

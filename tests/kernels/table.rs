@@ -552,10 +552,8 @@ impl Case {
             ("square", _) => Draw::Probability,
             ("dloss" | "dy", Draw::Probability | Draw::Logits | Draw::FiniteLogits) => Draw::Normal,
             ("dy", _) if matches!(self.kernel, Kernel::ActivationGrad(_)) => Draw::Normal,
-            // A product with a logit of any size stays within f32.
-            ("t", _) if matches!(self.kernel, Kernel::PointwiseLoss(k) if k.kind == PointwiseLossKind::SigmoidCrossEntropy) => {
-                Draw::Probability
-            }
+            // The target of a sigmoid is between 0 and 1.
+            ("t", _) if is_sigmoid_cross_entropy(&self.kernel) => Draw::Probability,
             (_, draw) => draw,
         }
     }
@@ -579,12 +577,12 @@ impl Case {
                 0 => sign * 0.0,
                 8 => sign * f32::MIN_POSITIVE,
                 16 => sign * 1e-40,
-                24 => sign * f32::MAX,
+                24 => sign * f32::MAX / 2.0,
                 32 => sign * 88.8,
                 40 => sign * 104.5,
                 // Where functions are worth most.
                 i if i % 2 == 1 => 3.0 * normal,
-                _ => power(-126.0, 127.9),
+                _ => power(-126.0, 126.9),
             },
             Draw::Moderate if zero == 0 => sign * 0.0,
             Draw::Moderate if i % 4 == 0 => power(-60.0, 20.0),
@@ -618,4 +616,13 @@ impl Case {
             _ => normal,
         }
     }
+}
+
+fn is_sigmoid_cross_entropy(kernel: &Kernel) -> bool {
+    let kind = match kernel {
+        Kernel::PointwiseLoss(k) => k.kind,
+        Kernel::PointwiseLossGrad(k) => k.kind,
+        _ => return false,
+    };
+    kind == PointwiseLossKind::SigmoidCrossEntropy
 }
