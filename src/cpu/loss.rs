@@ -14,7 +14,7 @@ const SCRATCH: usize = 1024;
 
 type LossRows<'a> = (Rows<&'a [f32]>, &'a [u32], &'a mut [f32]);
 
-/// [`SoftmaxCrossEntropy`]: `loss[i] = log Σ exp(x[i, ·]) - x[i, target[i]]`. A class that does not exist gives NaN.
+/// [`SoftmaxCrossEntropy`]: `loss[i] = log Σ exp(x[i, ·]) - x[i, target[i]]`. A class that does not exist gives 0.
 pub(super) fn softmax_cross_entropy(
     threads: &Threads,
     kernel: &SoftmaxCrossEntropy,
@@ -59,13 +59,16 @@ bodies! {
         }
         let rows = x.values.chunks_exact(columns).zip(target);
         for (loss, (x, &target)) in loss.iter_mut().zip(rows) {
-            let chosen = x.get(target as usize).copied().unwrap_or(f32::NAN);
-            *loss += maximum(x) - chosen;
+            match x.get(target as usize) {
+                Some(chosen) => *loss += maximum(x) - chosen,
+                None => *loss = 0.0,
+            }
         }
     }
 }
 
-/// [`SoftmaxCrossEntropyGrad`]: `dx[i, j] = (softmax(x[i, ·])[j] - [j = target[i]]) dloss[i]`.
+/// [`SoftmaxCrossEntropyGrad`]: `dx[i, j] = (softmax(x[i, ·])[j] - [j = target[i]]) dloss[i]`. A class that does not
+/// exist gives 0.
 pub(super) fn softmax_cross_entropy_grad(
     threads: &Threads,
     kernel: &SoftmaxCrossEntropyGrad,
@@ -99,8 +102,12 @@ bodies! {
                 for dx in &mut *dx {
                     *dx /= sum;
                 }
-                if let Some(chosen) = dx.get_mut(target as usize) {
-                    *chosen -= 1.0;
+                match dx.get_mut(target as usize) {
+                    Some(chosen) => *chosen -= 1.0,
+                    None => {
+                        dx.fill(0.0);
+                        continue;
+                    }
                 }
                 for dx in dx {
                     *dx *= dloss;
@@ -126,7 +133,7 @@ functions! {
     /// `sigmoid(x) - t`, so that it does not cancel where both are near 1.
     SigmoidCrossEntropyGrad[x, t; dloss] {
         let (s, rest) = math::sigmoids(x);
-        ((1.0 - t) * s - t * rest) * dloss
+        (if x > 0.0 { (1.0 - t) - rest } else { s - t }) * dloss
     }
 
     SigmoidCrossEntropyGradTarget[x, _t; dloss] { -x * dloss }
