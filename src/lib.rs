@@ -12,3 +12,4 @@ pub mod random;
 pub mod reference;
 pub mod tensor;
 pub mod train;
+pub mod verify;

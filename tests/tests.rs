@@ -25,3 +25,4 @@ mod gpu;
 // Every device.
 mod kernels;
 mod train;
+mod verify;

@@ -60,7 +60,7 @@ functions! {
     }
 
     TanhGrad[y, dy; _alpha] {
-        (1.0 - y) * (1.0 + y) * dy
+        (1.0 - y * y) * dy
     }
 
     ReluGrad[y, dy; _alpha] {
@@ -87,7 +87,7 @@ functions! {
     GeluTanhGrad[x, dy; _alpha] {
         let (s, rest) = math::gelu_tanh_factor(x);
         let x = bounded(x);
-        let slope = 1.595_769_1 + 0.214_064_5 * (x * x);
+        let slope = 1.595_769_2 + 0.214_064_5 * (x * x);
         s * (1.0 + x * rest * slope) * dy
     }
 

@@ -59,10 +59,10 @@ bodies! {
         }
         let rows = x.values.chunks_exact(columns).zip(target);
         for (loss, (x, &target)) in loss.iter_mut().zip(rows) {
-            match x.get(target as usize) {
-                Some(chosen) => *loss += maximum(x) - chosen,
-                None => *loss = 0.0,
-            }
+            *loss = match x.get(target as usize) {
+                Some(chosen) => *loss + (maximum(x) - chosen),
+                None => 0.0,
+            };
         }
     }
 }
@@ -104,10 +104,7 @@ bodies! {
                 }
                 match dx.get_mut(target as usize) {
                     Some(chosen) => *chosen -= 1.0,
-                    None => {
-                        dx.fill(0.0);
-                        continue;
-                    }
+                    None => dx.fill(0.0),
                 }
                 for dx in dx {
                     *dx *= dloss;
@@ -117,12 +114,19 @@ bodies! {
     }
 }
 
+/// Where `1 - t` is exact and better taken first, or a confident right answer would cancel to nothing.
+#[inline(always)]
+fn mirrored(x: f32, t: f32) -> bool {
+    (x > 0.0) & (0.5..=2.0).contains(&t)
+}
+
 functions! {
     SquaredError[x, t; _p] { (x - t) * (x - t) }
 
-    /// `max(x, 0) - x t + log(1 + exp(-|x|))`, where the first two cancel to `x (1 - t)` for positive `x`.
+    /// `max(x, 0) - x t + log(1 + exp(-|x|))`
     SigmoidCrossEntropy[x, t; _p] {
-        let linear = if x > 0.0 { x * (1.0 - t) } else { -x * t };
+        let plain = (if x > 0.0 { x } else { 0.0 }) - x * t;
+        let linear = if mirrored(x, t) { x * (1.0 - t) } else { plain };
         linear + math::log1p(math::exp(-x.abs()))
     }
 
@@ -130,10 +134,10 @@ functions! {
 
     SquaredErrorGradTarget[x, t; dloss] { 2.0 * (t - x) * dloss }
 
-    /// `sigmoid(x) - t`, so that it does not cancel where both are near 1.
+    /// `sigmoid(x) - t`
     SigmoidCrossEntropyGrad[x, t; dloss] {
         let (s, rest) = math::sigmoids(x);
-        (if x > 0.0 { (1.0 - t) - rest } else { s - t }) * dloss
+        (if mirrored(x, t) { (1.0 - t) - rest } else { s - t }) * dloss
     }
 
     SigmoidCrossEntropyGradTarget[x, _t; dloss] { -x * dloss }

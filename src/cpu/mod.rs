@@ -79,9 +79,13 @@ impl Kernels {
     /// in order; what a kernel works on in place holds the values from before.
     ///
     /// # Panics
-    /// If the number of tensors, an element type or a length is not what the kernel binds: a plan holds every operand
-    /// against them when it is made.
+    /// If the number of tensors or an element type is not what the kernel binds; lengths are only looked at in debug
+    /// builds. A plan holds every operand against its kernel's bindings when it is made.
     pub fn run(&self, kernel: &Kernel, inputs: &[View<'_, f32>], outputs: &mut [ViewMut<'_, f32>]) {
+        debug_assert!(
+            fit(kernel, inputs, outputs),
+            "tensors of other lengths than it binds: {kernel:?}"
+        );
         match outputs {
             [y] => self.run_to_one(kernel, inputs, y),
             [w, state @ ..] => self.run_update(kernel, inputs, w.real(), state),
@@ -157,4 +161,20 @@ impl Kernels {
             _ => panic!("{}: more tensors to write to than it binds", kernel.name()),
         }
     }
+}
+
+/// Whether the tensors have the lengths that the kernel binds.
+fn fit(kernel: &Kernel, inputs: &[View<'_, f32>], outputs: &[ViewMut<'_, f32>]) -> bool {
+    let inputs = inputs.iter().map(|view| match view {
+        View::Real(x) => x.len(),
+        View::U32(x) => x.len(),
+        View::U8(x) => x.len(),
+    });
+    let outputs = outputs.iter().map(|view| match view {
+        ViewMut::Real(x) => x.len(),
+        ViewMut::U32(x) => x.len(),
+        ViewMut::U8(x) => x.len(),
+    });
+    let bindings = kernel.bindings();
+    inputs.chain(outputs).eq(bindings.iter().map(|b| b.len))
 }

@@ -74,8 +74,15 @@ pub(super) fn sum(threads: &Threads, kernel: &Sum, x: &[f32], y: &mut [f32]) {
     let (axis, inner) = (kernel.axis as usize, kernel.inner as usize);
     let factor = narrow(kernel.factor);
     if inner > 1 {
-        let size = (x.len(), LIGHT);
-        threads.rows(y.len(), size, y, (axis, inner, factor, x), sum_rows);
+        // Threads share columns, which pays only where each still reads whole cache lines.
+        let work = if y.len() < 4 * COLUMNS { 0 } else { x.len() };
+        threads.rows(
+            y.len(),
+            (work, LIGHT),
+            y,
+            (axis, inner, factor, x),
+            sum_rows,
+        );
     } else if y.len() == 1 && axis > LIGHT {
         y[0] = factor * sum_long(threads, x);
     } else {

@@ -173,7 +173,10 @@ impl Session {
     }
 
     /// Runs a plan without anything that changes from run to run.
-    pub(super) fn run_once(&mut self, purpose: Purpose) -> Result<Ready, TrainError> {
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub fn run_once(&mut self, purpose: Purpose) -> Result<Ready, TrainError> {
         let ready = self.plan(purpose)?;
         self.executor.run(ready.handle, &[Tick::default()])?;
         Ok(ready)
@@ -198,7 +201,7 @@ impl Session {
         let tables = self.validation.clone().expect("the validation rows are set before they are evaluated");
         let mut totals = Totals::new(tables.metric());
         let batches = batches(tables.rows(), batch_size);
-        for run in batches.chunk_by(|a, b| a.rows == b.rows).flat_map(|run| run.chunks(SLOTS)) {
+        for run in batches.chunk_by(|a, b| a.rows == b.rows).flat_map(|run| run.chunks(SLOTS as usize)) {
             let ready = self.plan(Purpose::Validation(run[0].rows))?;
             let ticks: Vec<_> = (0..).zip(run).map(|(slot, b)| Tick { start: b.start, slot, ..Tick::default() }).collect();
             self.executor.run(ready.handle, &ticks)?;

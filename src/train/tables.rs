@@ -8,7 +8,7 @@ use crate::network::{Loss, Network};
 use crate::tensor::Element;
 
 /// Rows of the logs: most steps between two readings.
-pub const SLOTS: usize = 128;
+pub const SLOTS: u32 = 128;
 
 /// What is counted beside the loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,9 +102,10 @@ impl Tables {
             }
             Targets::None => unreachable!("`check` refuses data without targets"),
         };
-        put("log.loss", &[SLOTS, 1], Element::F32, &Data::F32(vec![0.0; SLOTS]))?;
+        let slots = SLOTS as usize;
+        put("log.loss", &[slots, 1], Element::F32, &Data::F32(vec![0.0; slots]))?;
         let columns = metric.columns();
-        put("log.metric", &[SLOTS, columns], Element::F32, &Data::F32(vec![0.0; SLOTS * columns]))?;
+        put("log.metric", &[slots, columns], Element::F32, &Data::F32(vec![0.0; slots * columns]))?;
         Ok(Self { name, rows, scale, metric, by_class })
     }
 

@@ -1,0 +1,280 @@
+//! Holds a device against the reference, step by step of a plan.
+//!
+//! [`verify`] runs training steps on a device, one step of the plan at a time. Before each it reads what the device is
+//! about to read, after it what the device wrote, and lets the reference repeat that one step from the same inputs. So
+//! one step's tolerance applies, which the reference computes itself (see [`crate::reference`]), and nothing drifts.
+//! Then the same training steps run in one submission, and must give the same bits: that finds a missing barrier. Last,
+//! the reference trains on its own in f64; how far the two have drifted apart is told, and not judged.
+
+use std::collections::BTreeMap;
+
+use crate::data::Dataset;
+use crate::executor::{Data, DeviceInfo, Executor, ExecutorError, PlanHandle, View, ViewMut};
+use crate::kernel::{Access, Kernel, Tick};
+use crate::network::PARAMETERS;
+use crate::plan::Plan;
+use crate::reference::{self, Bounded, Closeness, Reference};
+use crate::train::{Position, Purpose, SLOTS, Session, TrainError, Trainer, batches};
+
+/// How one kernel did, over all its steps.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct KernelReport {
+    /// How many steps were compared.
+    pub steps: usize,
+    /// How many elements.
+    pub elements: usize,
+    /// The element nearest to its tolerance.
+    pub worst: Closeness,
+    /// The step in words and the tensor in which it was.
+    pub place: String,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verification {
+    /// The device.
+    pub device: DeviceInfo,
+    /// Training steps compared.
+    pub steps: usize,
+    /// By kernel.
+    pub kernels: BTreeMap<&'static str, KernelReport>,
+    /// The first step that is off, in words: the training step, the plan's step, tensor, index and both values.
+    pub failure: Option<String>,
+    /// The first tensor that differs when the same steps run in one submission.
+    pub submission: Option<String>,
+    /// For each parameter, how far the device is from the reference after all steps: the largest difference, over the
+    /// largest weight.
+    pub drift: Vec<(String, f64)>,
+}
+
+impl Verification {
+    /// Whether every step was right, and one submission gave the same bits.
+    pub const fn passed(&self) -> bool {
+        self.failure.is_none() && self.submission.is_none()
+    }
+}
+
+/// Verifies `steps` training steps of what `trainer` would do on `executor`.
+///
+/// # Errors
+/// If the training cannot be set up, or the device failed. A step that is off is no error; see
+/// [`Verification::passed`].
+pub fn verify(
+    trainer: &Trainer,
+    executor: Box<dyn Executor>,
+    data: &Dataset,
+    steps: usize,
+) -> Result<Verification, TrainError> {
+    let mut session = trainer.session(executor, data)?;
+    let ticks = ticks(trainer, data, steps);
+    let mut found = Verification {
+        device: session.executor.device().clone(),
+        steps: ticks.len(),
+        kernels: BTreeMap::new(),
+        failure: None,
+        submission: None,
+        drift: Vec::new(),
+    };
+    session.run_once(Purpose::Keep)?;
+    for (rows, tick) in &ticks {
+        found.failure = lockstep(&mut session, *rows, tick, &mut found.kernels)?;
+        if found.failure.is_some() {
+            return Ok(found);
+        }
+    }
+    let step_by_step = lasting(&mut session)?;
+    session.run_once(Purpose::Restore)?;
+    run_whole(&mut session, &ticks)?;
+    let whole = lasting(&mut session)?;
+    found.submission = difference(&session, &step_by_step, &whole);
+
+    let mut alone = trainer.session(Box::new(Reference::f64()), data)?;
+    run_whole(&mut alone, &ticks)?;
+    found.drift = drift(&session, &step_by_step[0], &lasting(&mut alone)?[0]);
+    Ok(found)
+}
+
+/// The batch size and tick of each training step; in file order, as the order of rows is nothing to verify here.
+fn ticks(trainer: &Trainer, data: &Dataset, steps: usize) -> Vec<(usize, Tick)> {
+    let learning_rate = trainer.options.optimizer.learning_rate;
+    let positions = batches(data.rows(), trainer.options.batch_size);
+    let tick = |(step, b): (u32, &Position)| {
+        let slot = (step - 1) % SLOTS;
+        (b.rows, Tick { step, start: b.start, slot, learning_rate })
+    };
+    (1_u32..).zip(positions.iter().cycle()).take(steps).map(tick).collect()
+}
+
+/// Runs one training step, plan step by plan step, each beside the reference. Returns the first that is off.
+fn lockstep(
+    session: &mut Session,
+    rows: usize,
+    tick: &Tick,
+    kernels: &mut BTreeMap<&'static str, KernelReport>,
+) -> Result<Option<String>, TrainError> {
+    let ready = session.plan(Purpose::Training(rows))?;
+    let plan = &ready.plan;
+    for index in 0..plan.steps.len() {
+        let step = &plan.steps[index];
+        let kernel = step.kernel.at(tick);
+        let mut expected = Operands::read(session.executor.as_mut(), ready.handle, plan, index)?;
+        session.executor.run_step(ready.handle, index, tick)?;
+        expected.run(&kernel);
+        for (expected, &tensor) in expected.outputs.iter().zip(&step.outputs) {
+            let tensor = &plan.tensors[tensor];
+            let actual = session.executor.read(ready.handle, tensor.place)?;
+            match expected.compare(&tensor.name, &actual) {
+                Ok(closeness) => {
+                    let report = kernels.entry(kernel.name()).or_default();
+                    report.note(closeness, actual.len(), || format!("{}: {}", plan.describe(index), tensor.name));
+                }
+                Err(difference) => {
+                    let describe = plan.describe(index);
+                    return Ok(Some(format!("training step {}, {describe}: {difference}", tick.step)));
+                }
+            }
+        }
+        kernels.entry(kernel.name()).or_default().steps += 1;
+    }
+    Ok(None)
+}
+
+impl KernelReport {
+    fn note(&mut self, closeness: Closeness, elements: usize, place: impl FnOnce() -> String) {
+        self.elements += elements;
+        if closeness.ratio > self.worst.ratio || self.place.is_empty() {
+            self.worst = closeness;
+            self.place = place();
+        }
+    }
+}
+
+/// A tensor as the reference holds it.
+enum Operand {
+    Real(Vec<Bounded>),
+    U32(Vec<u32>),
+    U8(Vec<u8>),
+}
+
+impl Operand {
+    fn new(data: Data) -> Self {
+        match data {
+            Data::U32(values) => Self::U32(values),
+            Data::U8(values) => Self::U8(values),
+            Data::F32(_) | Data::F64(_) => {
+                Self::Real(data.to_f64().into_iter().map(|value| Bounded { value, error: 0.0 }).collect())
+            }
+        }
+    }
+
+    fn view(&self) -> View<'_, Bounded> {
+        match self {
+            Self::Real(values) => View::Real(values),
+            Self::U32(values) => View::U32(values),
+            Self::U8(values) => View::U8(values),
+        }
+    }
+
+    fn view_mut(&mut self) -> ViewMut<'_, Bounded> {
+        match self {
+            Self::Real(values) => ViewMut::Real(values),
+            Self::U32(values) => ViewMut::U32(values),
+            Self::U8(values) => ViewMut::U8(values),
+        }
+    }
+
+    /// Holds what the device wrote against what the reference did. Integers must be equal.
+    fn compare(&self, tensor: &str, actual: &Data) -> Result<Closeness, String> {
+        match (self, actual) {
+            (Self::Real(expected), Data::F32(_) | Data::F64(_)) => {
+                reference::compare(tensor, &actual.to_f32(), expected).map_err(|difference| difference.to_string())
+            }
+            (Self::U32(expected), Data::U32(actual)) => {
+                let wrong = expected.iter().zip(actual).position(|(e, a)| e != a);
+                match wrong {
+                    _ if expected.len() != actual.len() => Err(format!("{tensor} has {} elements", actual.len())),
+                    None => Ok(Closeness::default()),
+                    Some(i) => Err(format!("{tensor}[{i}] is {}, and the reference has {}", actual[i], expected[i])),
+                }
+            }
+            _ => Err(format!("{tensor} has another element type")),
+        }
+    }
+}
+
+/// What a step reads and writes.
+struct Operands {
+    inputs: Vec<Operand>,
+    outputs: Vec<Operand>,
+}
+
+impl Operands {
+    /// Reads a step's operands before it runs. What it writes without reading first is left zero.
+    fn read(
+        executor: &mut dyn Executor,
+        handle: PlanHandle,
+        plan: &Plan,
+        index: usize,
+    ) -> Result<Self, ExecutorError> {
+        let step = &plan.steps[index];
+        let mut read = |tensor: usize| Ok::<_, ExecutorError>(Operand::new(executor.read(handle, plan.tensors[tensor].place)?));
+        let inputs = step.inputs.iter().map(|&t| read(t)).collect::<Result<_, _>>()?;
+        let written = step.kernel.bindings().into_iter().filter(|b| b.access != Access::Read);
+        let outputs = written.zip(&step.outputs).map(|(binding, &tensor)| {
+            let mut operand = read(tensor)?;
+            if let (Access::Write, Operand::Real(values)) = (binding.access, &mut operand) {
+                values.fill(Bounded { value: 0.0, error: 0.0 });
+            }
+            Ok::<_, ExecutorError>(operand)
+        });
+        Ok(Self { inputs, outputs: outputs.collect::<Result<_, _>>()? })
+    }
+
+    fn run(&mut self, kernel: &Kernel) {
+        let inputs: Vec<_> = self.inputs.iter().map(Operand::view).collect();
+        let mut outputs: Vec<_> = self.outputs.iter_mut().map(Operand::view_mut).collect();
+        reference::run(kernel, &inputs, &mut outputs);
+    }
+}
+
+/// Runs the training steps, those of the same plan in one submission.
+fn run_whole(session: &mut Session, ticks: &[(usize, Tick)]) -> Result<(), TrainError> {
+    for same in ticks.chunk_by(|a, b| a.0 == b.0) {
+        let ready = session.plan(Purpose::Training(same[0].0))?;
+        let ticks: Vec<_> = same.iter().map(|(_, tick)| *tick).collect();
+        session.executor.run(ready.handle, &ticks)?;
+    }
+    Ok(())
+}
+
+/// The parameters and the optimiser's states.
+fn lasting(session: &mut Session) -> Result<Vec<Data>, TrainError> {
+    let read = |block: &String| Ok(session.executor.read_stored(&session.store, block)?);
+    session.recipe.blocks().iter().map(read).collect()
+}
+
+/// The first block in which two runs differ, on the bits.
+fn difference(session: &Session, a: &[Data], b: &[Data]) -> Option<String> {
+    let bits = |data: &Data| data.to_f64().into_iter().map(f64::to_bits).collect::<Vec<_>>();
+    let blocks = session.recipe.blocks();
+    let differing = blocks.iter().zip(a.iter().zip(b)).find_map(|(block, (a, b))| {
+        bits(a).into_iter().zip(bits(b)).position(|(a, b)| a != b).map(|index| (block, index, a, b))
+    });
+    differing.map(|(block, index, a, b)| {
+        let (a, b) = (a.to_f64()[index], b.to_f64()[index]);
+        format!("`{block}`[{index}] is {a:e} step by step, and {b:e} in one submission")
+    })
+}
+
+fn drift(session: &Session, device: &Data, reference: &Data) -> Vec<(String, f64)> {
+    let (device, reference) = (device.to_f64(), reference.to_f64());
+    let block = session.store.block(PARAMETERS).expect("a session declares its parameters");
+    let members = block.members.iter().map(|member| {
+        let range = member.offset..member.offset + member.shape.len();
+        let pairs = || device[range.clone()].iter().zip(&reference[range.clone()]);
+        let largest = pairs().map(|(_, r)| r.abs()).fold(f64::MIN_POSITIVE, f64::max);
+        let apart = pairs().map(|(d, r)| (d - r).abs()).fold(0.0, f64::max);
+        (member.name.clone(), apart / largest)
+    });
+    members.collect()
+}
