@@ -84,7 +84,7 @@ fn slope<T: Real>(kind: ActivationKind, alpha: T, saved: T) -> Slope<T> {
     Slope::Other(match kind {
         ActivationKind::Identity => return Slope::One,
         ActivationKind::Sigmoid => y * (one - y),
-        ActivationKind::Tanh => (one - y) * (one + y),
+        ActivationKind::Tanh => one - y * y,
         ActivationKind::Relu if y <= T::ZERO => return Slope::Zero,
         ActivationKind::Relu => return Slope::One,
         ActivationKind::LeakyRelu | ActivationKind::Elu if x > T::ZERO => return Slope::One,

@@ -16,17 +16,29 @@ fn matmul() {
             graph.matmul_transposed(x[0], x[1], transpose_a, transpose_b)
         });
         let (a, b) = ([g, a[0], a[1]], [g, b[0], b[1]]);
-        check(&format!("{what} in groups"), &[&a, &b], &[], |graph, x, _| {
-            graph.matmul_transposed(x[0], x[1], transpose_a, transpose_b)
-        });
+        check(
+            &format!("{what} in groups"),
+            &[&a, &b],
+            &[],
+            |graph, x, _| graph.matmul_transposed(x[0], x[1], transpose_a, transpose_b),
+        );
     }
-    check("x xᵀ", &[&[3, 2]], &[], |graph, x, _| graph.matmul_transposed(x[0], x[0], false, true));
+    check("x xᵀ", &[&[3, 2]], &[], |graph, x, _| {
+        graph.matmul_transposed(x[0], x[0], false, true)
+    });
 }
 
 #[test]
 fn bias_add() {
-    check("bias_add", &[&[4, 3], &[3]], &[], |graph, x, _| graph.bias_add(x[0], x[1]));
-    check("bias_add in groups", &[&[2, 4, 3], &[2, 3]], &[], |graph, x, _| graph.bias_add(x[0], x[1]));
+    check("bias_add", &[&[4, 3], &[3]], &[], |graph, x, _| {
+        graph.bias_add(x[0], x[1])
+    });
+    check(
+        "bias_add in groups",
+        &[&[2, 4, 3], &[2, 3]],
+        &[],
+        |graph, x, _| graph.bias_add(x[0], x[1]),
+    );
 }
 
 #[test]
@@ -35,8 +47,12 @@ fn two_operands() {
     check("add", &shapes, &[], |graph, x, _| graph.add(x[0], x[1]));
     check("sub", &shapes, &[], |graph, x, _| graph.sub(x[0], x[1]));
     check("mul", &shapes, &[], |graph, x, _| graph.mul(x[0], x[1]));
-    check("squared_error", &shapes, &[], |graph, x, _| graph.squared_error(x[0], x[1]));
-    check("sigmoid_cross_entropy", &shapes, &[], |graph, x, _| graph.sigmoid_cross_entropy(x[0], x[1]));
+    check("squared_error", &shapes, &[], |graph, x, _| {
+        graph.squared_error(x[0], x[1])
+    });
+    check("sigmoid_cross_entropy", &shapes, &[], |graph, x, _| {
+        graph.sigmoid_cross_entropy(x[0], x[1])
+    });
 }
 
 #[test]
@@ -88,15 +104,24 @@ fn activations() {
             F::Identity | F::Sigmoid | F::Tanh | F::Relu | F::LeakyRelu(_) | F::Elu(_) => {}
             F::Gelu | F::GeluTanh | F::Silu | F::Softplus | F::Softmax => {}
         }
-        check(&format!("{function}"), &[&[4, 5]], &[], |graph, x, _| graph.activation(x[0], function));
+        check(&format!("{function}"), &[&[4, 5]], &[], |graph, x, _| {
+            graph.activation(x[0], function)
+        });
     }
-    check("softmax of a vector", &[&[5]], &[], |graph, x, _| graph.softmax(x[0]));
-    check("softmax in groups", &[&[2, 3, 4]], &[], |graph, x, _| graph.softmax(x[0]));
+    check("softmax of a vector", &[&[5]], &[], |graph, x, _| {
+        graph.softmax(x[0])
+    });
+    check("softmax in groups", &[&[2, 3, 4]], &[], |graph, x, _| {
+        graph.softmax(x[0])
+    });
 }
 
 #[test]
 fn dropout() {
-    let key = DropoutKey { seed: 5, stream: stream::DROPOUT | 1 };
+    let key = DropoutKey {
+        seed: 5,
+        stream: stream::DROPOUT | 1,
+    };
     for p in [0.0, 0.3, 0.9] {
         check("dropout", &[&[5, 8]], &[], |graph, x, _| {
             let y = graph.activation(x[0], ActivationFunction::Tanh)?;
@@ -107,11 +132,19 @@ fn dropout() {
 
 #[test]
 fn softmax_cross_entropy() {
-    check("softmax_cross_entropy", &[&[5, 3]], &[&[0, 2, 1, 2, 0]], |graph, x, i| {
-        graph.softmax_cross_entropy(x[0], i[0])
-    });
+    check(
+        "softmax_cross_entropy",
+        &[&[5, 3]],
+        &[&[0, 2, 1, 2, 0]],
+        |graph, x, i| graph.softmax_cross_entropy(x[0], i[0]),
+    );
     // A row of no class has no gradient.
-    check("a row of no class", &[&[2, 3]], &[&[1, 3]], |graph, x, i| graph.softmax_cross_entropy(x[0], i[0]));
+    check(
+        "a row of no class",
+        &[&[2, 3]],
+        &[&[1, 3]],
+        |graph, x, i| graph.softmax_cross_entropy(x[0], i[0]),
+    );
 }
 
 #[test]
@@ -119,8 +152,12 @@ fn sums_and_means() {
     check("sum", &[&[2, 3, 4]], &[], |graph, x, _| graph.sum(x[0]));
     check("mean", &[&[2, 3, 4]], &[], |graph, x, _| graph.mean(x[0]));
     for axis in 0..3 {
-        check("sum_axis", &[&[2, 3, 4]], &[], |graph, x, _| graph.sum_axis(x[0], axis));
-        check("mean_axis", &[&[2, 3, 4]], &[], |graph, x, _| graph.mean_axis(x[0], axis));
+        check("sum_axis", &[&[2, 3, 4]], &[], |graph, x, _| {
+            graph.sum_axis(x[0], axis)
+        });
+        check("mean_axis", &[&[2, 3, 4]], &[], |graph, x, _| {
+            graph.mean_axis(x[0], axis)
+        });
         // The gradient that arrives at the sum is no constant here.
         check("a sum, squared", &[&[2, 3, 4]], &[], |graph, x, _| {
             let sum = graph.mean_axis(x[0], axis)?;
@@ -137,22 +174,31 @@ fn broadcasts() {
             graph.mul(y, y)
         });
     }
-    check("broadcast of a scalar", &[&[]], &[], |graph, x, _| graph.broadcast(x[0], 0, 5));
+    check("broadcast of a scalar", &[&[]], &[], |graph, x, _| {
+        graph.broadcast(x[0], 0, 5)
+    });
 }
 
 #[test]
 fn scale_and_reshape() {
-    check("scale", &[&[2, 3]], &[], |graph, x, _| graph.scale(x[0], -2.5));
+    check("scale", &[&[2, 3]], &[], |graph, x, _| {
+        graph.scale(x[0], -2.5)
+    });
     check("reshape", &[&[2, 6]], &[], |graph, x, _| {
         let y = graph.reshape(x[0], [3, 4])?;
         graph.matmul_transposed(y, y, false, true)
     });
-    check("a view of a view, and what it views", &[&[2, 6]], &[], |graph, x, _| {
-        let tall = graph.reshape(x[0], [6, 2])?;
-        let flat = graph.reshape(tall, [12])?;
-        let again = graph.reshape(x[0], [12])?;
-        graph.mul(flat, again)
-    });
+    check(
+        "a view of a view, and what it views",
+        &[&[2, 6]],
+        &[],
+        |graph, x, _| {
+            let tall = graph.reshape(x[0], [6, 2])?;
+            let flat = graph.reshape(tall, [12])?;
+            let again = graph.reshape(x[0], [12])?;
+            graph.mul(flat, again)
+        },
+    );
 }
 
 #[test]
@@ -172,7 +218,9 @@ fn ranges() {
             let y = graph.concat(x[0], x[1], axis)?;
             graph.mul(y, y)
         });
-        check("concat with itself", &[&[3, 4, 5]], &[], |graph, x, _| graph.concat(x[0], x[0], axis));
+        check("concat with itself", &[&[3, 4, 5]], &[], |graph, x, _| {
+            graph.concat(x[0], x[0], axis)
+        });
     }
     check("slices that overlap", &[&[6]], &[], |graph, x, _| {
         let a = graph.slice(x[0], 0, 0, 4)?;
@@ -184,51 +232,78 @@ fn ranges() {
 #[test]
 fn gather() {
     // Row 3 twice, row 1 never.
-    check("gather", &[&[5, 3]], &[&[3, 0, 4, 3, 2, 0, 3]], |graph, x, i| {
-        let y = graph.gather(x[0], i[0])?;
-        graph.mul(y, y)
-    });
-    check("gather beyond the table", &[&[2, 3]], &[&[1, 2]], |graph, x, i| graph.gather(x[0], i[0]));
+    check(
+        "gather",
+        &[&[5, 3]],
+        &[&[3, 0, 4, 3, 2, 0, 3]],
+        |graph, x, i| {
+            let y = graph.gather(x[0], i[0])?;
+            graph.mul(y, y)
+        },
+    );
+    check(
+        "gather beyond the table",
+        &[&[2, 3]],
+        &[&[1, 2]],
+        |graph, x, i| graph.gather(x[0], i[0]),
+    );
 }
 
 #[test]
 fn tensors_used_more_than_once() {
     check("x²", &[&[2, 3]], &[], |graph, x, _| graph.mul(x[0], x[0]));
-    check("x - x", &[&[2, 3]], &[], |graph, x, _| graph.sub(x[0], x[0]));
-    check("x + x³ by a hidden tensor used twice", &[&[2, 3]], &[], |graph, x, _| {
-        let square = graph.mul(x[0], x[0])?;
-        let cube = graph.mul(square, x[0])?;
-        let fourth = graph.mul(square, square)?;
-        let sum = graph.add(cube, fourth)?;
-        graph.add(sum, x[0])
+    check("x - x", &[&[2, 3]], &[], |graph, x, _| {
+        graph.sub(x[0], x[0])
     });
-    check("one weight in two layers", &[&[4, 3], &[3, 3]], &[], |graph, x, _| {
-        let y = graph.matmul(x[0], x[1])?;
-        let y = graph.activation(y, ActivationFunction::Tanh)?;
-        let y = graph.matmul_transposed(y, x[1], false, true)?;
-        graph.activation(y, ActivationFunction::Silu)
-    });
+    check(
+        "x + x³ by a hidden tensor used twice",
+        &[&[2, 3]],
+        &[],
+        |graph, x, _| {
+            let square = graph.mul(x[0], x[0])?;
+            let cube = graph.mul(square, x[0])?;
+            let fourth = graph.mul(square, square)?;
+            let sum = graph.add(cube, fourth)?;
+            graph.add(sum, x[0])
+        },
+    );
+    check(
+        "one weight in two layers",
+        &[&[4, 3], &[3, 3]],
+        &[],
+        |graph, x, _| {
+            let y = graph.matmul(x[0], x[1])?;
+            let y = graph.activation(y, ActivationFunction::Tanh)?;
+            let y = graph.matmul_transposed(y, x[1], false, true)?;
+            graph.activation(y, ActivationFunction::Silu)
+        },
+    );
 }
 
 /// A gated cell over three steps: products, sums, ranges and joined inputs, with shared weights.
 #[test]
 fn a_recurrent_cell() {
-    check("a recurrent cell", &[&[2, 3, 4], &[6, 7], &[6]], &[], |graph, x, _| {
-        let mut hidden = graph.constant([2, 3], 0.0);
-        for step in 0..3 {
-            let input = graph.slice(x[0], 1, step, 1)?;
-            let input = graph.reshape(input, [2, 4])?;
-            let joined = graph.concat(input, hidden, 1)?;
-            let gates = graph.matmul_transposed(joined, x[1], false, true)?;
-            let gates = graph.bias_add(gates, x[2])?;
-            let gate = graph.slice(gates, 1, 0, 3)?;
-            let gate = graph.activation(gate, ActivationFunction::Sigmoid)?;
-            let next = graph.slice(gates, 1, 3, 3)?;
-            let next = graph.activation(next, ActivationFunction::Tanh)?;
-            let change = graph.sub(next, hidden)?;
-            let change = graph.mul(gate, change)?;
-            hidden = graph.add(hidden, change)?;
-        }
-        Ok(hidden)
-    });
+    check(
+        "a recurrent cell",
+        &[&[2, 3, 4], &[6, 7], &[6]],
+        &[],
+        |graph, x, _| {
+            let mut hidden = graph.constant([2, 3], 0.0);
+            for step in 0..3 {
+                let input = graph.slice(x[0], 1, step, 1)?;
+                let input = graph.reshape(input, [2, 4])?;
+                let joined = graph.concat(input, hidden, 1)?;
+                let gates = graph.matmul_transposed(joined, x[1], false, true)?;
+                let gates = graph.bias_add(gates, x[2])?;
+                let gate = graph.slice(gates, 1, 0, 3)?;
+                let gate = graph.activation(gate, ActivationFunction::Sigmoid)?;
+                let next = graph.slice(gates, 1, 3, 3)?;
+                let next = graph.activation(next, ActivationFunction::Tanh)?;
+                let change = graph.sub(next, hidden)?;
+                let change = graph.mul(gate, change)?;
+                hidden = graph.add(hidden, change)?;
+            }
+            Ok(hidden)
+        },
+    );
 }

@@ -19,7 +19,9 @@ fn data(classes: bool) -> Dataset {
     let random = Random::new(7, stream::TEST, 0);
     let draw = |i: usize| 4.0 * random.uniform(i as u64) - 2.0;
     let x: Vec<f32> = (0..ROWS * FEATURES).map(|i| draw(i) as f32).collect();
-    let numbers: Vec<f32> = (0..ROWS * OUTPUTS).map(|i| (draw(1000 + i) / 4.0 + 0.5) as f32).collect();
+    let numbers: Vec<f32> = (0..ROWS * OUTPUTS)
+        .map(|i| (draw(1000 + i) / 4.0 + 0.5) as f32)
+        .collect();
     let labels: Vec<u32> = (0..ROWS as u32).map(|i| i % OUTPUTS as u32).collect();
     let data = if classes {
         Dataset::classes(&x, FEATURES, &labels)
@@ -38,11 +40,17 @@ fn trainer(activation: Activation, loss: Loss, optimizer: Optimizer) -> Trainer 
         .linear(8)
         .activation(activation)
         .linear(OUTPUTS);
-    Trainer::new(network, loss).optimizer(optimizer).batch_size(4).seed(3)
+    Trainer::new(network, loss)
+        .optimizer(optimizer)
+        .batch_size(4)
+        .seed(3)
 }
 
 fn executors() -> Vec<Box<dyn Executor>> {
-    let cpu = Device::Cpu.open(None).expect("there is always a CPU").executor;
+    let cpu = Device::Cpu
+        .open(None)
+        .expect("there is always a CPU")
+        .executor;
     let gpu = gpu().map(|gpu| Box::new(gpu) as Box<dyn Executor>);
     std::iter::once(cpu).chain(gpu).collect()
 }
@@ -52,7 +60,13 @@ fn passes(trainer: &Trainer, data: &Dataset) {
         let found = verify(trainer, executor, data, 4).expect("the device works");
         let what = format!("{:?} on {:?}: {found:#?}", trainer.network, found.device);
         assert!(found.passed(), "{what}");
-        assert!(found.kernels.values().all(|k| k.steps > 0 && k.elements > 0), "nothing was compared: {what}");
+        assert!(
+            found
+                .kernels
+                .values()
+                .all(|k| k.steps > 0 && k.elements > 0),
+            "nothing was compared: {what}"
+        );
         assert!(found.drift.iter().all(|(_, drift)| *drift < 1e-3), "{what}");
     }
 }
@@ -74,15 +88,30 @@ const ACTIVATIONS: [Activation; 11] = [
 #[test]
 fn every_activation_passes() {
     let data = data(true);
-    ACTIVATIONS.iter().for_each(|&a| passes(&trainer(a, Loss::CrossEntropy, Optimizer::adam(0.01)), &data));
+    ACTIVATIONS.iter().for_each(|&a| {
+        passes(
+            &trainer(a, Loss::CrossEntropy, Optimizer::adam(0.01)),
+            &data,
+        )
+    });
 }
 
 #[test]
 fn every_loss_passes() {
-    for loss in [Loss::CrossEntropy, Loss::SigmoidCrossEntropy, Loss::SquaredError] {
-        passes(&trainer(Activation::Tanh, loss, Optimizer::sgd(0.1)), &data(true));
+    for loss in [
+        Loss::CrossEntropy,
+        Loss::SigmoidCrossEntropy,
+        Loss::SquaredError,
+    ] {
+        passes(
+            &trainer(Activation::Tanh, loss, Optimizer::sgd(0.1)),
+            &data(true),
+        );
         if !loss.takes_classes() {
-            passes(&trainer(Activation::Tanh, loss, Optimizer::sgd(0.1)), &data(false));
+            passes(
+                &trainer(Activation::Tanh, loss, Optimizer::sgd(0.1)),
+                &data(false),
+            );
         }
     }
 }
@@ -98,19 +127,30 @@ fn every_update_passes() {
         Optimizer::adamw(0.01),
     ];
     for update in updates.into_iter().flat_map(|u| [u, u.weight_decay(0.05)]) {
-        passes(&trainer(Activation::Relu, Loss::CrossEntropy, update), &data);
+        passes(
+            &trainer(Activation::Relu, Loss::CrossEntropy, update),
+            &data,
+        );
     }
 }
 
 #[test]
 fn bytes_are_gathered_right() {
-    let table = "glyphs:n=40".parse::<Spec>().expect("a generator").load(&TableOptions::default()).expect("it draws");
+    let table = "glyphs:n=40"
+        .parse::<Spec>()
+        .expect("a generator")
+        .load(&TableOptions::default())
+        .expect("it draws");
     let rows: Vec<u32> = (0..40).collect();
     let (task, normalize) = Default::default();
-    let preparation = thalweg::data::Preparation::fit(&table, &rows, task, normalize).expect("it fits");
+    let preparation =
+        thalweg::data::Preparation::fit(&table, &rows, task, normalize).expect("it fits");
     let data = preparation.prepare(&table).expect("its own table");
     let network = Network::mlp(data.features(), &[16], data.outputs(), Activation::Relu);
-    passes(&Trainer::new(network, Loss::CrossEntropy).batch_size(16), &data);
+    passes(
+        &Trainer::new(network, Loss::CrossEntropy).batch_size(16),
+        &data,
+    );
 }
 
 /// Verifies on a GPU with one line of one shader changed.
@@ -126,9 +166,19 @@ fn broken(file: &str, from: &'static str, to: &'static str) -> Option<Verificati
 
 #[test]
 fn a_broken_kernel_is_named() {
-    let Some(found) = broken("bias_add", " + ", " - ") else { return };
-    let failure = found.failure.expect("a difference in place of a sum is off");
-    for part in ["training step 1", "bias_add", "layer 0", "forward", "layers.0.bias_add["] {
+    let Some(found) = broken("bias_add", " + ", " - ") else {
+        return;
+    };
+    let failure = found
+        .failure
+        .expect("a difference in place of a sum is off");
+    for part in [
+        "training step 1",
+        "bias_add",
+        "layer 0",
+        "forward",
+        "layers.0.bias_add[",
+    ] {
         assert!(failure.contains(part), "`{part}` is missing: {failure}");
     }
 }
