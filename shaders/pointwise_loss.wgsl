@@ -19,7 +19,7 @@ var<immediate> p: Params;
 fn f(x: f32, t: f32) -> f32 {
     switch KIND {
         case SIGMOID_CROSS_ENTROPY: {
-            return select(-x * t, fma(-x, t, x), x > 0.0) + own_log1p(own_exp(-abs(x)));
+            return select(-x * t, x * (1.0 - t), x > 0.0) + own_log1p(own_exp(-abs(x)));
         }
         default: { return (x - t) * (x - t); }
     }

@@ -153,6 +153,13 @@ impl Gpu {
         self.pipelines.edit(file, Arc::new(edit));
     }
 
+    /// For tests: lets the kernels of plans that are loaded from now on choose their shaders and grids as on a device with
+    /// these limits, which must not be more than this one has. So one adapter can show what others would run.
+    #[doc(hidden)]
+    pub fn choose_as(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// For tests: destroys the device, as if it had been lost. Later calls return [`ExecutorError::DeviceLost`].
     #[doc(hidden)]
     pub fn destroy(&self) {

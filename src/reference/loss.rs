@@ -65,8 +65,10 @@ pub fn pointwise_loss<T: Real>(p: &PointwiseLoss, x: &[T], t: &[T], loss: &mut [
         let (x, t) = (x[i], t[i]);
         match p.kind {
             PointwiseLossKind::SquaredError => (x - t) * (x - t),
-            // max(x, 0) - x t + log(1 + exp(-|x|))
-            PointwiseLossKind::SigmoidCrossEntropy if x > T::ZERO => x - x * t + (-x).softplus(),
+            // max(x, 0) - x t + log(1 + exp(-|x|)): x and x t do not cancel where t is near 1.
+            PointwiseLossKind::SigmoidCrossEntropy if x > T::ZERO => {
+                x * (T::ONE - t) + (-x).softplus()
+            }
             PointwiseLossKind::SigmoidCrossEntropy => -(x * t) + x.softplus(),
         }
     });

@@ -1,8 +1,13 @@
-//! What several tests share.
+//! What several tests share: the executors they run on.
 
+use std::io::Write;
 use std::sync::Once;
 
+use thalweg::cpu::Cpu;
+use thalweg::executor::Executor;
 use thalweg::gpu::{Gpu, Options, Wanted};
+use thalweg::kernel::Limits;
+use thalweg::reference::Reference;
 
 /// A GPU, or a software adapter, or nothing: then the test that asks has to skip itself. The adapter is printed once.
 ///
@@ -18,14 +23,77 @@ pub(crate) fn gpu_with(options: Options) -> Option<Gpu> {
     match Gpu::new(&Wanted::Any, options) {
         Ok(gpu) => {
             let adapter = gpu.adapter();
-            SAY.call_once(|| eprintln!("GPU tests run on {adapter}, {}", adapter.driver));
+            SAY.call_once(|| say(&format!("GPU tests run on {adapter}, {}", adapter.driver)));
             Some(gpu)
         }
         Err(error) => {
             let required = std::env::var("THALWEG_REQUIRE_GPU").is_ok_and(|value| value == "1");
             assert!(!required, "THALWEG_REQUIRE_GPU is 1, but {error}");
-            eprintln!("skipped: {error}");
+            let test = std::thread::current().name().unwrap_or("?").to_owned();
+            say(&format!("SKIPPED on the GPU: {test}: {error}"));
             None
         }
     }
+}
+
+/// Past the capture of the test harness, which would keep it to itself while tests pass.
+fn say(line: &str) {
+    // A closed standard error is no reason to fail.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The CPU executor.
+pub(crate) fn cpu(threads: usize) -> Cpu {
+    Cpu::with_threads(Some(threads)).expect("threads can be started")
+}
+
+/// An executor under test.
+pub(crate) struct Named {
+    /// For messages.
+    pub(crate) name: String,
+    /// The executor, with nothing in it.
+    pub(crate) executor: Box<dyn Executor>,
+}
+
+pub(crate) fn named(name: impl Into<String>, executor: impl Executor + 'static) -> Named {
+    Named {
+        name: name.into(),
+        executor: Box::new(executor),
+    }
+}
+
+/// The fast executors: the CPU, with more threads than this machine may have, and the GPU if there is an adapter.
+pub(crate) fn fast_executors() -> Vec<Named> {
+    let gpu = gpu().map(|gpu| named("gpu", gpu));
+    std::iter::once(named("cpu", cpu(3))).chain(gpu).collect()
+}
+
+/// The GPU, choosing shaders as other devices would: with so few workgroups that every loop over elements, rows or tiles
+/// takes several turns, and as hardware, which has its own matrix product.
+pub(crate) fn gpu_as_others() -> Vec<Named> {
+    let few = |limits: &mut Limits| limits.workgroups = 3;
+    let hardware = |limits: &mut Limits| (limits.software, limits.subgroup) = (false, Some(32));
+    let changes: [(&str, &dyn Fn(&mut Limits)); 2] =
+        [("3 workgroups", &few), ("as hardware", &hardware)];
+    let change = |(name, change): (&str, &dyn Fn(&mut Limits))| {
+        let mut gpu = gpu()?;
+        let mut limits = gpu.limits().clone();
+        change(&mut limits);
+        gpu.choose_as(limits);
+        Some(named(format!("gpu, {name}"), gpu))
+    };
+    changes.into_iter().filter_map(change).collect()
+}
+
+/// Every executor that computes in f32.
+pub(crate) fn executors() -> Vec<Named> {
+    let reference = named("reference f32", Reference::f32());
+    std::iter::once(reference).chain(fast_executors()).collect()
+}
+
+/// The CPU executor with 1, 2 and 3 threads.
+pub(crate) fn cpus() -> Vec<Named> {
+    [1, 2, 3]
+        .map(|threads| named(format!("cpu, {threads} threads"), cpu(threads)))
+        .into()
 }
