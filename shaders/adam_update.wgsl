@@ -2,12 +2,14 @@
 // square = beta2 square + (1 - beta2) g²,  w = keep w - step_size mean / (sqrt(square) / square_correction + epsilon).
 // All are [count].
 //
-// An invocation computes every element whose number is its own modulo the size of the grid.
+// An invocation computes every Value whose number is its own modulo the size of the grid.
 // Traps: 1 - beta comes from the host, as here it would lose four digits; so do the bias corrections, in f64. AdamW's
 // decay is `keep`, the other's is `l2`; the one not used is 1 or 0.
 // Reference: `reference::adam_update`. Host: `kernel/optimizer.rs`.
 
 const WORKGROUP: u32 = 256u;
+const WIDTH: u32 = 1u; // elements of a Value: 4 where the count divides by 4
+alias Value = f32;
 
 struct Params {
     count: u32,
@@ -21,22 +23,22 @@ struct Params {
     keep: f32,
 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> gradient: array<f32>;
-@group(0) @binding(1) var<storage, read_write> w: array<f32>;
-@group(0) @binding(2) var<storage, read_write> mean: array<f32>;
-@group(0) @binding(3) var<storage, read_write> square: array<f32>;
+@group(0) @binding(0) var<storage, read> gradient: array<Value>;
+@group(0) @binding(1) var<storage, read_write> w: array<Value>;
+@group(0) @binding(2) var<storage, read_write> mean: array<Value>;
+@group(0) @binding(3) var<storage, read_write> square: array<Value>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(global_invocation_id) id: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
-    for (var i = id.x; i < p.count; i += workgroups.x * WORKGROUP) {
-        let g = fma(p.l2, w[i], gradient[i]);
-        let m = fma(p.one_minus_beta1, g - mean[i], mean[i]);
-        let s = fma(p.beta2, square[i], p.one_minus_beta2 * g * g);
+    for (var i = id.x; i < p.count / WIDTH; i += workgroups.x * WORKGROUP) {
+        let g = fma(Value(p.l2), w[i], gradient[i]);
+        let m = fma(Value(p.one_minus_beta1), g - mean[i], mean[i]);
+        let s = fma(Value(p.beta2), square[i], p.one_minus_beta2 * g * g);
         mean[i] = m;
         square[i] = s;
-        w[i] = fma(p.keep, w[i], -p.step_size * m / (sqrt(s) / p.square_correction + p.epsilon));
+        w[i] = fma(Value(p.keep), w[i], -p.step_size * m / (sqrt(s) / p.square_correction + p.epsilon));
     }
 }

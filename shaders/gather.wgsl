@@ -1,10 +1,11 @@
 // y[i, ·] = table[index[start + i], ·],  i < rows: table is [table_rows, columns], y is [rows, columns], of Value.
 //
-// An invocation computes every element whose number is its own modulo the size of the grid.
+// An invocation computes every Value whose number is its own modulo the size of the grid.
 // Traps: a row number outside the table gives zeros, as does a position outside the index. `factor` is for bytes only.
 // Reference: `reference::gather`. Host: `kernel/rows.rs`.
 
 const WORKGROUP: u32 = 256u;
+const WIDTH: u32 = 1u; // elements of a Value: 4 where a row divides by 4
 alias Value = f32;
 
 struct Params { table_rows: u32, rows: u32, columns: u32, start: u32, factor: f32 }
@@ -18,14 +19,15 @@ fn main(
     @builtin(global_invocation_id) id: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
-    for (var e = id.x; e < p.rows * p.columns; e += workgroups.x * WORKGROUP) {
-        let j = e % p.columns;
-        let at = p.start + e / p.columns;
+    let columns = p.columns / WIDTH;
+    for (var e = id.x; e < p.rows * columns; e += workgroups.x * WORKGROUP) {
+        let j = e % columns;
+        let at = p.start + e / columns;
         var value = Value();
         if at < arrayLength(&index) {
             let row = index[at];
             if row < p.table_rows {
-                value = table[row * p.columns + j];
+                value = table[row * columns + j];
             }
         }
         y[e] = value;

@@ -39,7 +39,9 @@ impl FromStr for Device {
             "gpu" => Self::Gpu,
             "reference" => Self::Reference,
             "reference-f32" => Self::ReferenceF32,
-            _ => text.parse().map_or_else(|_| Self::Name(text.to_owned()), Self::Index),
+            _ => text
+                .parse()
+                .map_or_else(|_| Self::Name(text.to_owned()), Self::Index),
         })
     }
 }
@@ -73,19 +75,31 @@ impl Device {
     /// If there is no such device, or it cannot be used.
     pub fn open(&self, threads: Option<usize>) -> Result<Opened, ExecutorError> {
         let gpu = |wanted: Wanted| Gpu::new(&wanted, gpu::Options::default());
-        let opened = |executor: Box<dyn Executor>, why: &str| Ok(Opened { executor, why: why.to_owned() });
+        let opened = |executor: Box<dyn Executor>, why: &str| {
+            Ok(Opened {
+                executor,
+                why: why.to_owned(),
+            })
+        };
         match self {
             Self::Auto => match gpu(Wanted::Best) {
                 Ok(gpu) => opened(Box::new(gpu), "the best GPU"),
                 Err(reason) => {
                     log::info!("no GPU: {reason}");
-                    opened(Box::new(Cpu::with_threads(threads)?), "no GPU found, so the CPU")
+                    opened(
+                        Box::new(Cpu::with_threads(threads)?),
+                        "no GPU found, so the CPU",
+                    )
                 }
             },
             Self::Cpu => opened(Box::new(Cpu::with_threads(threads)?), "asked for"),
             Self::Gpu => {
                 let gpu = gpu(Wanted::Any)?;
-                let why = if gpu.adapter().is_software() { "asked for; a software adapter, as there is no GPU" } else { "asked for" };
+                let why = if gpu.adapter().is_software() {
+                    "asked for; a software adapter, as there is no GPU"
+                } else {
+                    "asked for"
+                };
                 opened(Box::new(gpu), why)
             }
             Self::Reference => opened(Box::new(Reference::f64()), "asked for"),

@@ -1,4 +1,6 @@
 //! Thalweg: a GPU compute engine that trains multilayer perceptrons.
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod cpu;
 pub mod data;
 pub mod device;
@@ -10,6 +12,7 @@ pub mod network;
 pub mod plan;
 pub mod random;
 pub mod reference;
+pub mod run;
 pub mod tensor;
 pub mod train;
 pub mod verify;

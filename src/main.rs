@@ -1,2 +1,5 @@
-//! x
-fn main() {}
+//! The binary `thalweg`: see [`thalweg::cli`].
+
+fn main() -> std::process::ExitCode {
+    thalweg::cli::main()
+}

@@ -100,9 +100,21 @@ fn ticks(trainer: &Trainer, data: &Dataset, steps: usize) -> Vec<(usize, Tick)> 
     let positions = batches(data.rows(), trainer.options.batch_size);
     let tick = |(step, b): (u32, &Position)| {
         let slot = (step - 1) % SLOTS;
-        (b.rows, Tick { step, start: b.start, slot, learning_rate })
+        (
+            b.rows,
+            Tick {
+                step,
+                start: b.start,
+                slot,
+                learning_rate,
+            },
+        )
     };
-    (1_u32..).zip(positions.iter().cycle()).take(steps).map(tick).collect()
+    (1_u32..)
+        .zip(positions.iter().cycle())
+        .take(steps)
+        .map(tick)
+        .collect()
 }
 
 /// Runs one training step, plan step by plan step, each beside the reference. Returns the first that is off.
@@ -126,11 +138,16 @@ fn lockstep(
             match expected.compare(&tensor.name, &actual) {
                 Ok(closeness) => {
                     let report = kernels.entry(kernel.name()).or_default();
-                    report.note(closeness, actual.len(), || format!("{}: {}", plan.describe(index), tensor.name));
+                    report.note(closeness, actual.len(), || {
+                        format!("{}: {}", plan.describe(index), tensor.name)
+                    });
                 }
                 Err(difference) => {
                     let describe = plan.describe(index);
-                    return Ok(Some(format!("training step {}, {describe}: {difference}", tick.step)));
+                    return Ok(Some(format!(
+                        "training step {}, {describe}: {difference}",
+                        tick.step
+                    )));
                 }
             }
         }
@@ -161,9 +178,12 @@ impl Operand {
         match data {
             Data::U32(values) => Self::U32(values),
             Data::U8(values) => Self::U8(values),
-            Data::F32(_) | Data::F64(_) => {
-                Self::Real(data.to_f64().into_iter().map(|value| Bounded { value, error: 0.0 }).collect())
-            }
+            Data::F32(_) | Data::F64(_) => Self::Real(
+                data.to_f64()
+                    .into_iter()
+                    .map(|value| Bounded { value, error: 0.0 })
+                    .collect(),
+            ),
         }
     }
 
@@ -187,14 +207,20 @@ impl Operand {
     fn compare(&self, tensor: &str, actual: &Data) -> Result<Closeness, String> {
         match (self, actual) {
             (Self::Real(expected), Data::F32(_) | Data::F64(_)) => {
-                reference::compare(tensor, &actual.to_f32(), expected).map_err(|difference| difference.to_string())
+                reference::compare(tensor, &actual.to_f32(), expected)
+                    .map_err(|difference| difference.to_string())
             }
             (Self::U32(expected), Data::U32(actual)) => {
                 let wrong = expected.iter().zip(actual).position(|(e, a)| e != a);
                 match wrong {
-                    _ if expected.len() != actual.len() => Err(format!("{tensor} has {} elements", actual.len())),
+                    _ if expected.len() != actual.len() => {
+                        Err(format!("{tensor} has {} elements", actual.len()))
+                    }
                     None => Ok(Closeness::default()),
-                    Some(i) => Err(format!("{tensor}[{i}] is {}, and the reference has {}", actual[i], expected[i])),
+                    Some(i) => Err(format!(
+                        "{tensor}[{i}] is {}, and the reference has {}",
+                        actual[i], expected[i]
+                    )),
                 }
             }
             _ => Err(format!("{tensor} has another element type")),
@@ -217,17 +243,35 @@ impl Operands {
         index: usize,
     ) -> Result<Self, ExecutorError> {
         let step = &plan.steps[index];
-        let mut read = |tensor: usize| Ok::<_, ExecutorError>(Operand::new(executor.read(handle, plan.tensors[tensor].place)?));
-        let inputs = step.inputs.iter().map(|&t| read(t)).collect::<Result<_, _>>()?;
-        let written = step.kernel.bindings().into_iter().filter(|b| b.access != Access::Read);
+        let mut read = |tensor: usize| {
+            Ok::<_, ExecutorError>(Operand::new(
+                executor.read(handle, plan.tensors[tensor].place)?,
+            ))
+        };
+        let inputs = step
+            .inputs
+            .iter()
+            .map(|&t| read(t))
+            .collect::<Result<_, _>>()?;
+        let written = step
+            .kernel
+            .bindings()
+            .into_iter()
+            .filter(|b| b.access != Access::Read);
         let outputs = written.zip(&step.outputs).map(|(binding, &tensor)| {
             let mut operand = read(tensor)?;
             if let (Access::Write, Operand::Real(values)) = (binding.access, &mut operand) {
-                values.fill(Bounded { value: 0.0, error: 0.0 });
+                values.fill(Bounded {
+                    value: 0.0,
+                    error: 0.0,
+                });
             }
             Ok::<_, ExecutorError>(operand)
         });
-        Ok(Self { inputs, outputs: outputs.collect::<Result<_, _>>()? })
+        Ok(Self {
+            inputs,
+            outputs: outputs.collect::<Result<_, _>>()?,
+        })
     }
 
     fn run(&mut self, kernel: &Kernel) {
@@ -255,11 +299,23 @@ fn lasting(session: &mut Session) -> Result<Vec<Data>, TrainError> {
 
 /// The first block in which two runs differ, on the bits.
 fn difference(session: &Session, a: &[Data], b: &[Data]) -> Option<String> {
-    let bits = |data: &Data| data.to_f64().into_iter().map(f64::to_bits).collect::<Vec<_>>();
+    let bits = |data: &Data| {
+        data.to_f64()
+            .into_iter()
+            .map(f64::to_bits)
+            .collect::<Vec<_>>()
+    };
     let blocks = session.recipe.blocks();
-    let differing = blocks.iter().zip(a.iter().zip(b)).find_map(|(block, (a, b))| {
-        bits(a).into_iter().zip(bits(b)).position(|(a, b)| a != b).map(|index| (block, index, a, b))
-    });
+    let differing = blocks
+        .iter()
+        .zip(a.iter().zip(b))
+        .find_map(|(block, (a, b))| {
+            bits(a)
+                .into_iter()
+                .zip(bits(b))
+                .position(|(a, b)| a != b)
+                .map(|index| (block, index, a, b))
+        });
     differing.map(|(block, index, a, b)| {
         let (a, b) = (a.to_f64()[index], b.to_f64()[index]);
         format!("`{block}`[{index}] is {a:e} step by step, and {b:e} in one submission")
@@ -268,11 +324,16 @@ fn difference(session: &Session, a: &[Data], b: &[Data]) -> Option<String> {
 
 fn drift(session: &Session, device: &Data, reference: &Data) -> Vec<(String, f64)> {
     let (device, reference) = (device.to_f64(), reference.to_f64());
-    let block = session.store.block(PARAMETERS).expect("a session declares its parameters");
+    let block = session
+        .store
+        .block(PARAMETERS)
+        .expect("a session declares its parameters");
     let members = block.members.iter().map(|member| {
         let range = member.offset..member.offset + member.shape.len();
         let pairs = || device[range.clone()].iter().zip(&reference[range.clone()]);
-        let largest = pairs().map(|(_, r)| r.abs()).fold(f64::MIN_POSITIVE, f64::max);
+        let largest = pairs()
+            .map(|(_, r)| r.abs())
+            .fold(f64::MIN_POSITIVE, f64::max);
         let apart = pairs().map(|(d, r)| (d - r).abs()).fold(0.0, f64::max);
         (member.name.clone(), apart / largest)
     });

@@ -13,8 +13,10 @@ impl Cpu {
     /// # Errors
     /// If `threads` is 0, or the system starts no more threads.
     pub fn with_threads(threads: Option<usize>) -> Result<Self, ExecutorError> {
-        let kernels = Kernels::new(threads)
-            .map_err(|e| ExecutorError::Device { device: "cpu".to_owned(), cause: e.to_string() })?;
+        let kernels = Kernels::new(threads).map_err(|e| ExecutorError::Device {
+            device: "cpu".to_owned(),
+            cause: e.to_string(),
+        })?;
         let name = match kernels.threads() {
             1 => "1 thread".to_owned(),
             threads => format!("{threads} threads"),
@@ -30,7 +32,10 @@ impl HostKernels for Kernels {
         self.enter(work)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "rounding to single precision is what is asked for")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "rounding to single precision is what is asked for"
+    )]
     fn real(value: f64) -> f32 {
         value as f32
     }

@@ -26,7 +26,7 @@ pub enum DeviceKind {
     Virtual,
     /// Unknown.
     Other,
-    /// A driver that runs shaders on the processor: lavapipe, SwiftShader, WARP.
+    /// A driver that runs shaders on the processor: lavapipe, `SwiftShader`, WARP.
     Software,
 }
 

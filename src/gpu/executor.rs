@@ -27,6 +27,12 @@ pub(super) struct Loaded {
     steps: Vec<LoadedStep>,
 }
 
+impl Loaded {
+    pub(super) fn buffers(&self) -> &[Memory] {
+        &self.buffers
+    }
+}
+
 impl Gpu {
     fn allocate_store(&mut self, store: &Store) -> Result<(), ExecutorError> {
         self.device.check()?;
@@ -37,15 +43,8 @@ impl Gpu {
         Ok(())
     }
 
-    fn allocate(
-        &mut self,
-        element: Element,
-        len: usize,
-        what: &str,
-    ) -> Result<Memory, ExecutorError> {
-        let memory = Memory::new(&self.device, element, len, self.limits.buffer, what)?;
-        self.allocated += memory.bytes();
-        Ok(memory)
+    fn allocate(&self, element: Element, len: usize, what: &str) -> Result<Memory, ExecutorError> {
+        Memory::new(&self.device, element, len, self.limits.buffer, what)
     }
 
     fn memory(&self, plan: PlanHandle, buffer: BufferId) -> &Memory {

@@ -74,7 +74,6 @@ pub struct Gpu {
     adapter: AdapterInfo,
     limits: Limits,
     checked: bool,
-    allocated: u64,
     plans: Vec<Loaded>,
     store: Vec<Memory>,
     pipelines: Pipelines,
@@ -107,7 +106,6 @@ impl Gpu {
             limits: adapter.limits(),
             adapter,
             checked: options.checked,
-            allocated: 0,
             plans: Vec::new(),
             store: Vec::new(),
             pipelines: Pipelines::new(options.checked),
@@ -122,8 +120,9 @@ impl Gpu {
     }
 
     /// Bytes of the buffers made for stores and plans.
-    pub const fn allocated(&self) -> u64 {
-        self.allocated
+    pub fn allocated(&self) -> u64 {
+        let plans = self.plans.iter().flat_map(Loaded::buffers);
+        self.store.iter().chain(plans).map(Memory::bytes).sum()
     }
 
     /// How many things wgpu holds for this device.

@@ -13,8 +13,8 @@ const TEXT: &str = include_str!("../../shaders/multiply_add.wgsl");
 /// Invocations in a workgroup, reals each of them computes, and multiply-adds of each of these in a round: as in the
 /// shader.
 const WORKGROUP: u32 = 64;
-const REALS: u32 = 16;
-const ROUND: u32 = 8;
+const REALS: u32 = 12;
+const ROUND: u32 = 16;
 
 /// Workgroups of the dispatch: enough for every GPU.
 const GROUPS: u32 = 8192;

@@ -50,6 +50,7 @@ impl Block {
                 }
             })
             .collect();
+        let len = len.next_multiple_of(align);
         Self {
             name: name.to_owned(),
             element,

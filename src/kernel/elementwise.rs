@@ -41,7 +41,7 @@ impl Spec for BiasAdd {
 
     fn shader(&self, limits: &Limits) -> Shader {
         let count = self.groups as usize * self.rows as usize * self.columns as usize;
-        Shader::strided("bias_add", count, limits)
+        Shader::strided_wide("bias_add", count, self.columns, "f32", limits)
     }
 }
 

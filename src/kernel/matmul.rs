@@ -29,8 +29,14 @@ impl Matmul {
 
     /// A workgroup a tile of `y`; workgroups that are fewer than tiles take several.
     fn tiled(&self, file: &'static str, tile: [u32; 2], limits: &Limits) -> Shader {
-        let tiles = [self.groups, self.m.div_ceil(tile[0]), self.n.div_ceil(tile[1])];
-        let workgroups = tiles.iter().fold(1_u32, |product, &t| product.saturating_mul(t));
+        let tiles = [
+            self.groups,
+            self.m.div_ceil(tile[0]),
+            self.n.div_ceil(tile[1]),
+        ];
+        let workgroups = tiles
+            .iter()
+            .fold(1_u32, |product, &t| product.saturating_mul(t));
         Shader::new(file, [workgroups.min(limits.workgroups), 1, 1])
     }
 }
@@ -62,7 +68,14 @@ impl Spec for Matmul {
     /// Drivers that run shaders on the CPU get one-subgroup kernels without barriers; all others the tiled one. The
     /// first takes rows of `a`, `b` and `y` as `vec4`s, so it wants their lengths to be multiples of 4.
     fn shader(&self, limits: &Limits) -> Shader {
-        let &Self { m, n, k, transpose_a, transpose_b, .. } = self;
+        let &Self {
+            m,
+            n,
+            k,
+            transpose_a,
+            transpose_b,
+            ..
+        } = self;
         let fours = |extents: [u32; 3]| extents.iter().all(|e| e.is_multiple_of(4));
         let rows_of_a = if transpose_a { m } else { k };
         let rows_of_b = if transpose_b { k } else { n };
@@ -71,11 +84,14 @@ impl Spec for Matmul {
         } else if fours([n, rows_of_a, rows_of_b]) {
             // Few rows leave most of a tall tile empty; taller ones than 32 take long to compile.
             let blocks = m.div_ceil(8).next_power_of_two().min(4);
-            self.tiled("matmul_broadcast", [8 * blocks, 64], limits).with_u32("BLOCKS", blocks)
+            self.tiled("matmul_broadcast", [8 * blocks, 64], limits)
+                .with_u32("BLOCKS", blocks)
         } else {
             self.tiled("matmul_lanes", [16, 12], limits)
         };
-        shader.with_bool("TRANSPOSE_A", transpose_a).with_bool("TRANSPOSE_B", transpose_b)
+        shader
+            .with_bool("TRANSPOSE_A", transpose_a)
+            .with_bool("TRANSPOSE_B", transpose_b)
     }
 
     /// One loop along k, by 4 or 8 at a time where it is long.

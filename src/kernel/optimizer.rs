@@ -53,10 +53,11 @@ impl Spec for SgdUpdate {
     }
 
     fn shader(&self, limits: &Limits) -> Shader {
+        let count = self.count as usize;
         if self.momentum == 0.0 {
-            Shader::strided("sgd_update", self.count as usize, limits)
+            Shader::strided_wide("sgd_update", count, self.count, "f32", limits)
         } else {
-            Shader::strided("sgd_update_momentum", self.count as usize, limits)
+            Shader::strided_wide("sgd_update_momentum", count, self.count, "f32", limits)
                 .with_bool("NESTEROV", self.nesterov)
         }
     }
@@ -154,6 +155,12 @@ impl Spec for AdamUpdate {
     }
 
     fn shader(&self, limits: &Limits) -> Shader {
-        Shader::strided("adam_update", self.count as usize, limits)
+        Shader::strided_wide(
+            "adam_update",
+            self.count as usize,
+            self.count,
+            "f32",
+            limits,
+        )
     }
 }

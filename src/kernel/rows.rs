@@ -63,9 +63,12 @@ impl Spec for Gather {
     fn shader(&self, limits: &Limits) -> Shader {
         let count = self.rows as usize * self.columns as usize;
         match self.element {
+            Element::U8 if self.columns.is_multiple_of(4) => {
+                Shader::strided("gather_words", count / 4, limits)
+            }
             Element::U8 => Shader::strided("gather_bytes", count, limits),
-            Element::F32 => Shader::strided("gather", count, limits).with("Value", "f32"),
-            Element::U32 => Shader::strided("gather", count, limits).with("Value", "u32"),
+            Element::F32 => Shader::strided_wide("gather", count, self.columns, "f32", limits),
+            Element::U32 => Shader::strided_wide("gather", count, self.columns, "u32", limits),
         }
     }
 }

@@ -80,6 +80,25 @@ impl Shader {
         )
     }
 
+    /// The same, four elements at a time where `count` and the length of a `row` divide by 4: the shader's `Value` is a
+    /// scalar of WGSL's type `scalar`, or a vector of four.
+    pub(crate) fn strided_wide(
+        file: &'static str,
+        count: usize,
+        row: u32,
+        scalar: &str,
+        limits: &Limits,
+    ) -> Self {
+        if row.is_multiple_of(4) {
+            let value = format!("vec4<{scalar}>");
+            Self::strided(file, count / 4, limits)
+                .with_u32("WIDTH", 4)
+                .with("Value", value)
+        } else {
+            Self::strided(file, count, limits).with("Value", scalar.to_owned())
+        }
+    }
+
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.constants.push(Constant {
             name,

@@ -30,6 +30,7 @@ files![
     "gather",
     "gather_bytes",
     "gather_grad",
+    "gather_words",
     "matmul_broadcast",
     "matmul_lanes",
     "matmul_tile",

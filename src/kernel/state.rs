@@ -27,7 +27,7 @@ impl Spec for Copy {
     }
 
     fn shader(&self, limits: &Limits) -> Shader {
-        Shader::strided("copy", self.count as usize, limits)
+        Shader::strided_wide("copy", self.count as usize, self.count, "f32", limits)
     }
 }
 

@@ -14,7 +14,9 @@ pub enum NetworkError {
         index: usize,
     },
     /// A dropout that drops everything, or no probability.
-    #[error("layer {index} of the network: a dropout of {p} is not a probability of at least 0 and below 1")]
+    #[error(
+        "layer {index} of the network: a dropout of {p} is not a probability of at least 0 and below 1"
+    )]
     Dropout {
         /// The layer's place in the list.
         index: usize,
@@ -25,7 +27,10 @@ pub enum NetworkError {
     #[error("the network has no parameters; give it a linear layer")]
     NoParameters,
     /// More than a device can count.
-    #[error("the network {network} has more than {} parameters; use smaller layers", u32::MAX)]
+    #[error(
+        "the network {network} has more than {} parameters; use smaller layers",
+        u32::MAX
+    )]
     TooLarge {
         /// Its widths.
         network: String,
@@ -49,6 +54,11 @@ impl NetworkError {
     pub fn unknown(what: &'static str, found: &str, known: &[&str]) -> Self {
         let hint = crate::data::nearest(found, known.iter().copied())
             .map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
-        Self::Unknown { what, found: found.to_owned(), hint, known: known.join(", ") }
+        Self::Unknown {
+            what,
+            found: found.to_owned(),
+            hint,
+            known: known.join(", "),
+        }
     }
 }

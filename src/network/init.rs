@@ -26,7 +26,13 @@ pub enum Init {
 
 impl Init {
     /// The words for it.
-    pub const WORDS: [&'static str; 5] = ["default", "xavier_uniform", "xavier_normal", "he_uniform", "he_normal"];
+    pub const WORDS: [&'static str; 5] = [
+        "default",
+        "xavier_uniform",
+        "xavier_normal",
+        "he_uniform",
+        "he_normal",
+    ];
 }
 
 impl FromStr for Init {
@@ -49,13 +55,19 @@ impl Network {
     /// `i` alone, and is the same on every machine.
     pub fn initial(&self, init: Init, seed: u64) -> Vec<Vec<f32>> {
         let parameters = self.parameters();
-        (0_u32..).zip(&parameters).map(|(index, p)| p.initial(init, Random::new(seed, stream::WEIGHTS | index, 0))).collect()
+        (0_u32..)
+            .zip(&parameters)
+            .map(|(index, p)| p.initial(init, Random::new(seed, stream::WEIGHTS | index, 0)))
+            .collect()
     }
 }
 
 impl Parameter {
     #[expect(clippy::cast_precision_loss, reason = "a fan is far below 2^53")]
-    #[expect(clippy::cast_possible_truncation, reason = "rounding to single precision is what is meant")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "rounding to single precision is what is meant"
+    )]
     fn initial(&self, init: Init, random: Random) -> Vec<f32> {
         let (fan_in, fan_out) = (self.fan_in as f64, self.fan_out as f64);
         let is_bias = self.shape.rank() == 1;
@@ -68,6 +80,8 @@ impl Parameter {
             Init::HeUniform => uniform((6.0 / fan_in).sqrt(), i),
             Init::HeNormal => (2.0 / fan_in).sqrt() * random.normal(i),
         };
-        (0..self.shape.len() as u64).map(|i| draw(i) as f32).collect()
+        (0..self.shape.len() as u64)
+            .map(|i| draw(i) as f32)
+            .collect()
     }
 }

@@ -31,7 +31,8 @@ pub struct LossTensors {
 
 impl Loss {
     /// The words for it.
-    pub const WORDS: [&'static str; 3] = ["cross_entropy", "sigmoid_cross_entropy", "squared_error"];
+    pub const WORDS: [&'static str; 3] =
+        ["cross_entropy", "sigmoid_cross_entropy", "squared_error"];
 
     /// Whether the target is a class number; else it is as many numbers as there are outputs.
     pub const fn takes_classes(self) -> bool {
@@ -42,17 +43,28 @@ impl Loss {
     ///
     /// # Errors
     /// If the shapes or element types do not fit.
-    pub fn build(self, graph: &mut Graph, y: TensorId, target: TensorId) -> Result<LossTensors, GraphError> {
+    pub fn build(
+        self,
+        graph: &mut Graph,
+        y: TensorId,
+        target: TensorId,
+    ) -> Result<LossTensors, GraphError> {
         let elements = match self {
             Self::CrossEntropy => {
                 let rows = graph.softmax_cross_entropy(y, target)?;
-                return Ok(LossTensors { loss: graph.mean(rows)?, by_output: None });
+                return Ok(LossTensors {
+                    loss: graph.mean(rows)?,
+                    by_output: None,
+                });
             }
             Self::SigmoidCrossEntropy => graph.sigmoid_cross_entropy(y, target)?,
             Self::SquaredError => graph.squared_error(y, target)?,
         };
         let by_output = graph.mean_axis(elements, 0)?;
-        Ok(LossTensors { loss: graph.mean(by_output)?, by_output: Some(by_output) })
+        Ok(LossTensors {
+            loss: graph.mean(by_output)?,
+            by_output: Some(by_output),
+        })
     }
 
     /// What turns the network's output into a prediction: probabilities, or the numbers themselves.
@@ -87,7 +99,17 @@ impl FromStr for Loss {
 impl Activation {
     /// The words for it. `leaky_relu` and `elu` take a parameter: `leaky_relu:0.2`.
     pub const WORDS: [&'static str; 11] = [
-        "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu", "softplus", "softmax",
+        "identity",
+        "sigmoid",
+        "tanh",
+        "relu",
+        "leaky_relu",
+        "elu",
+        "gelu",
+        "gelu_tanh",
+        "silu",
+        "softplus",
+        "softmax",
     ];
 }
 
@@ -117,7 +139,13 @@ impl FromStr for Activation {
         let (word, parameter) = match text.split_once(':') {
             Some((word, number)) => {
                 let number: f64 = number.parse().map_err(|_| unknown())?;
-                (word, Some(number).filter(|n| n.is_finite()).ok_or_else(unknown)?.into())
+                (
+                    word,
+                    Some(number)
+                        .filter(|n| n.is_finite())
+                        .ok_or_else(unknown)?
+                        .into(),
+                )
             }
             None => (text, None),
         };

@@ -90,19 +90,27 @@ pub struct Network {
 impl Network {
     /// A network without layers.
     pub const fn new(inputs: usize) -> Self {
-        Self { inputs, layers: Vec::new() }
+        Self {
+            inputs,
+            layers: Vec::new(),
+        }
     }
 
     /// A multilayer perceptron: linear layers, with the activation behind each but the last.
     pub fn mlp(inputs: usize, hidden: &[usize], outputs: usize, activation: Activation) -> Self {
-        let hidden = hidden.iter().fold(Self::new(inputs), |network, &units| network.linear(units).activation(activation));
+        let hidden = hidden.iter().fold(Self::new(inputs), |network, &units| {
+            network.linear(units).activation(activation)
+        });
         hidden.linear(outputs)
     }
 
     /// Adds a linear layer with bias.
     #[must_use]
     pub fn linear(self, outputs: usize) -> Self {
-        self.layer(Layer::Linear { outputs, bias: true })
+        self.layer(Layer::Linear {
+            outputs,
+            bias: true,
+        })
     }
 
     /// Adds an activation.
@@ -130,7 +138,11 @@ impl Network {
             Layer::Linear { outputs, .. } => Some(*outputs),
             Layer::Activation { .. } | Layer::Dropout { .. } => None,
         };
-        self.layers.iter().rev().find_map(units).unwrap_or(self.inputs)
+        self.layers
+            .iter()
+            .rev()
+            .find_map(units)
+            .unwrap_or(self.inputs)
     }
 
     /// Refuses what no graph can be built of, before anything is built.
@@ -145,16 +157,23 @@ impl Network {
         for (index, layer) in self.layers.iter().enumerate() {
             match *layer {
                 Layer::Linear { outputs: 0, .. } => return Err(NetworkError::NoUnits { index }),
-                Layer::Dropout { p } if !(0.0..1.0).contains(&p) => return Err(NetworkError::Dropout { index, p }),
+                Layer::Dropout { p } if !(0.0..1.0).contains(&p) => {
+                    return Err(NetworkError::Dropout { index, p });
+                }
                 _ => {}
             }
         }
-        let sizes = || self.shapes().map(|(_, inputs, outputs, _)| inputs.checked_mul(outputs)?.checked_add(outputs));
+        let sizes = || {
+            self.shapes()
+                .map(|(_, inputs, outputs, _)| inputs.checked_mul(outputs)?.checked_add(outputs))
+        };
         let total = sizes().try_fold(0_usize, |sum, size| sum.checked_add(size?));
         match total {
             Some(0) => Err(NetworkError::NoParameters),
             Some(count) if u32::try_from(count).is_ok() => Ok(()),
-            _ => Err(NetworkError::TooLarge { network: self.to_string() }),
+            _ => Err(NetworkError::TooLarge {
+                network: self.to_string(),
+            }),
         }
     }
 
@@ -162,10 +181,14 @@ impl Network {
     fn shapes(&self) -> impl Iterator<Item = (usize, usize, usize, bool)> {
         let mut inputs = self.inputs;
         let linear = self.layers.iter().filter_map(move |layer| match *layer {
-            Layer::Linear { outputs, bias } => Some((std::mem::replace(&mut inputs, outputs), outputs, bias)),
+            Layer::Linear { outputs, bias } => {
+                Some((std::mem::replace(&mut inputs, outputs), outputs, bias))
+            }
             Layer::Activation { .. } | Layer::Dropout { .. } => None,
         });
-        linear.enumerate().map(|(index, (inputs, outputs, bias))| (index, inputs, outputs, bias))
+        linear
+            .enumerate()
+            .map(|(index, (inputs, outputs, bias))| (index, inputs, outputs, bias))
     }
 
     /// The parameters, in the order in which they stand in the store.
@@ -173,7 +196,12 @@ impl Network {
         let mut parameters = Vec::new();
         for (index, fan_in, fan_out, bias) in self.shapes() {
             let mut push = |name: &str, shape: Shape| {
-                parameters.push(Parameter { name: format!("layers.{index}.{name}"), shape, fan_in, fan_out });
+                parameters.push(Parameter {
+                    name: format!("layers.{index}.{name}"),
+                    shape,
+                    fan_in,
+                    fan_out,
+                });
             };
             push("weight", [fan_out, fan_in].into());
             if bias {
@@ -193,14 +221,26 @@ impl Network {
     /// # Errors
     /// If the store has them already.
     pub fn declare(&self, store: &mut Store) -> Result<(), GraphError> {
-        store.declare_block(PARAMETERS, self.parameters().into_iter().map(|p| (p.name, p.shape)).collect())
+        store.declare_block(
+            PARAMETERS,
+            self.parameters()
+                .into_iter()
+                .map(|p| (p.name, p.shape))
+                .collect(),
+        )
     }
 
     /// Builds the forward pass from `x` `[rows, inputs]` and returns the last layer's output `[rows, outputs]`.
     ///
     /// # Errors
     /// If the store lacks a parameter, or `x` has another width.
-    pub fn forward(&self, graph: &mut Graph, store: &Store, x: TensorId, mode: Mode) -> Result<TensorId, GraphError> {
+    pub fn forward(
+        &self,
+        graph: &mut Graph,
+        store: &Store,
+        x: TensorId,
+        mode: Mode,
+    ) -> Result<TensorId, GraphError> {
         let mut y = x;
         let (mut linear, mut dropouts) = (0, 0);
         for layer in &self.layers {
@@ -218,7 +258,14 @@ impl Network {
                 Layer::Activation { function } => y = graph.activation(y, function)?,
                 Layer::Dropout { p } => {
                     if let Mode::Training { seed } = mode {
-                        y = graph.dropout(y, p, DropoutKey { seed, stream: stream::DROPOUT | dropouts })?;
+                        y = graph.dropout(
+                            y,
+                            p,
+                            DropoutKey {
+                                seed,
+                                stream: stream::DROPOUT | dropouts,
+                            },
+                        )?;
                     }
                     dropouts += 1;
                 }
@@ -233,6 +280,7 @@ impl Network {
 impl std::fmt::Display for Network {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.inputs)?;
-        self.shapes().try_for_each(|(_, _, outputs, _)| write!(f, "-{outputs}"))
+        self.shapes()
+            .try_for_each(|(_, _, outputs, _)| write!(f, "-{outputs}"))
     }
 }

@@ -231,7 +231,12 @@ impl Plan {
             let turns = self.steps[index].kernel.spec().turns();
             if turns > limits.turns {
                 let (plan, step, limit) = (self.name.clone(), self.describe(index), limits.turns);
-                return Err(PlanError::TooLong { plan, step, turns, limit });
+                return Err(PlanError::TooLong {
+                    plan,
+                    step,
+                    turns,
+                    limit,
+                });
             }
         }
         Ok(())

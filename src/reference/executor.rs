@@ -16,14 +16,22 @@ pub type Reference<T> = Host<ReferenceKernels<T>>;
 impl Reference<f64> {
     /// Plain loops in double precision.
     pub fn f64() -> Self {
-        Self::new(ReferenceKernels::default(), "reference", "plain loops in f64".to_owned())
+        Self::new(
+            ReferenceKernels::default(),
+            "reference",
+            "plain loops in f64".to_owned(),
+        )
     }
 }
 
 impl Reference<f32> {
     /// Plain loops in single precision.
     pub fn f32() -> Self {
-        Self::new(ReferenceKernels::default(), "reference", "plain loops in f32".to_owned())
+        Self::new(
+            ReferenceKernels::default(),
+            "reference",
+            "plain loops in f32".to_owned(),
+        )
     }
 }
 
@@ -46,7 +54,10 @@ impl HostKernels for ReferenceKernels<f64> {
 impl HostKernels for ReferenceKernels<f32> {
     type Real = f32;
 
-    #[expect(clippy::cast_possible_truncation, reason = "rounding to single precision is what is asked for")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "rounding to single precision is what is asked for"
+    )]
     fn real(value: f64) -> f32 {
         value as f32
     }

@@ -88,7 +88,15 @@ pub struct NonFinite {
 
 impl fmt::Display for NonFinite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { step, plan_step, tensor, index, value, last_good_step, .. } = self;
+        let Self {
+            step,
+            plan_step,
+            tensor,
+            index,
+            value,
+            last_good_step,
+            ..
+        } = self;
         write!(
             f,
             "training step {step}: `{tensor}`[{index}] became {value} in {plan_step}; the model after step \

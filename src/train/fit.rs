@@ -59,13 +59,28 @@ struct Progress {
 impl Fit<'_> {
     /// Trains, from the parameters as they are.
     pub(super) fn run(mut self, begun: Instant) -> Result<(Model, Summary), TrainError> {
-        let tables = self.session.training.clone().expect("the training rows are set before the run");
+        let tables = self
+            .session
+            .training
+            .clone()
+            .expect("the training rows are set before the run");
         let batches = batches(tables.rows(), self.options.batch_size);
-        let total = self.options.steps.unwrap_or(self.options.epochs.saturating_mul(batches.len() as u64));
+        let total = self
+            .options
+            .steps
+            .unwrap_or(self.options.epochs.saturating_mul(batches.len() as u64));
         let guard = Guard::new(&mut self.session)?;
         let (pace, best) = (Pace::new(), f64::INFINITY);
-        let mut progress =
-            Progress { begun, first_step_seconds: None, steps: 0, samples: 0, total, pace, guard, best };
+        let mut progress = Progress {
+            begun,
+            first_step_seconds: None,
+            steps: 0,
+            samples: 0,
+            total,
+            pace,
+            guard,
+            best,
+        };
         let mut epoch = 0;
         loop {
             epoch += 1;
@@ -86,8 +101,11 @@ impl Fit<'_> {
             return Ok(());
         }
         let step = u32::try_from(epoch).unwrap_or(u32::MAX);
-        let order = Random::new(self.options.seed, stream::SHUFFLE, step).permutation(tables.rows());
-        let Session { executor, store, .. } = &mut self.session;
+        let order =
+            Random::new(self.options.seed, stream::SHUFFLE, step).permutation(tables.rows());
+        let Session {
+            executor, store, ..
+        } = &mut self.session;
         executor.write_stored(store, &tables.part("order"), &Data::U32(order))?;
         Ok(())
     }
@@ -130,8 +148,14 @@ impl Fit<'_> {
         let rows = batches[0].rows;
         let learning_rate = self.options.optimizer.learning_rate;
         let first = progress.steps + 1;
-        let number = |slot: u32| u32::try_from(first).map_or(u32::MAX, |first| first.saturating_add(slot));
-        let tick = |(slot, b): (u32, &Position)| Tick { step: number(slot), start: b.start, slot, learning_rate };
+        let number =
+            |slot: u32| u32::try_from(first).map_or(u32::MAX, |first| first.saturating_add(slot));
+        let tick = |(slot, b): (u32, &Position)| Tick {
+            step: number(slot),
+            start: b.start,
+            slot,
+            learning_rate,
+        };
         let ticks: Vec<_> = (0..).zip(batches).map(tick).collect();
 
         let ready = self.session.plan(Purpose::Training(rows))?;
@@ -139,7 +163,9 @@ impl Fit<'_> {
         self.session.executor.run(ready.handle, &ticks)?;
         let logged = self.session.read_logs(tables, ticks.len())?;
         progress.pace.note(start, ticks.len());
-        progress.first_step_seconds.get_or_insert_with(|| progress.begun.elapsed().as_secs_f64());
+        progress
+            .first_step_seconds
+            .get_or_insert_with(|| progress.begun.elapsed().as_secs_f64());
 
         progress.guard.note(rows, &ticks);
         if logged.losses.iter().any(|loss| !loss.is_finite()) {
@@ -152,7 +178,13 @@ impl Fit<'_> {
         here.add(&logged, rows);
         let accuracy = here.evaluation(false, None).accuracy;
         let (samples, total) = (progress.samples, progress.total);
-        let report = StepsReport { first, losses: &logged.losses, accuracy, samples, total };
+        let report = StepsReport {
+            first,
+            losses: &logged.losses,
+            accuracy,
+            samples,
+            total,
+        };
         Ok(self.observer.steps(&report)?)
     }
 
@@ -165,7 +197,9 @@ impl Fit<'_> {
     ) -> Result<(Model, Option<Evaluation>), TrainError> {
         let mut validation = None;
         if let Some(data) = self.validation {
-            let mut evaluation = self.session.evaluate(self.options.batch_size.max(256), self.units)?;
+            let mut evaluation = self
+                .session
+                .evaluate(self.options.batch_size.max(256), self.units)?;
             evaluation.complete(data);
             validation = Some(evaluation);
         }
@@ -213,8 +247,10 @@ impl Progress {
 
 impl Evaluation {
     /// Adds what needs the targets themselves.
-    pub(super) fn complete(&mut self, data: &Dataset) {
-        if let (Some(errors), Targets::Numbers { values, .. }) = (&self.squared_errors, data.targets()) {
+    pub(crate) fn complete(&mut self, data: &Dataset) {
+        if let (Some(errors), Targets::Numbers { values, .. }) =
+            (&self.squared_errors, data.targets())
+        {
             self.r2 = r2(errors, values);
         }
     }

@@ -17,7 +17,10 @@ impl Guard {
     /// Keeps the parameters as they are as the first good ones.
     pub(super) fn new(session: &mut Session) -> Result<Self, TrainError> {
         session.run_once(Purpose::Keep)?;
-        Ok(Self { history: Vec::new(), good_step: 0 })
+        Ok(Self {
+            history: Vec::new(),
+            good_step: 0,
+        })
     }
 
     /// How many steps have not been checked.
@@ -46,7 +49,10 @@ impl Guard {
 
     /// Runs the steps since the last good ones again, and finds the first tensor that is not finite.
     pub(super) fn diagnose(&self, session: &mut Session) -> Result<TrainError, TrainError> {
-        let tables = session.training.clone().expect("only a training run is diagnosed");
+        let tables = session
+            .training
+            .clone()
+            .expect("only a training run is diagnosed");
         session.run_once(Purpose::Restore)?;
         for (index, (rows, tick)) in self.history.iter().enumerate() {
             let ready = session.plan(Purpose::Training(*rows))?;
@@ -76,16 +82,29 @@ impl Guard {
     }
 
     /// Runs one training step, plan step by plan step, up to the first result that is not finite.
-    fn find(&self, session: &mut Session, rows: usize, tick: &Tick) -> Result<Option<NonFinite>, TrainError> {
+    fn find(
+        &self,
+        session: &mut Session,
+        rows: usize,
+        tick: &Tick,
+    ) -> Result<Option<NonFinite>, TrainError> {
         let ready = session.plan(Purpose::Training(rows))?;
         for (number, step) in ready.plan.steps.iter().enumerate() {
             session.executor.run_step(ready.handle, number, tick)?;
-            let writes = step.kernel.bindings().into_iter().filter(|b| b.access != Access::Read);
-            for (_, &tensor) in writes.zip(&step.outputs).filter(|(b, _)| b.element == Element::F32) {
+            let writes = step
+                .kernel
+                .bindings()
+                .into_iter()
+                .filter(|b| b.access != Access::Read);
+            for (_, &tensor) in writes
+                .zip(&step.outputs)
+                .filter(|(b, _)| b.element == Element::F32)
+            {
                 let tensor = &ready.plan.tensors[tensor];
                 let values = session.executor.read(ready.handle, tensor.place)?.to_f64();
                 if let Some(at) = values.iter().position(|v| !v.is_finite()) {
-                    let (tensor, index, value) = name_in_block(session, &tensor.name, at, values[at]);
+                    let (tensor, index, value) =
+                        name_in_block(session, &tensor.name, at, values[at]);
                     return Ok(Some(NonFinite {
                         step: u64::from(tick.step),
                         plan_step: ready.plan.describe(number),
@@ -102,11 +121,13 @@ impl Guard {
     }
 }
 
-
 /// The member of a block in which element `at` lies: an update's block is named by the parameter that went wrong.
 fn name_in_block(session: &Session, tensor: &str, at: usize, value: f64) -> (String, usize, f64) {
     let member = session.store.block(tensor).ok().and_then(|block| {
-        let members = block.members.iter().filter(|m| (m.offset..m.offset + m.shape.len()).contains(&at));
+        let members = block
+            .members
+            .iter()
+            .filter(|m| (m.offset..m.offset + m.shape.len()).contains(&at));
         members.map(|m| (m.name.clone(), at - m.offset)).next()
     });
     let (name, index) = member.unwrap_or_else(|| (tensor.to_owned(), at));

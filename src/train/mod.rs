@@ -108,7 +108,10 @@ impl Trainer {
     #[must_use]
     pub fn loss(
         mut self,
-        loss: impl Fn(&mut Graph, TensorId, TensorId) -> Result<TensorId, GraphError> + Send + Sync + 'static,
+        loss: impl Fn(&mut Graph, TensorId, TensorId) -> Result<TensorId, GraphError>
+        + Send
+        + Sync
+        + 'static,
     ) -> Self {
         self.objective = Objective::Custom(Arc::new(loss));
         self
@@ -190,7 +193,14 @@ impl Trainer {
             session.set_validation(rows)?;
         }
         let (options, units) = (&self.options, self.units.as_deref());
-        let (model, summary) = fit::Fit { session, options, validation, units, observer }.run(begun)?;
+        let (model, summary) = fit::Fit {
+            session,
+            options,
+            validation,
+            units,
+            observer,
+        }
+        .run(begun)?;
         Ok(Fitted { model, summary })
     }
 
@@ -198,7 +208,11 @@ impl Trainer {
     ///
     /// # Errors
     /// If an option makes no sense, the data do not fit the network, or the device failed.
-    pub fn session(&self, executor: Box<dyn Executor>, data: &Dataset) -> Result<Session, TrainError> {
+    pub fn session(
+        &self,
+        executor: Box<dyn Executor>,
+        data: &Dataset,
+    ) -> Result<Session, TrainError> {
         self.check()?;
         let recipe = Recipe {
             network: self.network.clone(),
@@ -210,7 +224,8 @@ impl Trainer {
         session.set_training(data)?;
         match &self.initial {
             Some(values) => session.set_parameters(values)?,
-            None => session.set_parameters(&self.network.initial(self.options.init, self.options.seed))?,
+            None => session
+                .set_parameters(&self.network.initial(self.options.init, self.options.seed))?,
         }
         Ok(session)
     }

@@ -21,14 +21,22 @@ impl Model {
     const BATCH: usize = 1024;
 
     pub(super) const fn new(network: Network, output: Activation, values: Vec<Vec<f32>>) -> Self {
-        Self { network, output, values }
+        Self {
+            network,
+            output,
+            values,
+        }
     }
 
     /// A model from values of the parameters.
     ///
     /// # Errors
     /// If the values do not fit the network, or one is not finite.
-    pub fn from_values(network: Network, output: Activation, values: Vec<Vec<f32>>) -> Result<Self, TrainError> {
+    pub fn from_values(
+        network: Network,
+        output: Activation,
+        values: Vec<Vec<f32>>,
+    ) -> Result<Self, TrainError> {
         network.check()?;
         check_parameters(&network, &values)?;
         Ok(Self::new(network, output, values))
@@ -51,7 +59,11 @@ impl Model {
         let features = self.network.inputs;
         if x.is_empty() || !x.len().is_multiple_of(features) {
             let found = format!("{} numbers", x.len());
-            return Err(TrainError::Option { name: "x", found, expected: "whole rows of inputs, at least one" });
+            return Err(TrainError::Option {
+                name: "x",
+                found,
+                expected: "whole rows of inputs, at least one",
+            });
         }
         self.session(device)?.predict(x, Self::BATCH)
     }
@@ -62,12 +74,18 @@ impl Model {
     /// As [`Model::predict`].
     pub fn predict_classes(&self, x: &[f32]) -> Result<Vec<u32>, TrainError> {
         let largest = |row: &[f32]| {
-            let best = (0_u32..).zip(row).fold((0, f32::NEG_INFINITY), |best, (class, &p)| {
-                if p > best.1 { (class, p) } else { best }
-            });
+            let best = (0_u32..)
+                .zip(row)
+                .fold((0, f32::NEG_INFINITY), |best, (class, &p)| {
+                    if p > best.1 { (class, p) } else { best }
+                });
             best.0
         };
-        Ok(self.predict(x)?.chunks(self.network.outputs()).map(largest).collect())
+        Ok(self
+            .predict(x)?
+            .chunks(self.network.outputs())
+            .map(largest)
+            .collect())
     }
 
     /// A session with this model's parameters, to evaluate or predict on a device.
@@ -88,8 +106,17 @@ impl Model {
     ///
     /// # Errors
     /// As [`Model::session`].
-    pub fn session_with(&self, device: &Device, objective: Objective) -> Result<Session, TrainError> {
-        let recipe = Recipe { network: self.network.clone(), objective, optimizer: Optimizer::sgd(0.0), seed: 0 };
+    pub fn session_with(
+        &self,
+        device: &Device,
+        objective: Objective,
+    ) -> Result<Session, TrainError> {
+        let recipe = Recipe {
+            network: self.network.clone(),
+            objective,
+            optimizer: Optimizer::sgd(0.0),
+            seed: 0,
+        };
         let mut session = Session::new(recipe, device.open(None)?.executor)?;
         session.set_parameters(&self.values)?;
         Ok(session)

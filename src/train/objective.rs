@@ -7,7 +7,8 @@ use crate::graph::{Graph, GraphError, TensorId};
 use crate::network::{Activation, Loss, LossTensors};
 
 /// A loss made of ops: from the network's output and the target to a scalar.
-pub type CustomLoss = dyn Fn(&mut Graph, TensorId, TensorId) -> Result<TensorId, GraphError> + Send + Sync;
+pub type CustomLoss =
+    dyn Fn(&mut Graph, TensorId, TensorId) -> Result<TensorId, GraphError> + Send + Sync;
 
 /// What training makes small.
 #[derive(Clone)]
@@ -23,10 +24,18 @@ impl Objective {
     ///
     /// # Errors
     /// If the shapes do not fit.
-    pub fn build(&self, graph: &mut Graph, y: TensorId, target: TensorId) -> Result<LossTensors, GraphError> {
+    pub fn build(
+        &self,
+        graph: &mut Graph,
+        y: TensorId,
+        target: TensorId,
+    ) -> Result<LossTensors, GraphError> {
         match self {
             Self::Loss(loss) => loss.build(graph, y, target),
-            Self::Custom(build) => Ok(LossTensors { loss: build(graph, y, target)?, by_output: None }),
+            Self::Custom(build) => Ok(LossTensors {
+                loss: build(graph, y, target)?,
+                by_output: None,
+            }),
         }
     }
 

@@ -26,28 +26,55 @@ impl Optimizer {
 
     /// Stochastic gradient descent with momentum, in the usual form or Nesterov's.
     pub const fn with_momentum(learning_rate: f64, momentum: f64, nesterov: bool) -> Self {
-        Self { learning_rate, update: Update::Sgd { momentum, nesterov, weight_decay: 0.0 } }
+        Self {
+            learning_rate,
+            update: Update::Sgd {
+                momentum,
+                nesterov,
+                weight_decay: 0.0,
+            },
+        }
     }
 
     /// Adam with `betas = (0.9, 0.999)` and `eps = 1e-8`.
     pub const fn adam(learning_rate: f64) -> Self {
         let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-8);
-        let update = Update::Adam { beta1, beta2, epsilon, weight_decay: 0.0, decoupled: false };
-        Self { learning_rate, update }
+        let update = Update::Adam {
+            beta1,
+            beta2,
+            epsilon,
+            weight_decay: 0.0,
+            decoupled: false,
+        };
+        Self {
+            learning_rate,
+            update,
+        }
     }
 
     /// `AdamW` with Adam's numbers and a decay of 0.01.
     pub const fn adamw(learning_rate: f64) -> Self {
         let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-8);
-        let update = Update::Adam { beta1, beta2, epsilon, weight_decay: 0.01, decoupled: true };
-        Self { learning_rate, update }
+        let update = Update::Adam {
+            beta1,
+            beta2,
+            epsilon,
+            weight_decay: 0.01,
+            decoupled: true,
+        };
+        Self {
+            learning_rate,
+            update,
+        }
     }
 
     /// The same with another weight decay.
     #[must_use]
     pub const fn weight_decay(mut self, decay: f64) -> Self {
         match &mut self.update {
-            Update::Sgd { weight_decay, .. } | Update::Adam { weight_decay, .. } => *weight_decay = decay,
+            Update::Sgd { weight_decay, .. } | Update::Adam { weight_decay, .. } => {
+                *weight_decay = decay
+            }
         }
         self
     }
@@ -89,9 +116,19 @@ impl Default for Options {
 impl Options {
     /// Refuses numbers that make no sense.
     pub(super) fn check(&self) -> Result<(), TrainError> {
-        let option = |name, found: String, expected| Err(TrainError::Option { name, found, expected });
+        let option = |name, found: String, expected| {
+            Err(TrainError::Option {
+                name,
+                found,
+                expected,
+            })
+        };
         let within = |name, value: f64, range: std::ops::Range<f64>, expected| {
-            if range.contains(&value) { Ok(()) } else { option(name, value.to_string(), expected) }
+            if range.contains(&value) {
+                Ok(())
+            } else {
+                option(name, value.to_string(), expected)
+            }
         };
         if self.batch_size == 0 {
             return option("batch_size", "0".to_owned(), "at least 1 row");
@@ -100,17 +137,36 @@ impl Options {
             return option("epochs", "0".to_owned(), "at least 1 epoch or step");
         }
         let positive = "a finite number of at least 0";
-        within("learning_rate", self.optimizer.learning_rate, 0.0..f64::INFINITY, positive)?;
+        within(
+            "learning_rate",
+            self.optimizer.learning_rate,
+            0.0..f64::INFINITY,
+            positive,
+        )?;
         match self.optimizer.update {
-            Update::Sgd { momentum, weight_decay, nesterov } => {
+            Update::Sgd {
+                momentum,
+                weight_decay,
+                nesterov,
+            } => {
                 within("momentum", momentum, 0.0..1.0, "at least 0 and below 1")?;
                 within("weight_decay", weight_decay, 0.0..f64::INFINITY, positive)?;
                 if nesterov && momentum == 0.0 {
-                    return option("momentum", "0".to_owned(), "more than 0, for Nesterov's form");
+                    return option(
+                        "momentum",
+                        "0".to_owned(),
+                        "more than 0, for Nesterov's form",
+                    );
                 }
                 Ok(())
             }
-            Update::Adam { beta1, beta2, epsilon, weight_decay, .. } => {
+            Update::Adam {
+                beta1,
+                beta2,
+                epsilon,
+                weight_decay,
+                ..
+            } => {
                 within("beta1", beta1, 0.0..1.0, "at least 0 and below 1")?;
                 within("beta2", beta2, 0.0..1.0, "at least 0 and below 1")?;
                 within("epsilon", epsilon, 0.0..f64::INFINITY, positive)?;

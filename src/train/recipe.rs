@@ -21,8 +21,15 @@ pub struct Recipe {
 impl Recipe {
     /// The blocks of the store that a training step changes: the parameters and the states of the optimiser.
     pub fn blocks(&self) -> Vec<String> {
-        let states = self.optimizer.update.states().iter().map(|state| format!("{PARAMETERS}.{state}"));
-        std::iter::once(PARAMETERS.to_owned()).chain(states).collect()
+        let states = self
+            .optimizer
+            .update
+            .states()
+            .iter()
+            .map(|state| format!("{PARAMETERS}.{state}"));
+        std::iter::once(PARAMETERS.to_owned())
+            .chain(states)
+            .collect()
     }
 
     /// Declares the parameters, the optimiser's states, and for each a block `BLOCK.good` to keep the last good
@@ -35,20 +42,30 @@ impl Recipe {
         for state in self.optimizer.update.states() {
             store.declare_like(PARAMETERS, state)?;
         }
-        self.blocks().iter().try_for_each(|block| store.declare_like(block, "good"))
+        self.blocks()
+            .iter()
+            .try_for_each(|block| store.declare_like(block, "good"))
     }
 
     /// One training step on the next `rows` rows: forward, loss, gradient, update, and the logs.
     ///
     /// # Errors
     /// If the loss cannot be built or has no gradient.
-    pub fn training(&self, store: &Store, tables: &Tables, rows: usize) -> Result<Graph, GraphError> {
+    pub fn training(
+        &self,
+        store: &Store,
+        tables: &Tables,
+        rows: usize,
+    ) -> Result<Graph, GraphError> {
         let mut graph = Graph::new();
         let batch = tables.batch(&mut graph, store, rows)?;
         let mode = Mode::Training { seed: self.seed };
         let loss = self.forward_and_log(&mut graph, store, tables, batch, mode)?;
         let parameters = self.network.parameters();
-        let parameters = parameters.iter().map(|p| graph.stored(store, &p.name)).collect::<Result<Vec<_>, _>>()?;
+        let parameters = parameters
+            .iter()
+            .map(|p| graph.stored(store, &p.name))
+            .collect::<Result<Vec<_>, _>>()?;
         let gradients = graph.differentiate(loss, &parameters)?;
         graph.update(store, PARAMETERS, &gradients, self.optimizer.update)?;
         Ok(graph)
@@ -58,7 +75,12 @@ impl Recipe {
     ///
     /// # Errors
     /// If the loss cannot be built.
-    pub fn evaluation(&self, store: &Store, tables: &Tables, rows: usize) -> Result<Graph, GraphError> {
+    pub fn evaluation(
+        &self,
+        store: &Store,
+        tables: &Tables,
+        rows: usize,
+    ) -> Result<Graph, GraphError> {
         let mut graph = Graph::new();
         let batch = tables.batch(&mut graph, store, rows)?;
         self.forward_and_log(&mut graph, store, tables, batch, Mode::Evaluation)?;
@@ -72,7 +94,9 @@ impl Recipe {
     pub fn prediction(&self, store: &Store, x: &str) -> Result<(Graph, TensorId), GraphError> {
         let mut graph = Graph::new();
         let x = graph.stored(store, x)?;
-        let y = self.network.forward(&mut graph, store, x, Mode::Evaluation)?;
+        let y = self
+            .network
+            .forward(&mut graph, store, x, Mode::Evaluation)?;
         let prediction = graph.activation(y, self.objective.output())?;
         Ok((graph, prediction))
     }
@@ -88,7 +112,11 @@ impl Recipe {
             let x = graph.stored(store, block)?;
             graph.nonfinite(x)
         };
-        let found = self.blocks().iter().map(&mut search).collect::<Result<Vec<_>, _>>()?;
+        let found = self
+            .blocks()
+            .iter()
+            .map(&mut search)
+            .collect::<Result<Vec<_>, _>>()?;
         Ok((graph, found))
     }
 
@@ -102,7 +130,11 @@ impl Recipe {
         for block in self.blocks() {
             let working = graph.stored(store, &block)?;
             let good = graph.stored(store, &format!("{block}.good"))?;
-            let (from, to) = if back { (good, working) } else { (working, good) };
+            let (from, to) = if back {
+                (good, working)
+            } else {
+                (working, good)
+            };
             graph.copy_to(from, to)?;
         }
         Ok(graph)

@@ -75,7 +75,14 @@ impl Session {
         recipe.network.check()?;
         let mut store = Store::new();
         recipe.declare(&mut store)?;
-        Ok(Self { executor, store, recipe, training: None, validation: None, plans: HashMap::new() })
+        Ok(Self {
+            executor,
+            store,
+            recipe,
+            training: None,
+            validation: None,
+            plans: HashMap::new(),
+        })
     }
 
     /// Puts the training rows on the device.
@@ -97,8 +104,17 @@ impl Session {
     }
 
     fn tables(&mut self, name: &'static str, data: &Dataset) -> Result<Tables, TrainError> {
-        let Recipe { network, objective, .. } = &self.recipe;
-        Tables::new(name, data, network, objective, &mut self.store, self.executor.as_mut())
+        let Recipe {
+            network, objective, ..
+        } = &self.recipe;
+        Tables::new(
+            name,
+            data,
+            network,
+            objective,
+            &mut self.store,
+            self.executor.as_mut(),
+        )
     }
 
     /// Sets all parameters, in the network's order.
@@ -107,7 +123,8 @@ impl Session {
     /// If one has not its length, or the device failed.
     pub fn set_parameters(&mut self, values: &[Vec<f32>]) -> Result<(), TrainError> {
         for (parameter, values) in self.recipe.network.parameters().iter().zip(values) {
-            self.executor.write_stored(&self.store, &parameter.name, &Data::F32(values.clone()))?;
+            self.executor
+                .write_stored(&self.store, &parameter.name, &Data::F32(values.clone()))?;
         }
         Ok(())
     }
@@ -123,7 +140,11 @@ impl Session {
             let name = format!("{}{suffix}", parameter.name);
             values.push(self.executor.read_stored(&self.store, &name)?.to_f32());
         }
-        Ok(Model::new(self.recipe.network.clone(), self.recipe.objective.output(), values))
+        Ok(Model::new(
+            self.recipe.network.clone(),
+            self.recipe.objective.output(),
+            values,
+        ))
     }
 
     /// The plan for a purpose.
@@ -136,23 +157,39 @@ impl Session {
         }
         let plan = self.build(purpose)?;
         let handle = self.executor.load(Arc::clone(&plan.0), &self.store)?;
-        let ready = Ready { plan: plan.0, handle, outputs: plan.1 };
+        let ready = Ready {
+            plan: plan.0,
+            handle,
+            outputs: plan.1,
+        };
         self.plans.insert(purpose, ready.clone());
         Ok(ready)
     }
 
     fn build(&mut self, purpose: Purpose) -> Result<(Arc<Plan>, Vec<Place>), TrainError> {
         let (recipe, store) = (&self.recipe, &mut self.store);
-        let tables = |tables: &Option<Tables>| tables.clone().expect("the data are set before they are used");
+        let tables = |tables: &Option<Tables>| {
+            tables
+                .clone()
+                .expect("the data are set before they are used")
+        };
         let none = Vec::new();
         let (name, graph, outputs) = match purpose {
-            Purpose::Training(rows) => ("train", recipe.training(store, &tables(&self.training), rows)?, none),
-            Purpose::TrainingLoss(rows) => {
-                ("train loss", recipe.evaluation(store, &tables(&self.training), rows)?, none)
-            }
-            Purpose::Validation(rows) => {
-                ("validation", recipe.evaluation(store, &tables(&self.validation), rows)?, none)
-            }
+            Purpose::Training(rows) => (
+                "train",
+                recipe.training(store, &tables(&self.training), rows)?,
+                none,
+            ),
+            Purpose::TrainingLoss(rows) => (
+                "train loss",
+                recipe.evaluation(store, &tables(&self.training), rows)?,
+                none,
+            ),
+            Purpose::Validation(rows) => (
+                "validation",
+                recipe.evaluation(store, &tables(&self.validation), rows)?,
+                none,
+            ),
             Purpose::Prediction(rows) => {
                 let x = prediction_inputs(rows);
                 store.declare(&x, [rows, recipe.network.inputs], Element::F32)?;
@@ -168,7 +205,11 @@ impl Session {
         };
         let plan = Plan::new(name, &graph, &outputs, self.executor.limits())?;
         log::debug!("{plan}");
-        let places = outputs.iter().filter_map(|&o| plan.output(o)).map(|t| t.place).collect();
+        let places = outputs
+            .iter()
+            .filter_map(|&o| plan.output(o))
+            .map(|t| t.place)
+            .collect();
         Ok((Arc::new(plan), places))
     }
 
@@ -183,11 +224,28 @@ impl Session {
     }
 
     /// The first `count` rows of the logs.
-    pub(super) fn read_logs(&mut self, tables: &Tables, count: usize) -> Result<Logged, TrainError> {
-        let losses = self.executor.read_stored(&self.store, &tables.part("log.loss"))?.to_f64();
-        let metrics = self.executor.read_stored(&self.store, &tables.part("log.metric"))?.to_f64();
-        let metrics = metrics.chunks(tables.metric().columns()).take(count).map(<[f64]>::to_vec).collect();
-        Ok(Logged { losses: losses[..count].to_vec(), metrics })
+    pub(super) fn read_logs(
+        &mut self,
+        tables: &Tables,
+        count: usize,
+    ) -> Result<Logged, TrainError> {
+        let losses = self
+            .executor
+            .read_stored(&self.store, &tables.part("log.loss"))?
+            .to_f64();
+        let metrics = self
+            .executor
+            .read_stored(&self.store, &tables.part("log.metric"))?
+            .to_f64();
+        let metrics = metrics
+            .chunks(tables.metric().columns())
+            .take(count)
+            .map(<[f64]>::to_vec)
+            .collect();
+        Ok(Logged {
+            losses: losses[..count].to_vec(),
+            metrics,
+        })
     }
 
     /// Loss and metrics over all validation rows.
@@ -197,13 +255,30 @@ impl Session {
     ///
     /// # Panics
     /// If there are no validation rows.
-    pub fn evaluate(&mut self, batch_size: usize, units: Option<&[f64]>) -> Result<Evaluation, TrainError> {
-        let tables = self.validation.clone().expect("the validation rows are set before they are evaluated");
+    pub fn evaluate(
+        &mut self,
+        batch_size: usize,
+        units: Option<&[f64]>,
+    ) -> Result<Evaluation, TrainError> {
+        let tables = self
+            .validation
+            .clone()
+            .expect("the validation rows are set before they are evaluated");
         let mut totals = Totals::new(tables.metric());
         let batches = batches(tables.rows(), batch_size);
-        for run in batches.chunk_by(|a, b| a.rows == b.rows).flat_map(|run| run.chunks(SLOTS as usize)) {
+        for run in batches
+            .chunk_by(|a, b| a.rows == b.rows)
+            .flat_map(|run| run.chunks(SLOTS as usize))
+        {
             let ready = self.plan(Purpose::Validation(run[0].rows))?;
-            let ticks: Vec<_> = (0..).zip(run).map(|(slot, b)| Tick { start: b.start, slot, ..Tick::default() }).collect();
+            let ticks: Vec<_> = (0..)
+                .zip(run)
+                .map(|(slot, b)| Tick {
+                    start: b.start,
+                    slot,
+                    ..Tick::default()
+                })
+                .collect();
             self.executor.run(ready.handle, &ticks)?;
             let logged = self.read_logs(&tables, run.len())?;
             totals.add(&logged, run[0].rows);
@@ -218,12 +293,14 @@ impl Session {
     /// If the device failed.
     pub fn predict(&mut self, x: &[f32], batch_size: usize) -> Result<Vec<f32>, TrainError> {
         let features = self.recipe.network.inputs;
-        let mut predictions = Vec::with_capacity(x.len() / features * self.recipe.network.outputs());
+        let mut predictions =
+            Vec::with_capacity(x.len() / features * self.recipe.network.outputs());
         for batch in batches(x.len() / features, batch_size) {
             let ready = self.plan(Purpose::Prediction(batch.rows))?;
             let start = batch.start as usize * features;
             let rows = Data::F32(x[start..start + batch.rows * features].to_vec());
-            self.executor.write_stored(&self.store, &prediction_inputs(batch.rows), &rows)?;
+            self.executor
+                .write_stored(&self.store, &prediction_inputs(batch.rows), &rows)?;
             self.executor.run(ready.handle, &[Tick::default()])?;
             predictions.extend(self.executor.read(ready.handle, ready.outputs[0])?.to_f32());
         }
@@ -267,10 +344,18 @@ pub(super) struct Totals {
 
 impl Totals {
     pub(super) fn new(metric: Metric) -> Self {
-        Self { metric, rows: 0, loss: 0.0, metrics: vec![0.0; metric.columns()] }
+        Self {
+            metric,
+            rows: 0,
+            loss: 0.0,
+            metrics: vec![0.0; metric.columns()],
+        }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "batches have far fewer than 2^53 rows")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "batches have far fewer than 2^53 rows"
+    )]
     pub(super) fn add(&mut self, logged: &Logged, rows: usize) {
         let weight = rows as f64;
         for (loss, metrics) in logged.losses.iter().zip(&logged.metrics) {
@@ -286,7 +371,10 @@ impl Totals {
     }
 
     /// The means. `units` are the target's scales: squared errors are told in its own units.
-    #[expect(clippy::cast_precision_loss, reason = "data sets have far fewer than 2^53 rows")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "data sets have far fewer than 2^53 rows"
+    )]
     pub(super) fn evaluation(&self, squared: bool, units: Option<&[f64]>) -> Evaluation {
         let rows = self.rows.max(1) as f64;
         let means: Vec<_> = self.metrics.iter().map(|m| m / rows).collect();
@@ -299,8 +387,18 @@ impl Totals {
             Metric::SquaredErrors { .. } => (None, Some(means)),
         };
         let numbers = matches!(self.metric, Metric::SquaredErrors { .. });
-        let loss = if squared && numbers { own.iter().sum::<f64>() / own.len() as f64 } else { self.loss / rows };
-        Evaluation { rows: self.rows, loss, accuracy, squared_errors, r2: None }
+        let loss = if squared && numbers {
+            own.iter().sum::<f64>() / own.len() as f64
+        } else {
+            self.loss / rows
+        };
+        Evaluation {
+            rows: self.rows,
+            loss,
+            accuracy,
+            squared_errors,
+            r2: None,
+        }
     }
 }
 
@@ -317,14 +415,23 @@ impl Pace {
     const SECONDS: f64 = 0.05;
 
     pub(super) const fn new() -> Self {
-        Self { per_step: None, samples: Vec::new() }
+        Self {
+            per_step: None,
+            samples: Vec::new(),
+        }
     }
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped just before")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped just before"
+    )]
     pub(super) fn steps(&self) -> usize {
         match self.per_step {
             None => 1,
-            Some(seconds) => (Self::SECONDS / seconds.max(1e-9)).clamp(1.0, Self::MOST as f64) as usize,
+            Some(seconds) => {
+                (Self::SECONDS / seconds.max(1e-9)).clamp(1.0, Self::MOST as f64) as usize
+            }
         }
     }
 
@@ -347,11 +454,20 @@ impl Pace {
 
 /// The coefficient of determination: 1 less the squared error over the variance of the targets, averaged over outputs.
 /// `None` where a target does not vary.
-#[expect(clippy::cast_precision_loss, reason = "data sets have far fewer than 2^53 rows")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "data sets have far fewer than 2^53 rows"
+)]
 pub(super) fn r2(squared_errors: &[f64], targets: &[f32]) -> Option<f64> {
     let outputs = squared_errors.len();
     let rows = (targets.len() / outputs) as f64;
-    let column = |o: usize| targets.iter().skip(o).step_by(outputs).map(|&t| f64::from(t));
+    let column = |o: usize| {
+        targets
+            .iter()
+            .skip(o)
+            .step_by(outputs)
+            .map(|&t| f64::from(t))
+    };
     let mut sum = 0.0;
     for (output, error) in squared_errors.iter().enumerate() {
         let mean = column(output).sum::<f64>() / rows;
@@ -369,15 +485,22 @@ pub(super) fn check_parameters(network: &Network, values: &[Vec<f32>]) -> Result
     let parameters = network.parameters();
     if parameters.len() != values.len() {
         let (found, expected) = (values.len(), parameters.len());
-        return Err(TrainError::Weights(format!("{found} weight tensors for a network that has {expected}")));
+        return Err(TrainError::Weights(format!(
+            "{found} weight tensors for a network that has {expected}"
+        )));
     }
     for (parameter, values) in parameters.iter().zip(values) {
         let (name, shape, found) = (&parameter.name, &parameter.shape, values.len());
         if found != shape.len() {
-            return Err(TrainError::Weights(format!("`{name}` has {found} values, and its shape is {shape}")));
+            return Err(TrainError::Weights(format!(
+                "`{name}` has {found} values, and its shape is {shape}"
+            )));
         }
         if let Some(index) = values.iter().position(|v| !v.is_finite()) {
-            return Err(TrainError::Weights(format!("`{name}`[{index}] is {}; weights must be finite", values[index])));
+            return Err(TrainError::Weights(format!(
+                "`{name}`[{index}] is {}; weights must be finite",
+                values[index]
+            )));
         }
     }
     Ok(())

@@ -74,16 +74,24 @@ impl Tables {
         let (rows, outputs) = (data.rows(), network.outputs());
         let (inputs, element, scale) = match data.inputs() {
             Inputs::F32(values) => (Data::F32(values.clone()), Element::F32, 1.0),
-            Inputs::U8 { pixels, scale } => (Data::U8(pixels.clone()), Element::U8, f64::from(*scale)),
+            Inputs::U8 { pixels, scale } => {
+                (Data::U8(pixels.clone()), Element::U8, f64::from(*scale))
+            }
         };
-        let mut put = |part: &str, shape: &[usize], element, values: &Data| -> Result<(), TrainError> {
-            let name = format!("{name}.{part}");
-            store.declare(&name, shape, element)?;
-            executor.write_stored(store, &name, values)?;
-            Ok(())
-        };
+        let mut put =
+            |part: &str, shape: &[usize], element, values: &Data| -> Result<(), TrainError> {
+                let name = format!("{name}.{part}");
+                store.declare(&name, shape, element)?;
+                executor.write_stored(store, &name, values)?;
+                Ok(())
+            };
         put("inputs", &[rows, data.features()], element, &inputs)?;
-        put("order", &[rows], Element::U32, &Data::U32(row_numbers(rows).collect()))?;
+        put(
+            "order",
+            &[rows],
+            Element::U32,
+            &Data::U32(row_numbers(rows).collect()),
+        )?;
         let by_class = match (data.targets(), objective) {
             (Targets::Classes { .. }, Objective::Loss(loss)) => loss.takes_classes(),
             (targets, _) => matches!(targets, Targets::Classes { .. }),
@@ -92,21 +100,47 @@ impl Tables {
             Targets::Classes { labels, .. } => {
                 put("labels", &[rows], Element::U32, &Data::U32(labels.clone()))?;
                 if !by_class {
-                    put("targets", &[rows, outputs], Element::F32, &Data::F32(one_hot(labels, outputs)))?;
+                    put(
+                        "targets",
+                        &[rows, outputs],
+                        Element::F32,
+                        &Data::F32(one_hot(labels, outputs)),
+                    )?;
                 }
                 Metric::Correct
             }
             Targets::Numbers { values, .. } => {
-                put("targets", &[rows, outputs], Element::F32, &Data::F32(values.clone()))?;
+                put(
+                    "targets",
+                    &[rows, outputs],
+                    Element::F32,
+                    &Data::F32(values.clone()),
+                )?;
                 Metric::SquaredErrors { outputs }
             }
             Targets::None => unreachable!("`check` refuses data without targets"),
         };
         let slots = SLOTS as usize;
-        put("log.loss", &[slots, 1], Element::F32, &Data::F32(vec![0.0; slots]))?;
+        put(
+            "log.loss",
+            &[slots, 1],
+            Element::F32,
+            &Data::F32(vec![0.0; slots]),
+        )?;
         let columns = metric.columns();
-        put("log.metric", &[slots, columns], Element::F32, &Data::F32(vec![0.0; slots * columns]))?;
-        Ok(Self { name, rows, scale, metric, by_class })
+        put(
+            "log.metric",
+            &[slots, columns],
+            Element::F32,
+            &Data::F32(vec![0.0; slots * columns]),
+        )?;
+        Ok(Self {
+            name,
+            rows,
+            scale,
+            metric,
+            by_class,
+        })
     }
 
     /// How many rows there are.
@@ -128,7 +162,12 @@ impl Tables {
     ///
     /// # Errors
     /// If the store does not hold the tables.
-    pub fn batch(&self, graph: &mut Graph, store: &Store, rows: usize) -> Result<Batch, GraphError> {
+    pub fn batch(
+        &self,
+        graph: &mut Graph,
+        store: &Store,
+        rows: usize,
+    ) -> Result<Batch, GraphError> {
         let order = graph.stored(store, &self.part("order"))?;
         let mut gather = |part: &str, scale: f64| {
             let table = graph.stored(store, &self.part(part))?;
@@ -137,7 +176,11 @@ impl Tables {
             Ok::<_, GraphError>(batch)
         };
         let x = gather("inputs", self.scale)?;
-        let labels = if self.metric == Metric::Correct { Some(gather("labels", 1.0)?) } else { None };
+        let labels = if self.metric == Metric::Correct {
+            Some(gather("labels", 1.0)?)
+        } else {
+            None
+        };
         let target = match labels {
             Some(labels) if self.by_class => labels,
             _ => gather("targets", 1.0)?,
@@ -165,15 +208,26 @@ fn check(data: &Dataset, network: &Network, objective: &Objective) -> Result<(),
         if found == expected {
             return Ok(());
         }
-        Err(TrainError::Mismatch { what, found, expected, network: network.to_string() })
+        Err(TrainError::Mismatch {
+            what,
+            found,
+            expected,
+            network: network.to_string(),
+        })
     };
     let targets = |expected, found: &str| {
-        Err(TrainError::Targets { loss: objective.to_string(), expected, found: found.to_owned() })
+        Err(TrainError::Targets {
+            loss: objective.to_string(),
+            expected,
+            found: found.to_owned(),
+        })
     };
     mismatch("features", data.features(), network.inputs)?;
     match (data.targets(), objective) {
         (Targets::None, _) => return targets("targets", "none"),
-        (Targets::Numbers { .. }, Objective::Loss(Loss::CrossEntropy)) => return targets("classes", "numbers"),
+        (Targets::Numbers { .. }, Objective::Loss(Loss::CrossEntropy)) => {
+            return targets("classes", "numbers");
+        }
         (Targets::Numbers { values, .. }, Objective::Loss(Loss::SigmoidCrossEntropy)) => {
             if let Some(value) = values.iter().find(|v| !(0.0..=1.0).contains(*v)) {
                 return targets("targets from 0 to 1", &format!("{value} among them"));
@@ -181,6 +235,10 @@ fn check(data: &Dataset, network: &Network, objective: &Objective) -> Result<(),
         }
         _ => {}
     }
-    let what = if matches!(data.targets(), Targets::Classes { .. }) { "classes" } else { "outputs" };
+    let what = if matches!(data.targets(), Targets::Classes { .. }) {
+        "classes"
+    } else {
+        "outputs"
+    };
     mismatch(what, data.outputs(), network.outputs())
 }

@@ -2,9 +2,9 @@
 
 use thalweg::kernel::{
     Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Binary, BinaryKind, Broadcast,
-    Concat, Copy, Correct, Dropout, Gather, GatherGrad, Kernel, Limits, Matmul, Nonfinite, Pad,
+    Concat, Copy, Correct, Dropout, Gather, GatherGrad, Kernel, Matmul, Nonfinite, Pad,
     PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record, Scale, SgdUpdate, Slice, Softmax,
-    SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Spec, Sum, files,
+    SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
 };
 use thalweg::tensor::Element;
 
@@ -74,20 +74,24 @@ fn elementwise() -> Vec<Kernel> {
 
 fn rows() -> Vec<Kernel> {
     let (rows, columns, outer, inner) = (7, 5, 2, 3);
-    let mut kernels = [Element::F32, Element::U32, Element::U8]
-        .map(|element| {
-            Kernel::from(Gather {
-                element,
-                table_rows: 100,
-                rows,
-                columns,
-                indices: 100,
-                start: 14,
-                batch: true,
-                factor: 1.0 / 255.0,
-            })
+    let gather = |element, columns| {
+        Kernel::from(Gather {
+            element,
+            table_rows: 100,
+            rows,
+            columns,
+            indices: 100,
+            start: 14,
+            batch: true,
+            factor: 1.0 / 255.0,
         })
-        .to_vec();
+    };
+    // Rows that divide by 4, and rows that do not.
+    let elements = [Element::F32, Element::U32, Element::U8];
+    let mut kernels: Vec<_> = elements
+        .iter()
+        .flat_map(|&e| [gather(e, columns), gather(e, 12)])
+        .collect();
     kernels.extend([4, 4096].map(|axis| {
         Kernel::from(Sum {
             outer,
@@ -190,18 +194,20 @@ fn updates() -> Vec<Kernel> {
     kernels
 }
 
+/// All operands, in sizes that divide by 4 and that do not.
 fn matmuls() -> Vec<Kernel> {
-    [(false, false), (false, true), (true, false), (true, true)]
-        .map(|(transpose_a, transpose_b)| Matmul {
-            groups: 2,
-            m: 100,
-            n: 50,
-            k: 30,
-            transpose_a,
-            transpose_b,
-        })
-        .into_iter()
-        .filter(|matmul| files().any(|file| file == matmul.shader(&Limits::SMALLEST).file))
-        .map(Kernel::from)
-        .collect()
+    let operands = [(false, false), (false, true), (true, false), (true, true)];
+    let sizes = [[100, 50, 30], [100, 52, 32], [7, 52, 32]];
+    let matmul = |[m, n, k]: [u32; 3], (transpose_a, transpose_b)| Matmul {
+        groups: 2,
+        m,
+        n,
+        k,
+        transpose_a,
+        transpose_b,
+    };
+    let all = sizes
+        .iter()
+        .flat_map(|&size| operands.map(|operand| matmul(size, operand)));
+    all.map(Kernel::from).collect()
 }

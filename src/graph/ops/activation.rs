@@ -69,8 +69,14 @@ impl Op for Activation {
 
     fn gradient(&self, graph: &mut Graph, at: &Backward) -> Gradients {
         let &Self { kind, alpha } = self;
-        let saved = if kind.saves_output() { at.output } else { at.inputs[0] };
-        Ok(vec![Some(graph.apply(ActivationGrad { kind, alpha }, &[saved, at.dy])?)])
+        let saved = if kind.saves_output() {
+            at.output
+        } else {
+            at.inputs[0]
+        };
+        Ok(vec![Some(
+            graph.apply(ActivationGrad { kind, alpha }, &[saved, at.dy])?,
+        )])
     }
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
@@ -120,10 +126,17 @@ impl Graph {
         match (function, function.kernel()) {
             (ActivationFunction::Softmax, _) => self.softmax(x),
             (_, None) => Ok(x),
-            (_, Some((kind, alpha))) if alpha.is_finite() => self.apply(Activation { kind, alpha }, &[x]),
+            (_, Some((kind, alpha))) if alpha.is_finite() => {
+                self.apply(Activation { kind, alpha }, &[x])
+            }
             (_, Some((_, value))) => {
                 let expected = "a finite number";
-                Err(GraphError::Value { op: "activation", name: "alpha", value, expected })
+                Err(GraphError::Value {
+                    op: "activation",
+                    name: "alpha",
+                    value,
+                    expected,
+                })
             }
         }
     }

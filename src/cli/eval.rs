@@ -1,0 +1,121 @@
+//! `thalweg eval`.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::exit::Exit;
+use super::job;
+use super::output::{Facts, duration, grouped, note, print, print_json, short};
+use super::run_path::RunPath;
+use crate::data::{Dataset, Preparation, Spec};
+use crate::device::Device;
+use crate::network::Loss;
+use crate::train::{Optimizer, Recipe, Session};
+
+const EXAMPLES: &str = "Examples:
+  thalweg eval runs/glyphs-1                            on the rows that the run validated on
+  thalweg eval runs/glyphs-1 --best                     the same, with the best epoch's model
+  thalweg eval runs/flowers-1 --data new.csv --json     on other data; columns are found by name
+  thalweg eval model.safetensors --data glyphs:seed=9   a model file alone";
+
+/// Tells loss and metrics of a trained network on a data set.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Eval {
+    /// A run folder or a model file
+    run: PathBuf,
+    /// A generator or a path [default: the validation rows of the run]
+    #[arg(long, value_name = "SPEC")]
+    data: Option<Spec>,
+    /// Take the best epoch's model, not the last
+    #[arg(long)]
+    best: bool,
+    /// auto, cpu, gpu, reference, reference-f32, or an adapter by number or by a part of its name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: Device,
+    /// Print one JSON object in place of the table
+    #[arg(long)]
+    json: bool,
+}
+
+impl Eval {
+    pub(super) fn run(self) -> Result<(), Exit> {
+        let begun = Instant::now();
+        let path = RunPath::new(&self.run, self.best)?;
+        let (file, preparation) = path.load()?;
+        let config = path.config();
+        // The same batches as in training, so that the same model has the same loss.
+        let batch = config.as_ref().ok().and_then(Option::as_ref).map_or(256, |c| c.options.batch_size.max(256));
+        let (name, data) = match &self.data {
+            Some(spec) => (spec.to_string(), job::load_prepared(spec, &preparation)?),
+            None => self.same_data(config?, &preparation)?,
+        };
+        let Some(loss) = file.loss else {
+            return Err(Exit::usage("the model was trained with a loss of its own, which only its program knows"));
+        };
+        let opened = job::open(&self.device, None, false)?;
+        let described = job::describe(&opened);
+        let device = opened.executor.device().clone();
+        let recipe = Recipe { network: file.model.network, objective: loss.into(), optimizer: Optimizer::sgd(0.0), seed: 0 };
+        let mut session = Session::new(recipe, opened.executor)?;
+        session.set_parameters(&file.model.values)?;
+        session.set_validation(&data)?;
+        let units = preparation.target_scale().map(|scale| scale.scale.to_vec());
+        let mut found = session.evaluate(batch, units.as_deref())?;
+        found.complete(&data);
+        let seconds = begun.elapsed().as_secs_f64();
+        if self.json {
+            return print_json(&json!({
+                "model": path.model.display().to_string(),
+                "data": name,
+                "rows": found.rows,
+                "loss": found.loss,
+                "accuracy": found.accuracy,
+                "r2": found.r2,
+                "device": device.name,
+                "backend": device.backend,
+                "seconds": seconds,
+            }));
+        }
+        let mut facts = Facts::default();
+        facts.add("model", path.model.display().to_string());
+        facts.add("data", format!("{name}, {} rows", grouped(found.rows as u64)));
+        facts.add("device", described);
+        facts.add("loss", format!("{} ({})", short(found.loss), loss_name(loss)));
+        for (name, value) in [("accuracy", found.accuracy), ("R2", found.r2)] {
+            if let Some(value) = value {
+                facts.add(name, short(value));
+            }
+        }
+        facts.add("time", duration(seconds));
+        print(&facts.text())
+    }
+
+    /// The rows that the run validated on; all of its data if it did not.
+    fn same_data(
+        &self,
+        config: Option<super::config::Config>,
+        preparation: &Preparation,
+    ) -> Result<(String, Dataset), Exit> {
+        let Some(config) = config else {
+            let place = self.run.display();
+            return Err(Exit::usage(format!("{place}: there is no config.toml beside the model; name the data by `--data`")));
+        };
+        if let Some(spec) = &config.val_data {
+            return Ok((spec.to_string(), job::load_prepared(spec, preparation)?));
+        }
+        let all = job::load_prepared(&config.data, preparation)?;
+        let (_, validation) = job::rows(&config, all.rows())?;
+        if validation.is_empty() {
+            note("note: the run had no validation rows, so this is on the rows it was trained on");
+            return Ok((config.data.to_string(), all));
+        }
+        Ok((format!("validation rows of {}", config.data), all.select(&validation)))
+    }
+}
+
+fn loss_name(loss: Loss) -> String {
+    loss.to_string()
+}

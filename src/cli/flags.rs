@@ -1,0 +1,189 @@
+//! What `train` and `verify` take, as flags and as keys of a TOML file.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
+
+use crate::data::{Normalize, Spec, Task};
+use crate::device::Device;
+use crate::network::{Activation, Init, Loss};
+
+/// The flags. What is not given is `None`, so that a file can give it.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Flags {
+    /// Read flags from a TOML file (keys are the flags' names; flags override it)
+    #[arg(long, value_name = "FILE.toml", help_heading = "Data")]
+    pub(super) config: Option<PathBuf>,
+
+    /// A generator (glyphs, xor, or, parity:8, circles, moons, spirals, blobs, with :n=…,noise=…,seed=…) or a path (CSV with a header, NPZ with x and y, IDX pair `images,labels` or a folder) [default: glyphs]
+    #[arg(long, value_name = "SPEC", help_heading = "Data")]
+    pub(super) data: Option<Spec>,
+    /// The target's column in a CSV [default: the last]
+    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
+    pub(super) target: Option<String>,
+    /// Validate on this data set, and train on all of --data
+    #[arg(long, value_name = "SPEC", help_heading = "Data")]
+    pub(super) val_data: Option<Spec>,
+    /// Validate on this share of the rows, chosen by the seed (with --no-shuffle, on the last rows) [default: 0.2]
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, allow_negative_numbers = true, help_heading = "Data")]
+    pub(super) val_fraction: Option<f64>,
+    /// auto, classification or regression [default: auto]
+    #[arg(long, value_name = "TASK", value_parser = word::<Task>, help_heading = "Data")]
+    pub(super) task: Option<Task>,
+    /// auto, standard, minmax or none [default: auto]
+    #[arg(long, value_name = "HOW", value_parser = word::<Normalize>, help_heading = "Data")]
+    pub(super) normalize: Option<Normalize>,
+
+    /// Units of the hidden layers; empty for none [default: 128]
+    #[arg(long, value_name = "UNITS,…", value_parser = widths, help_heading = "Network")]
+    pub(super) hidden: Option<Widths>,
+    /// identity, sigmoid, tanh, relu, leaky_relu:0.01, elu:1, gelu, gelu_tanh, silu, softplus or softmax [default: relu]
+    #[arg(long, value_name = "NAME", value_parser = activation, help_heading = "Network")]
+    pub(super) activation: Option<Activation>,
+    /// The share of hidden units that is dropped in training [default: 0]
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, allow_negative_numbers = true, help_heading = "Network")]
+    pub(super) dropout: Option<f64>,
+    /// default (PyTorch's), xavier_uniform, xavier_normal, he_uniform or he_normal
+    #[arg(long, value_name = "HOW", value_parser = word::<Init>, help_heading = "Network")]
+    pub(super) init: Option<Init>,
+    /// Begin with the weights of this file (PyTorch's names and shapes: layers.0.weight [outputs, inputs])
+    #[arg(long, value_name = "FILE.safetensors", help_heading = "Network")]
+    pub(super) init_weights: Option<PathBuf>,
+
+    /// auto (by the task), cross_entropy, sigmoid_cross_entropy (bce) or squared_error (mse)
+    #[arg(long, value_name = "NAME", value_parser = loss, help_heading = "Training")]
+    pub(super) loss: Option<LossChoice>,
+    /// sgd, momentum, nesterov, adam or adamw [default: adam]
+    #[arg(long, value_name = "NAME", value_parser = optimizer, help_heading = "Training")]
+    pub(super) optimizer: Option<String>,
+    /// The learning rate [default: 0.001]
+    #[arg(long, value_name = "RATE", value_parser = positive, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) lr: Option<f64>,
+    /// The momentum of sgd, momentum and nesterov [default: 0.9; sgd 0]
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) momentum: Option<f64>,
+    /// PyTorch's weight decay: in the gradient, decoupled for adamw [default: 0; adamw 0.01]
+    #[arg(long, alias = "l2", value_name = "DECAY", value_parser = positive, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) weight_decay: Option<f64>,
+    /// Rows in a batch; the last, smaller one is kept [default: 128]
+    #[arg(long, value_name = "ROWS", value_parser = count, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) batch_size: Option<u64>,
+    /// How often all rows are seen [default: 10]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) epochs: Option<u64>,
+    /// Training steps in all; wins over --epochs
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) steps: Option<u64>,
+    /// Decides the first weights, the split, the order of the rows and the dropped units [default: 0]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) seed: Option<u64>,
+    /// Take batches, and the validation rows, in file order
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Training")]
+    pub(super) no_shuffle: Option<bool>,
+
+    /// auto, cpu, gpu, reference, reference-f32, or an adapter by number or by a part of its name [default: auto]
+    #[arg(long, value_name = "DEVICE", help_heading = "Device")]
+    pub(super) device: Option<Device>,
+    /// Threads of the CPU executor [default: one a core]
+    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true, help_heading = "Device")]
+    pub(super) threads: Option<usize>,
+
+    /// The run folder [default: the first free runs/NAME-N]
+    #[arg(long, value_name = "DIR", value_parser = path, help_heading = "Output")]
+    pub(super) out: Option<PathBuf>,
+    /// Replace a run folder that is there already
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Output")]
+    pub(super) force: Option<bool>,
+    /// Print one JSON object in place of the table
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Output")]
+    pub(super) json: Option<bool>,
+    /// Show no progress
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Output")]
+    pub(super) quiet: Option<bool>,
+}
+
+/// Units of the hidden layers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Widths(pub(super) Vec<usize>);
+
+/// A loss, or the one that the task asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LossChoice {
+    Auto,
+    Loss(Loss),
+}
+
+impl Flags {
+    /// These flags, and where one is not given, that of `file`.
+    pub(super) fn or(self, file: Self) -> Self {
+        macro_rules! first {
+            ($($field:ident),*) => { Self { $($field: self.$field.or(file.$field)),* } };
+        }
+        first!(
+            config, data, target, val_data, val_fraction, task, normalize, hidden, activation, dropout, init,
+            init_weights, loss, optimizer, lr, momentum, weight_decay, batch_size, epochs, steps, seed, no_shuffle,
+            device, threads, out, force, json, quiet
+        )
+    }
+}
+
+/// A word in which `-` is as good as `_`.
+fn word<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.replace('-', "_").parse().map_err(|e: T::Err| e.to_string())
+}
+
+fn activation(text: &str) -> Result<Activation, String> {
+    let (word, parameter) = text.split_once(':').map_or((text, None), |(word, parameter)| (word, Some(parameter)));
+    let word = word.replace('-', "_");
+    let text = parameter.map_or_else(|| word.clone(), |parameter| format!("{word}:{parameter}"));
+    text.parse().map_err(|e: crate::network::NetworkError| e.to_string())
+}
+
+fn loss(text: &str) -> Result<LossChoice, String> {
+    if text == "auto" { Ok(LossChoice::Auto) } else { word(text).map(LossChoice::Loss) }
+}
+
+fn optimizer(text: &str) -> Result<String, String> {
+    let words = crate::train::Optimizer::WORDS;
+    match words.iter().find(|word| **word == text) {
+        Some(word) => Ok((*word).to_owned()),
+        None => Err(crate::network::NetworkError::unknown("optimizer", text, &words).to_string()),
+    }
+}
+
+fn widths(text: &str) -> Result<Widths, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(Widths(Vec::new()));
+    }
+    let width = |text: &str| text.trim().parse().ok().filter(|units| *units > 0);
+    let widths: Option<Vec<_>> = text.split(',').map(width).collect();
+    widths.map(Widths).ok_or_else(|| "expected whole numbers of at least 1, separated by commas, as in 256,128".to_owned())
+}
+
+fn within(text: &str, holds: impl Fn(f64) -> bool, expected: &str) -> Result<f64, String> {
+    text.trim().parse().ok().filter(|x| holds(*x)).ok_or_else(|| format!("expected {expected}"))
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    within(text, |x| (0.0..1.0).contains(&x), "a number of at least 0 and below 1")
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    within(text, |x| x.is_finite() && x >= 0.0, "a finite number of at least 0")
+}
+
+fn count(text: &str) -> Result<u64, String> {
+    text.trim().parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected a whole number of at least 1".to_owned())
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    let valid = |n: &usize| (1..=1024).contains(n);
+    text.trim().parse().ok().filter(valid).ok_or_else(|| "expected a whole number from 1 to 1024".to_owned())
+}
+
+fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("expected the path of a folder".to_owned()) } else { Ok(text.into()) }
+}

@@ -1,0 +1,114 @@
+//! What a configuration comes to: data that are loaded, and a trainer that is ready.
+
+use std::path::Path;
+
+use super::config::Config;
+use super::exit::Exit;
+use super::flags::LossChoice;
+use crate::data::{Dataset, Preparation, Spec, TableOptions, Task, split};
+use crate::device::{Device, Opened};
+use crate::executor::ExecutorError;
+use crate::network::{Loss, Network};
+use crate::run::load_weights;
+use crate::train::Trainer;
+
+/// A configuration with its data.
+pub(super) struct Job {
+    /// The configuration, with the task and the loss that the data decided.
+    pub(super) config: Config,
+    pub(super) training: Dataset,
+    pub(super) validation: Option<Dataset>,
+    pub(super) preparation: Preparation,
+    pub(super) trainer: Trainer,
+}
+
+impl Job {
+    /// Loads all that the configuration names, and checks it against itself. Writes nothing.
+    pub(super) fn load(mut config: Config) -> Result<Self, Exit> {
+        let options = TableOptions { target: config.target.clone(), ..TableOptions::default() };
+        let table = config.data.load(&options)?;
+        let (training, validation) = rows(&config, table.rows())?;
+        let preparation = Preparation::fit(&table, &training, config.task, config.normalize)?;
+        let all = preparation.prepare(&table)?;
+        drop(table);
+        config.task = preparation.task();
+        let loss = match (config.loss, config.task) {
+            (LossChoice::Loss(loss), _) => loss,
+            (LossChoice::Auto, Task::Classification) => Loss::CrossEntropy,
+            (LossChoice::Auto, _) => Loss::SquaredError,
+        };
+        config.loss = LossChoice::Loss(loss);
+        let validation = match &config.val_data {
+            Some(spec) => Some(load_prepared(spec, &preparation)?),
+            None if validation.is_empty() => None,
+            None => Some(all.select(&validation)),
+        };
+        let is_all = training.len() == all.rows() && training.is_sorted();
+        let training = if is_all { all } else { all.select(&training) };
+        let trainer = trainer(&config, loss, &preparation)?;
+        Ok(Self { config, training, validation, preparation, trainer })
+    }
+
+    /// The loss.
+    pub(super) fn loss(&self) -> Loss {
+        match self.config.loss {
+            LossChoice::Loss(loss) => loss,
+            LossChoice::Auto => unreachable!("`load` decides the loss"),
+        }
+    }
+}
+
+/// A data set, prepared as the training rows were.
+pub(super) fn load_prepared(spec: &Spec, preparation: &Preparation) -> Result<Dataset, Exit> {
+    Ok(preparation.prepare(&spec.load(&preparation.table_options(true))?)?)
+}
+
+/// The numbers of the training rows and of the validation rows.
+pub(super) fn rows(config: &Config, rows: usize) -> Result<(Vec<u32>, Vec<u32>), Exit> {
+    let fraction = if config.val_data.is_some() { 0.0 } else { config.val_fraction };
+    let shuffle = config.options.shuffle && fraction > 0.0;
+    Ok(split(rows, fraction, config.options.seed, shuffle)?)
+}
+
+fn trainer(config: &Config, loss: Loss, preparation: &Preparation) -> Result<Trainer, Exit> {
+    let (inputs, outputs) = (preparation.features(), preparation.outputs());
+    let mut network = Network::new(inputs);
+    for &units in &config.hidden {
+        network = network.linear(units).activation(config.activation);
+        if config.dropout > 0.0 {
+            network = network.dropout(config.dropout);
+        }
+    }
+    let network = network.linear(outputs);
+    network.check()?;
+    let mut trainer = Trainer::new(network, loss);
+    trainer.options = config.options;
+    trainer.device = config.device.clone();
+    trainer.units = preparation.target_scale().map(|scale| scale.scale.to_vec());
+    if let Some(path) = &config.init_weights {
+        trainer.initial = Some(load_weights(Path::new(path), &trainer.network)?);
+    }
+    Ok(trainer)
+}
+
+/// Opens a device, and says once if `auto` found no GPU.
+pub(super) fn open(device: &Device, threads: Option<usize>, quiet: bool) -> Result<Opened, Exit> {
+    let opened = device.open(threads).map_err(|error| {
+        let missing = matches!(error, ExecutorError::NoDevice { .. });
+        let exit = Exit::from(error);
+        if missing { exit.hint("there are always `auto`, `cpu`, `reference` and `reference-f32`") } else { exit }
+    })?;
+    if *device == Device::Auto && opened.executor.device().executor != "gpu" && !quiet {
+        super::output::note(&format!("note: {}", opened.why));
+    }
+    Ok(opened)
+}
+
+/// A device in words, and why it was taken.
+pub(super) fn describe(opened: &Opened) -> String {
+    let device = opened.executor.device();
+    match device.executor {
+        "gpu" => format!("{} ({}); {}", device.name, device.backend, opened.why),
+        executor => format!("{executor} ({}); {}", device.name, opened.why),
+    }
+}

@@ -1,0 +1,72 @@
+//! The command line: one file a verb.
+//!
+//! Results go to standard output, progress and logs to standard error. The exit status is 0 for done, 1 for a run that
+//! failed, 2 for bad usage or bad input, and 130 for a run that was interrupted after its model was saved.
+
+mod config;
+mod devices;
+mod eval;
+mod exit;
+mod flags;
+mod inspect;
+mod interrupt;
+mod job;
+mod output;
+mod predict;
+mod progress;
+mod run_path;
+mod train;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use exit::Exit;
+
+/// Trains multilayer perceptrons on any GPU that Vulkan, Metal or DirectX 12 reaches, and on the CPU.
+#[derive(Debug, Parser)]
+#[command(name = "thalweg", version, propagate_version = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXAMPLES: &str = "Examples:
+  thalweg train                                   trains on pictures of digits that it draws itself
+  thalweg train --data flowers.csv --target kind  trains on a table
+  thalweg predict runs/flowers-1 --data new.csv   predicts with what was trained
+
+Exit status: 0 done; 1 the run failed; 2 bad usage or bad input; 130 interrupted, with what was learnt saved.
+Logs: RUST_LOG=info (or debug) shows more on standard error.";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Train a network and write a run folder
+    Train(Box<train::Train>),
+    /// Tell loss and metrics of a trained network on a data set
+    Eval(eval::Eval),
+    /// Write predictions as CSV
+    Predict(predict::Predict),
+    /// List the devices, and say which one is taken
+    Devices(devices::Devices),
+    /// Run training steps on a device and check every step against the reference
+    Verify(Box<verify::Verify>),
+    /// Show what is in a model file or a run
+    Inspect(inspect::Inspect),
+}
+
+/// Runs the program on the process's arguments.
+pub fn main() -> ExitCode {
+    // The layers below wgpu warn about what they then work around.
+    let default = "warn,wgpu_core=error,wgpu_hal=error,naga=error";
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(default)).init();
+    let done = match Cli::parse().verb {
+        Verb::Train(verb) => verb.run(),
+        Verb::Eval(verb) => verb.run(),
+        Verb::Predict(verb) => verb.run(),
+        Verb::Devices(verb) => verb.run(),
+        Verb::Verify(verb) => verb.run(),
+        Verb::Inspect(verb) => verb.run(),
+    };
+    done.map_or_else(Exit::report, |()| ExitCode::SUCCESS)
+}

@@ -1,0 +1,256 @@
+//! `thalweg train`.
+
+use std::io;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use super::flags::Flags;
+use super::job::{self, Job};
+use super::output::{self, Facts, duration, grouped, print, print_json, short};
+use super::progress::Progress;
+use super::interrupt;
+use crate::data::{Spec, Task};
+use crate::device::Opened;
+use crate::executor::{DeviceInfo, ExecutorError};
+use crate::network::Loss;
+use crate::run::{CONFIG, ENVIRONMENT, MODEL, Out, Recorder};
+use crate::train::{EpochReport, Fitted, Model, NonFinite, Observer, StepsReport, Summary, TrainError};
+
+const EXAMPLES: &str = "Examples:
+  thalweg train
+  thalweg train --data glyphs:n=20000 --hidden 256,128 --epochs 20
+  thalweg train --data flowers.csv --target kind --val-fraction 0.25 --out runs/flowers
+  thalweg train --data houses.csv --target price --task regression --lr 0.01 --weight-decay 1e-4
+  thalweg train --data train-images.gz,train-labels.gz --val-data t10k-images.gz,t10k-labels.gz
+  thalweg train --config flowers.toml --seed 1 --json
+
+A line of a configuration is a flag: `hidden = [256, 128]`, `lr = 0.01`, `no-shuffle = true`.
+Paths in it are relative to where the program runs. The run folder holds one as config.toml.
+
+The run folder holds config.toml, model.safetensors (the last model), best.safetensors (the best
+epoch's, by the validation loss), metrics.jsonl and environment.json. Ctrl-C ends a run and saves
+what was learnt; a second Ctrl-C ends it at once.";
+
+/// Trains a network and writes a run folder.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Train {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+impl Train {
+    pub(super) fn run(self) -> Result<(), Exit> {
+        interrupt::listen();
+        let flags = self.flags.with_file()?;
+        let (json, quiet) = (flags.json.unwrap_or(false), flags.quiet.unwrap_or(false));
+        let config = flags.resolve()?;
+        let out = match flags.out {
+            Some(path) => Out::Path { path, force: flags.force.unwrap_or(false) },
+            None => Out::Next(name(&config.data)),
+        };
+        // Whether the place is taken is known without reading the data.
+        Recorder::new(out.clone(), Vec::new())?;
+        let job = Job::load(config)?;
+        let opened = job::open(&job.config.device, job.config.threads, quiet)?;
+        let run = Run::new(&job, &opened);
+        let files = vec![(CONFIG, job.config.to_toml()), (ENVIRONMENT, run.environment(&job, &opened))];
+        let empty = Model { network: job.trainer.network.clone(), output: job.loss().output(), values: Vec::new() };
+        let recorder = Recorder::new(out, files)?.describe(empty, job.loss(), job.preparation.clone())?;
+        let mut watch = Watch { recorder, progress: run.progress(&job, quiet) };
+        interrupt::training_begins();
+        let fitted = job.trainer.fit_on(opened.executor, &job.training, job.validation.as_ref(), &mut watch);
+        watch.progress.end();
+        let fitted = fitted.map_err(|error| failed(error, &job, &mut watch.recorder))?;
+        watch.recorder.finish(&fitted.model)?;
+        let path = watch.recorder.path().map_or_else(String::new, |path| path.display().to_string());
+        let printed = if json { print_json(&run.json(&fitted, &path)) } else { print(&run.table(&fitted, &path)) };
+        if fitted.summary.interrupted && interrupt::asked() {
+            output::note(&format!("interrupted after {} steps; what was learnt is in {path}", fitted.summary.steps));
+            return Err(Exit::INTERRUPTED);
+        }
+        printed
+    }
+}
+
+/// The recorder and the progress as one observer.
+struct Watch {
+    recorder: Recorder,
+    progress: Progress,
+}
+
+impl Observer for Watch {
+    fn steps(&mut self, report: &StepsReport<'_>) -> io::Result<()> {
+        self.progress.steps(report);
+        self.recorder.steps(report)
+    }
+
+    fn epoch(&mut self, report: &EpochReport<'_>) -> io::Result<()> {
+        self.progress.epoch(report);
+        self.recorder.epoch(report)
+    }
+
+    fn interrupted(&self) -> bool {
+        interrupt::asked()
+    }
+}
+
+/// What is told of a run beside what it came to.
+struct Run {
+    device: DeviceInfo,
+    described: String,
+    network: String,
+    parameters: usize,
+    batch: usize,
+    is_regression: bool,
+}
+
+impl Run {
+    fn new(job: &Job, opened: &Opened) -> Self {
+        let network = &job.trainer.network;
+        Self {
+            device: opened.executor.device().clone(),
+            described: job::describe(opened),
+            network: network.to_string(),
+            parameters: network.parameter_count(),
+            batch: job.config.options.batch_size.min(job.training.rows()),
+            is_regression: job.config.task == Task::Regression,
+        }
+    }
+
+    fn progress(&self, job: &Job, quiet: bool) -> Progress {
+        let batches = job.training.rows().div_ceil(job.config.options.batch_size) as u64;
+        let options = &job.config.options;
+        let epochs = options.steps.map_or(options.epochs, |steps| steps.div_ceil(batches));
+        let unit = match job.preparation.target_scale().map(|scale| scale.scale) {
+            Some([scale]) if job.loss() == Loss::SquaredError => scale * scale,
+            _ => 1.0,
+        };
+        Progress::new(quiet, epochs, unit)
+    }
+
+    fn environment(&self, job: &Job, opened: &Opened) -> String {
+        let limits = opened.executor.limits();
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let environment = json!({
+            "thalweg": env!("CARGO_PKG_VERSION"),
+            "os": std::env::consts::OS,
+            "arch": std::env::consts::ARCH,
+            "device": self.device,
+            "why": opened.why,
+            "limits": {
+                "workgroups": limits.workgroups,
+                "binding": limits.binding,
+                "buffer": limits.buffer,
+                "subgroup": limits.subgroup,
+                "software": limits.software,
+            },
+            "seed": job.config.options.seed,
+            "started": started,
+            "command": std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>(),
+        });
+        format!("{environment:#}\n")
+    }
+
+    fn samples_per_second(&self, summary: &Summary) -> f64 {
+        self.batch as f64 / summary.step_seconds.max(1e-9)
+    }
+
+    /// The fields that the design promises; what does not apply is null.
+    fn json(&self, fitted: &Fitted, out: &str) -> Value {
+        let summary = &fitted.summary;
+        let validation = summary.validation.as_ref();
+        json!({
+            "device": self.device.name,
+            "backend": self.device.backend,
+            "epochs": summary.epochs,
+            "steps": summary.steps,
+            "samples": summary.samples,
+            "train_loss": summary.train.loss,
+            "val_loss": validation.map(|v| v.loss),
+            "val_accuracy": validation.and_then(|v| v.accuracy),
+            "val_r2": validation.and_then(|v| v.r2),
+            "seconds": summary.seconds,
+            "first_step_seconds": summary.first_step_seconds,
+            "step_ms": summary.step_seconds * 1e3,
+            "samples_per_second": self.samples_per_second(summary),
+            "parameters": self.parameters,
+            "out": out,
+        })
+    }
+
+    fn table(&self, fitted: &Fitted, out: &str) -> String {
+        let summary = &fitted.summary;
+        let mut facts = Facts::default();
+        facts.add("device", &self.described);
+        facts.add("network", format!("{}, {} parameters", self.network, grouped(self.parameters as u64)));
+        let (epochs, steps) = (count(summary.epochs, "epoch"), count(summary.steps, "step"));
+        facts.add("trained", format!("{epochs}, {steps} in {}", duration(summary.seconds)));
+        let speed = self.samples_per_second(summary);
+        facts.add("step", format!("{}, {speed:.0} samples/s", duration(summary.step_seconds)));
+        facts.add("train loss", short(summary.train.loss));
+        if let Some(validation) = &summary.validation {
+            facts.add("val loss", short(validation.loss));
+            if let Some(accuracy) = validation.accuracy {
+                facts.add("val accuracy", short(accuracy));
+            }
+            if let (true, Some(r2)) = (self.is_regression, validation.r2) {
+                facts.add("val R2", short(r2));
+            }
+        }
+        facts.add("saved", out);
+        facts.text()
+    }
+}
+
+fn count(number: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+/// A run that failed: the last good model is saved where there is one, and the message says where.
+fn failed(error: TrainError, job: &Job, recorder: &mut Recorder) -> Exit {
+    match &error {
+        TrainError::NonFinite(found) => {
+            let saved = rescue(found, recorder);
+            Exit::from(error).hint(&saved)
+        }
+        TrainError::Targets { .. } if job.loss() == Loss::SigmoidCrossEntropy => {
+            Exit::from(error).hint("`--normalize none` leaves the target as it is; `--task classification` makes it classes")
+        }
+        TrainError::Executor(ExecutorError::DeviceLost { .. } | ExecutorError::Device { .. }) => match recorder.path() {
+            Some(path) => {
+                let hint = format!("the model after the last epoch that ended, if one did, is in {}", path.display());
+                Exit::from(error).hint(&hint)
+            }
+            None => error.into(),
+        },
+        _ => error.into(),
+    }
+}
+
+fn rescue(found: &NonFinite, recorder: &mut Recorder) -> String {
+    let step = found.last_good_step;
+    match recorder.rescue(&found.last_good, step) {
+        Ok(()) => {
+            let path = recorder.path().map_or_else(String::new, |path| path.join(MODEL).display().to_string());
+            format!("the last good model, after step {step}, is in {path}")
+        }
+        Err(error) => format!("the last good model could not be saved: {error}"),
+    }
+}
+
+/// The name of the runs on a data set.
+fn name(data: &Spec) -> String {
+    let name = match data {
+        Spec::Generator(generator) => generator.kind.name().to_owned(),
+        Spec::Path(path) => {
+            let first = path.split(',').next().unwrap_or(path);
+            let file = std::path::Path::new(first).file_name().map_or_else(String::new, |f| f.to_string_lossy().into_owned());
+            file.split('.').find(|part| !part.is_empty()).unwrap_or("run").to_owned()
+        }
+    };
+    let plain = |c: char| if c.is_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
+    name.chars().take(40).map(plain).collect()
+}

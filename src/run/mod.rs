@@ -1,0 +1,19 @@
+//! A run: one training run and the folder it writes.
+//!
+//! A [`ModelFile`] is a trained network with all that is needed to use it on raw data, as one safetensors file. A
+//! [`RunFolder`] holds a run's files, and a [`Recorder`] is the [`Observer`](crate::train::Observer) that fills it.
+//! Whatever is replaced is replaced as a whole, see [`write`].
+
+mod error;
+mod files;
+mod folder;
+mod model_file;
+mod recorder;
+mod tensors;
+
+pub use error::RunError;
+pub use files::write;
+pub use folder::{BEST, CONFIG, ENVIRONMENT, METRICS, MODEL, RunFolder};
+pub use model_file::{FORMAT, ModelFile, load_weights};
+pub use recorder::{Out, Recorder};
+pub use tensors::{StoredTensor, TensorFile};

@@ -1,0 +1,201 @@
+//! The observer that writes a run's folder.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::{BEST, MODEL, ModelFile, RunError, RunFolder};
+use crate::data::Preparation;
+use crate::network::Loss;
+use crate::train::{EpochReport, Evaluation, Model, Observer, StepsReport};
+
+/// Where a run is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Out {
+    /// To the first free folder `runs/NAME-N`.
+    Next(String),
+    /// To this folder.
+    Path {
+        /// The folder.
+        path: PathBuf,
+        /// Whether a run that is there already is replaced.
+        force: bool,
+    },
+}
+
+/// Writes a run's folder. The folder is made after the first training steps: a run that cannot begin writes nothing.
+#[derive(Debug)]
+pub struct Recorder {
+    out: Out,
+    files: Vec<(&'static str, String)>,
+    loss: Option<Loss>,
+    preparation: Option<Preparation>,
+    /// What the loss of a step is multiplied by to be in the target's own units.
+    unit: f64,
+    folder: Option<RunFolder>,
+    epoch: u64,
+    steps: u64,
+    saved: Option<Instant>,
+}
+
+impl Recorder {
+    /// The model after the last epoch is written no more often than this; the best one always.
+    const PAUSE: Duration = Duration::from_secs(1);
+
+    /// A recorder that adds these small files to the folder, by name.
+    ///
+    /// # Errors
+    /// If the folder is taken.
+    pub fn new(out: Out, files: Vec<(&'static str, String)>) -> Result<Self, RunError> {
+        if let Out::Path { path, force } = &out {
+            RunFolder::check(path, *force)?;
+        }
+        let (loss, preparation, folder, saved) = (None, None, None, None);
+        Ok(Self { out, files, loss, preparation, unit: 1.0, folder, epoch: 0, steps: 0, saved })
+    }
+
+    /// Keeps the loss and the data's preparation in the model files.
+    ///
+    /// # Errors
+    /// If no model file can hold the preparation.
+    pub fn describe(mut self, model: Model, loss: Loss, preparation: Preparation) -> Result<Self, RunError> {
+        if let (Loss::SquaredError, Some(scale)) = (loss, preparation.target_scale())
+            && let [scale] = scale.scale
+        {
+            self.unit = scale * scale;
+        }
+        (self.loss, self.preparation) = (Some(loss), Some(preparation));
+        self.file(&model).to_bytes()?;
+        Ok(self)
+    }
+
+    /// Where the run is, once it has begun.
+    pub fn path(&self) -> Option<&Path> {
+        self.folder.as_ref().map(RunFolder::path)
+    }
+
+    /// Writes the model after the last step.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn finish(&mut self, model: &Model) -> Result<(), RunError> {
+        let file = self.file(model);
+        self.folder()?.save(MODEL, &file)
+    }
+
+    /// Writes the model that was last found good, after a step that ended the run.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn rescue(&mut self, model: &Model, step: u64) -> Result<(), RunError> {
+        self.steps = step;
+        self.finish(model)
+    }
+
+    fn file(&self, model: &Model) -> ModelFile {
+        let (loss, preparation, steps) = (self.loss, self.preparation.clone(), self.steps);
+        ModelFile { model: model.clone(), loss, preparation, steps }
+    }
+
+    fn folder(&mut self) -> Result<&mut RunFolder, RunError> {
+        if self.folder.is_none() {
+            let folder = match &self.out {
+                Out::Next(name) => create_next(name)?,
+                Out::Path { path, force } => RunFolder::create(path, *force)?,
+            };
+            for (name, text) in &self.files {
+                folder.write(name, text)?;
+            }
+            self.folder = Some(folder);
+        }
+        Ok(self.folder.as_mut().expect("it was just made"))
+    }
+
+    fn record_steps(&mut self, report: &StepsReport<'_>) -> Result<(), RunError> {
+        let (epoch, unit) = (self.epoch + 1, self.unit);
+        let steps = (report.first..).zip(report.losses).filter(|(step, _)| is_logged(*step));
+        let line = |(step, loss): (u64, &f64)| json!({"kind": "step", "step": step, "epoch": epoch, "loss": loss * unit});
+        let lines: Vec<_> = steps.map(line).collect();
+        self.steps = report.first + report.losses.len() as u64 - 1;
+        self.folder()?.log(&lines)
+    }
+
+    fn record_epoch(&mut self, report: &EpochReport<'_>) -> Result<(), RunError> {
+        (self.epoch, self.steps) = (report.epoch, report.steps);
+        let file = self.file(report.model);
+        let due = self.saved.is_none_or(|saved| saved.elapsed() >= Self::PAUSE);
+        let folder = self.folder()?;
+        folder.log(&[epoch_line(report)])?;
+        if report.best {
+            folder.save(BEST, &file)?;
+        }
+        if due {
+            folder.save(MODEL, &file)?;
+            self.saved = Some(Instant::now());
+        }
+        Ok(())
+    }
+}
+
+impl Observer for Recorder {
+    fn steps(&mut self, report: &StepsReport<'_>) -> io::Result<()> {
+        self.record_steps(report).map_err(io::Error::other)
+    }
+
+    fn epoch(&mut self, report: &EpochReport<'_>) -> io::Result<()> {
+        self.record_epoch(report).map_err(io::Error::other)
+    }
+}
+
+/// Another run may take the number first.
+fn create_next(name: &str) -> Result<RunFolder, RunError> {
+    loop {
+        let path = RunFolder::next(name);
+        match RunFolder::create(&path, false) {
+            Err(e) if e.is_taken() && path.symlink_metadata().is_ok() => {}
+            folder => return folder,
+        }
+    }
+}
+
+/// All of the first thousand steps, every tenth of the first ten thousand, and so on: the file stays small.
+const fn is_logged(step: u64) -> bool {
+    let mut spacing = 1;
+    while step / spacing >= 1000 {
+        spacing *= 10;
+    }
+    step.is_multiple_of(spacing)
+}
+
+fn epoch_line(report: &EpochReport<'_>) -> Value {
+    let of = |what: fn(&Evaluation) -> Option<f64>| report.validation.and_then(what);
+    json!({
+        "kind": "epoch",
+        "epoch": report.epoch,
+        "step": report.steps,
+        "samples": report.samples,
+        "seconds": report.seconds,
+        "train_loss": report.train.loss,
+        "train_accuracy": report.train.accuracy,
+        "val_loss": of(|v| Some(v.loss)),
+        "val_accuracy": of(|v| v.accuracy),
+        "val_r2": of(|v| v.r2),
+        "best": report.best,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_logged;
+
+    #[test]
+    fn logged_steps_thin_out() {
+        let logged = |steps: std::ops::Range<u64>| steps.filter(|&step| is_logged(step)).count();
+        assert_eq!(logged(1..1000), 999);
+        assert_eq!(logged(1000..10_000), 900);
+        assert_eq!(logged(10_000..100_000), 900);
+        assert!(is_logged(12_300) && !is_logged(12_310), "five digits, every hundredth");
+    }
+}
