@@ -10,6 +10,7 @@
 //! adapter it says so, and the test is skipped; with `THALWEG_REQUIRE_GPU=1`, as in `tests/run.sh`, that is a failure.
 //! A software adapter such as lavapipe will do.
 
+mod cli;
 mod common;
 
 // No device.

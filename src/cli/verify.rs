@@ -6,6 +6,7 @@ use super::exit::Exit;
 use super::flags::Flags;
 use super::job::{self, Job};
 use super::output::{Facts, print, print_json, table};
+use crate::device::Device;
 use crate::verify::{Verification, verify};
 
 const EXAMPLES: &str = "Examples:
@@ -33,7 +34,14 @@ impl Verify {
     pub(super) fn run(self) -> Result<(), Exit> {
         let flags = self.flags.with_file()?;
         let (as_json, quiet) = (flags.json.unwrap_or(false), flags.quiet.unwrap_or(false));
-        let job = Job::load(flags.resolve()?)?;
+        let config = flags.resolve()?;
+        if config.device == Device::Reference {
+            let why = "the reference in double precision is what devices are held against";
+            return Err(Exit::usage(format!(
+                "--device reference: {why}; choose `cpu`, `gpu` or `reference-f32`"
+            )));
+        }
+        let job = Job::load(config)?;
         let steps = usize::try_from(flags.steps.unwrap_or(STEPS)).unwrap_or(usize::MAX);
         let opened = job::open(&job.config.device, job.config.threads, quiet)?;
         let described = job::describe(&opened);
@@ -43,17 +51,29 @@ impl Verify {
         } else {
             print(&text(&found, described))?;
         }
-        if found.passed() { Ok(()) } else { Err(Exit::failed(failure(&found))) }
+        if found.passed() {
+            Ok(())
+        } else {
+            Err(Exit::failed(failure(&found)))
+        }
     }
 }
 
 fn failure(found: &Verification) -> String {
     let first = found.failure.as_ref().or(found.submission.as_ref());
-    format!("{} is not as the reference: {}", found.device.name, first.map_or("", String::as_str))
+    format!(
+        "{} is not as the reference: {}",
+        job::name(&found.device),
+        first.map_or("", String::as_str)
+    )
 }
 
 fn text(found: &Verification, described: String) -> String {
-    let mut rows = vec![["kernel", "steps", "elements", "error", "tolerance", "ratio"].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        ["kernel", "steps", "elements", "error", "tolerance", "ratio"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     for (name, kernel) in &found.kernels {
         let worst = &kernel.worst;
         rows.push(vec![
@@ -67,17 +87,26 @@ fn text(found: &Verification, described: String) -> String {
     }
     let mut facts = Facts::default();
     facts.add("device", described);
-    facts.add("compared", format!("{} training steps, every step of the plan", found.steps));
+    facts.add(
+        "compared",
+        format!("{} training steps, every step of the plan", found.steps),
+    );
     let largest = found.drift.iter().max_by(|a, b| a.1.total_cmp(&b.1));
     if let Some((name, drift)) = largest {
-        facts.add("drift", format!("{drift:.1e} of the largest weight, in {name}"));
+        facts.add(
+            "drift",
+            format!("{drift:.1e} of the largest weight, in {name}"),
+        );
     }
     let same = match &found.submission {
         _ if found.failure.is_some() => "not tried",
         None => "the same bits",
         Some(_) => "other bits",
     };
-    facts.add("submission", format!("{same} in one submission as step by step"));
+    facts.add(
+        "submission",
+        format!("{same} in one submission as step by step"),
+    );
     facts.add("result", if found.passed() { "passed" } else { "FAILED" });
     format!("{}\n{}", table(&rows), facts.text())
 }
@@ -96,7 +125,7 @@ fn to_json(found: &Verification) -> serde_json::Value {
         ((*name).to_owned(), report)
     });
     json!({
-        "device": found.device.name,
+        "device": job::name(&found.device),
         "backend": found.device.backend,
         "steps": found.steps,
         "passed": found.passed(),
