@@ -55,14 +55,20 @@ impl Flags {
         let defaults = Options::default();
         let options = Options {
             optimizer: self.optimizer(&kind)?,
-            batch_size: self.batch_size.map_or(defaults.batch_size, |n| usize::try_from(n).unwrap_or(usize::MAX)),
+            batch_size: self.batch_size.map_or(defaults.batch_size, |n| {
+                usize::try_from(n).unwrap_or(usize::MAX)
+            }),
             epochs: self.epochs.unwrap_or(defaults.epochs),
             steps: self.steps,
             seed: self.seed.unwrap_or(defaults.seed),
             shuffle: !self.no_shuffle.unwrap_or(false),
             init: self.init.unwrap_or(Init::Default),
         };
-        let glyphs = || Spec::Generator(crate::data::Generator::new(crate::data::GeneratorKind::Glyphs));
+        let glyphs = || {
+            Spec::Generator(crate::data::Generator::new(
+                crate::data::GeneratorKind::Glyphs,
+            ))
+        };
         Ok(Config {
             data: self.data.clone().unwrap_or_else(glyphs),
             target: self.target.clone(),
@@ -70,7 +76,10 @@ impl Flags {
             val_fraction: self.val_fraction.unwrap_or(0.2),
             task: self.task.unwrap_or_default(),
             normalize: self.normalize.unwrap_or_default(),
-            hidden: self.hidden.clone().map_or_else(|| vec![128], |Widths(widths)| widths),
+            hidden: self
+                .hidden
+                .clone()
+                .map_or_else(|| vec![128], |Widths(widths)| widths),
             activation: self.activation.unwrap_or(Activation::Relu),
             dropout: self.dropout.unwrap_or(0.0),
             init_weights: self.init_weights.clone(),
@@ -89,26 +98,38 @@ impl Flags {
             "sgd" => Optimizer::with_momentum(lr, self.momentum.unwrap_or(0.0), false),
             "momentum" => Optimizer::with_momentum(lr, momentum, false),
             "nesterov" if momentum == 0.0 => {
-                return Err(Exit::usage("--momentum is 0, and the optimizer nesterov needs more than 0"));
+                return Err(Exit::usage(
+                    "--momentum is 0, and the optimizer nesterov needs more than 0",
+                ));
             }
             "nesterov" => Optimizer::with_momentum(lr, momentum, true),
             "adamw" => Optimizer::adamw(lr),
             _ => Optimizer::adam(lr),
         };
         if self.momentum.is_some() && matches!(optimizer.update, Update::Adam { .. }) {
-            return Err(Exit::usage(format!("--momentum is for sgd, momentum and nesterov, and the optimizer is {kind}")));
+            return Err(Exit::usage(format!(
+                "--momentum is for sgd, momentum and nesterov, and the optimizer is {kind}"
+            )));
         }
-        Ok(self.weight_decay.map_or(optimizer, |decay| optimizer.weight_decay(decay)))
+        Ok(self
+            .weight_decay
+            .map_or(optimizer, |decay| optimizer.weight_decay(decay)))
     }
 }
 
 /// Reads a configuration.
 pub(super) fn read(path: &Path) -> Result<Flags, Exit> {
     let file = path.display();
-    let unreadable = |e| Exit::usage(format!("{file}: cannot be read: {e}; check the path and its permissions"));
+    let unreadable = |e| {
+        Exit::usage(format!(
+            "{file}: cannot be read: {e}; check the path and its permissions"
+        ))
+    };
     let size = std::fs::metadata(path).map_err(unreadable)?.len();
     if size > LARGEST {
-        return Err(Exit::usage(format!("{file}: found {size} bytes, expected a TOML file of at most {LARGEST} bytes")));
+        return Err(Exit::usage(format!(
+            "{file}: found {size} bytes, expected a TOML file of at most {LARGEST} bytes"
+        )));
     }
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     parse(&text, &file.to_string())
@@ -116,10 +137,18 @@ pub(super) fn read(path: &Path) -> Result<Flags, Exit> {
 
 /// Each key is read as the flag of the same name, so that a value means the same in both.
 fn parse(text: &str, file: &str) -> Result<Flags, Exit> {
-    let at = |byte: usize| format!("{file}:{}", text.bytes().take(byte).filter(|b| *b == b'\n').count() + 1);
+    let at = |byte: usize| {
+        format!(
+            "{file}:{}",
+            text.bytes().take(byte).filter(|b| *b == b'\n').count() + 1
+        )
+    };
     let malformed = |e: toml::de::Error| {
         let place = at(e.span().map_or(0, |span| span.start));
-        Exit::usage(format!("{place}: {}; a configuration is TOML, `flag = value` on each line", e.message()))
+        Exit::usage(format!(
+            "{place}: {}; a configuration is TOML, `flag = value` on each line",
+            e.message()
+        ))
     };
     let table = DeTable::parse(text).map_err(malformed)?;
     let command = Flags::augment_args(Command::new("config").no_binary_name(true));
@@ -127,19 +156,32 @@ fn parse(text: &str, file: &str) -> Result<Flags, Exit> {
     for (key, value) in table.get_ref() {
         let place = at(key.span().start);
         let name = key.get_ref().replace('_', "-");
-        let known: Vec<_> = command.get_arguments().filter_map(|a| a.get_long()).filter(|n| *n != "config").collect();
+        let known: Vec<_> = command
+            .get_arguments()
+            .filter_map(|a| a.get_long())
+            .filter(|n| *n != "config")
+            .collect();
         if !known.contains(&name.as_str()) && name != "l2" {
-            let hint = nearest(&name, known.iter().copied()).map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
+            let hint = nearest(&name, known.iter().copied())
+                .map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
             let known = known.join(", ");
-            return Err(Exit::usage(format!("{place}: unknown key `{}`{hint}; known: {known}", key.get_ref())));
+            return Err(Exit::usage(format!(
+                "{place}: unknown key `{}`{hint}; known: {known}",
+                key.get_ref()
+            )));
         }
         let Some(value) = words(value.get_ref()) else {
             let found = value.get_ref().type_str();
-            return Err(Exit::usage(format!("{place}: `{name}` is of type {found}; expected one value, or a list of numbers")));
+            return Err(Exit::usage(format!(
+                "{place}: `{name}` is of type {found}; expected one value, or a list of numbers"
+            )));
         };
         let argument = format!("--{name}={value}");
         if let Err(error) = command.clone().try_get_matches_from([&argument]) {
-            return Err(Exit::usage(format!("{place}: `{name}` is `{value}`: {}", reason(&error))));
+            return Err(Exit::usage(format!(
+                "{place}: `{name}` is `{value}`: {}",
+                reason(&error)
+            )));
         }
         arguments.push(argument);
     }
@@ -174,7 +216,11 @@ fn reason(error: &clap::Error) -> String {
         return source.to_string();
     }
     let text = error.to_string();
-    text.lines().next().unwrap_or("").trim_start_matches("error: ").to_owned()
+    text.lines()
+        .next()
+        .unwrap_or("")
+        .trim_start_matches("error: ")
+        .to_owned()
 }
 
 impl Config {
@@ -183,12 +229,27 @@ impl Config {
         let mut text = String::new();
         let quoted = |text: String| toml::Value::String(text).to_string();
         let mut put = |key: &str, value: Option<String>| {
-            let line = value.map_or_else(|| format!("# {key} is not set"), |value| format!("{key} = {value}"));
+            let line = value.map_or_else(
+                || format!("# {key} is not set"),
+                |value| format!("{key} = {value}"),
+            );
             writeln!(text, "{line}").expect("text can be added to a string");
         };
-        let Options { optimizer, batch_size, epochs, steps, seed, shuffle, init } = self.options;
+        let Options {
+            optimizer,
+            batch_size,
+            epochs,
+            steps,
+            seed,
+            shuffle,
+            init,
+        } = self.options;
         let (momentum, weight_decay) = match optimizer.update {
-            Update::Sgd { momentum, weight_decay, .. } => (Some(momentum), weight_decay),
+            Update::Sgd {
+                momentum,
+                weight_decay,
+                ..
+            } => (Some(momentum), weight_decay),
             Update::Adam { weight_decay, .. } => (None, weight_decay),
         };
         let loss = match self.loss {
@@ -198,7 +259,10 @@ impl Config {
         let number = |x: f64| format!("{x:?}");
         put("data", Some(quoted(absolute(&self.data))));
         put("target", self.target.clone().map(quoted));
-        put("val-data", self.val_data.as_ref().map(|spec| quoted(absolute(spec))));
+        put(
+            "val-data",
+            self.val_data.as_ref().map(|spec| quoted(absolute(spec))),
+        );
         put("val-fraction", Some(number(self.val_fraction)));
         put("task", Some(quoted(self.task.to_string())));
         put("normalize", Some(quoted(self.normalize.to_string())));
@@ -206,7 +270,10 @@ impl Config {
         put("activation", Some(quoted(self.activation.to_string())));
         put("dropout", Some(number(self.dropout)));
         put("init", Some(quoted(Init::WORDS[init as usize].to_owned())));
-        put("init-weights", self.init_weights.as_ref().map(|path| quoted(full(path))));
+        put(
+            "init-weights",
+            self.init_weights.as_ref().map(|path| quoted(full(path))),
+        );
         put("loss", Some(quoted(loss)));
         put("optimizer", Some(quoted(self.optimizer.clone())));
         put("lr", Some(number(optimizer.learning_rate)));
@@ -216,7 +283,13 @@ impl Config {
         put("epochs", Some(epochs.to_string()));
         put("steps", steps.map(|n| n.to_string()));
         // TOML's integers end at 2^63 - 1.
-        put("seed", Some(i64::try_from(seed).map_or_else(|_| quoted(seed.to_string()), |seed| seed.to_string())));
+        put(
+            "seed",
+            Some(
+                i64::try_from(seed)
+                    .map_or_else(|_| quoted(seed.to_string()), |seed| seed.to_string()),
+            ),
+        );
         put("no-shuffle", Some((!shuffle).to_string()));
         put("device", Some(quoted(self.device.to_string())));
         put("threads", self.threads.map(|n| n.to_string()));
@@ -226,7 +299,9 @@ impl Config {
 
 /// A data set's name that holds in any folder.
 fn absolute(spec: &Spec) -> String {
-    let Spec::Path(text) = spec else { return spec.to_string() };
+    let Spec::Path(text) = spec else {
+        return spec.to_string();
+    };
     match text.split_once(',') {
         Some((images, labels)) if !Path::new(text).exists() => {
             format!("{},{}", full(Path::new(images)), full(Path::new(labels)))
@@ -236,7 +311,10 @@ fn absolute(spec: &Spec) -> String {
 }
 
 fn full(path: &Path) -> String {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+    std::path::absolute(path)
+        .unwrap_or_else(|_| path.to_owned())
+        .display()
+        .to_string()
 }
 
 #[cfg(test)]
@@ -250,10 +328,22 @@ mod tests {
     #[test]
     fn a_resolved_configuration_reads_as_itself() {
         let text = "hidden = [3, 4]\noptimizer = \"nesterov\"\nlr = 1e-2\nno-shuffle = true\nseed = 7\nactivation = 'elu:0.5'\nl2 = 0.1";
-        let config = parse(text, "c.toml").and_then(|flags| flags.resolve()).expect("it is right").to_toml();
-        let again = parse(&config, "c.toml").and_then(|flags| flags.resolve()).expect("it is resolved").to_toml();
+        let config = parse(text, "c.toml")
+            .and_then(|flags| flags.resolve())
+            .expect("it is right")
+            .to_toml();
+        let again = parse(&config, "c.toml")
+            .and_then(|flags| flags.resolve())
+            .expect("it is resolved")
+            .to_toml();
         assert_eq!(config, again);
-        for line in ["hidden = [3, 4]", "momentum = 0.9", "weight-decay = 0.1", "activation = \"elu:0.5\"", "no-shuffle = true"] {
+        for line in [
+            "hidden = [3, 4]",
+            "momentum = 0.9",
+            "weight-decay = 0.1",
+            "activation = \"elu:0.5\"",
+            "no-shuffle = true",
+        ] {
             assert!(config.contains(line), "`{line}` is missing in\n{config}");
         }
     }
@@ -261,17 +351,32 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_its_line() {
         for (text, expected) in [
-            ("lr = 0.1\nbatchsize = 4", "c.toml:2: unknown key `batchsize` (did you mean `batch-size`?)"),
-            ("lr = true", "c.toml:1: `lr` is `true`: expected a finite number"),
-            ("\n\nlr = nan", "c.toml:3: `lr` is `nan`: expected a finite number"),
-            ("batch_size = 0", "c.toml:1: `batch-size` is `0`: expected a whole number of at least 1"),
+            (
+                "lr = 0.1\nbatchsize = 4",
+                "c.toml:2: unknown key `batchsize` (did you mean `batch-size`?)",
+            ),
+            (
+                "lr = true",
+                "c.toml:1: `lr` is `true`: expected a finite number",
+            ),
+            (
+                "\n\nlr = nan",
+                "c.toml:3: `lr` is `nan`: expected a finite number",
+            ),
+            (
+                "batch_size = 0",
+                "c.toml:1: `batch-size` is `0`: expected a whole number of at least 1",
+            ),
             ("hidden = [[1]]", "c.toml:1: `hidden` is of type array"),
             ("lr = ", "c.toml:1: "),
             ("config = 'other.toml'", "unknown key `config`"),
             ("l2 = 0.1\nweight-decay = 0.1", "c.toml: "),
         ] {
             let found = message(text);
-            assert!(found.contains(expected), "{text:?} gives {found}, without {expected:?}");
+            assert!(
+                found.contains(expected),
+                "{text:?} gives {found}, without {expected:?}"
+            );
         }
     }
 }

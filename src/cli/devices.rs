@@ -29,9 +29,12 @@ impl Devices {
         let cpu = Cpu::with_threads(None)?.device().clone();
         let (taken, why) = automatic(&adapters);
         if self.json {
-            let auto = json!({"device": taken.map_or(json!("cpu"), |a| json!(a.index)), "why": why});
+            let auto =
+                json!({"device": taken.map_or(json!("cpu"), |a| json!(a.index)), "why": why});
             let executors = ["cpu", "reference", "reference-f32"];
-            return print_json(&json!({"adapters": adapters, "cpu": cpu, "executors": executors, "auto": auto}));
+            return print_json(
+                &json!({"adapters": adapters, "cpu": cpu, "executors": executors, "auto": auto}),
+            );
         }
         let mut text = String::new();
         for adapter in &adapters {
@@ -43,8 +46,17 @@ impl Devices {
         }
         let mut facts = Facts::default();
         facts.add("cpu", format!("the fast executor on the CPU, {}", cpu.name));
-        facts.add("reference", "plain loops in double precision, slow (reference-f32: in single precision)");
-        facts.add("auto", format!("takes {}: {why}", taken.map_or_else(|| "cpu".to_owned(), ToString::to_string)));
+        facts.add(
+            "reference",
+            "plain loops in double precision, slow (reference-f32: in single precision)",
+        );
+        facts.add(
+            "auto",
+            format!(
+                "takes {}: {why}",
+                taken.map_or_else(|| "cpu".to_owned(), ToString::to_string)
+            ),
+        );
         text.push_str(&facts.text());
         print(&text)
     }
@@ -53,11 +65,15 @@ impl Devices {
 /// The adapter that `auto` takes, or nothing for the CPU, and why.
 fn automatic(adapters: &[AdapterInfo]) -> (Option<&AdapterInfo>, &'static str) {
     match choose(adapters, &Wanted::Best) {
-        Ok(place) => (Some(&adapters[place]), "the best GPU; discrete before integrated, then by number"),
+        Ok(place) => (
+            Some(&adapters[place]),
+            "the best GPU; discrete before integrated, then by number",
+        ),
         Err(_) if adapters.is_empty() => (None, "there is no GPU"),
-        Err(_) if adapters.iter().all(AdapterInfo::is_software) => {
-            (None, "only software adapters were found, and the CPU executor is faster; `--device gpu` takes one")
-        }
+        Err(_) if adapters.iter().all(AdapterInfo::is_software) => (
+            None,
+            "only software adapters were found, and the CPU executor is faster; `--device gpu` takes one",
+        ),
         Err(_) => (None, "no GPU has all that is needed"),
     }
 }
@@ -88,23 +104,36 @@ fn describe(adapter: &AdapterInfo) -> String {
     if let Some(lacks) = &adapter.lacks {
         facts.add("unusable", format!("lacks {lacks}"));
     }
-    let indented: String = facts.text().lines().map(|line| format!("   {line}\n")).collect();
+    let indented: String = facts
+        .text()
+        .lines()
+        .map(|line| format!("   {line}\n"))
+        .collect();
     format!("{adapter}\n{indented}")
 }
 
 fn list_features(adapter: &AdapterInfo) -> String {
     let features = &adapter.features;
-    let subgroups = features.subgroups.map(|[smallest, largest]| match smallest == largest {
-        true => format!("subgroups of {smallest}"),
-        false => format!("subgroups of {smallest} to {largest}"),
-    });
+    let subgroups = features
+        .subgroups
+        .map(|[smallest, largest]| match smallest == largest {
+            true => format!("subgroups of {smallest}"),
+            false => format!("subgroups of {smallest} to {largest}"),
+        });
     let named = [
         (features.f16, "f16"),
         (features.timestamps, "timestamps"),
         (features.immediates, "immediates"),
         (features.pipeline_cache, "pipeline cache"),
     ];
-    let named = named.iter().filter(|(has, _)| *has).map(|(_, name)| (*name).to_owned());
+    let named = named
+        .iter()
+        .filter(|(has, _)| *has)
+        .map(|(_, name)| (*name).to_owned());
     let all: Vec<_> = subgroups.into_iter().chain(named).collect();
-    if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+    if all.is_empty() {
+        "none".to_owned()
+    } else {
+        all.join(", ")
+    }
 }

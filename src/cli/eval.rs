@@ -47,18 +47,29 @@ impl Eval {
         let (file, preparation) = path.load()?;
         let config = path.config();
         // The same batches as in training, so that the same model has the same loss.
-        let batch = config.as_ref().ok().and_then(Option::as_ref).map_or(256, |c| c.options.batch_size.max(256));
+        let batch = config
+            .as_ref()
+            .ok()
+            .and_then(Option::as_ref)
+            .map_or(256, |c| c.options.batch_size.max(256));
         let (name, data) = match &self.data {
             Some(spec) => (spec.to_string(), job::load_prepared(spec, &preparation)?),
             None => self.same_data(config?, &preparation)?,
         };
         let Some(loss) = file.loss else {
-            return Err(Exit::usage("the model was trained with a loss of its own, which only its program knows"));
+            return Err(Exit::usage(
+                "the model was trained with a loss of its own, which only its program knows",
+            ));
         };
         let opened = job::open(&self.device, None, false)?;
         let described = job::describe(&opened);
         let device = opened.executor.device().clone();
-        let recipe = Recipe { network: file.model.network, objective: loss.into(), optimizer: Optimizer::sgd(0.0), seed: 0 };
+        let recipe = Recipe {
+            network: file.model.network,
+            objective: loss.into(),
+            optimizer: Optimizer::sgd(0.0),
+            seed: 0,
+        };
         let mut session = Session::new(recipe, opened.executor)?;
         session.set_parameters(&file.model.values)?;
         session.set_validation(&data)?;
@@ -81,9 +92,15 @@ impl Eval {
         }
         let mut facts = Facts::default();
         facts.add("model", path.model.display().to_string());
-        facts.add("data", format!("{name}, {} rows", grouped(found.rows as u64)));
+        facts.add(
+            "data",
+            format!("{name}, {} rows", grouped(found.rows as u64)),
+        );
         facts.add("device", described);
-        facts.add("loss", format!("{} ({})", short(found.loss), loss_name(loss)));
+        facts.add(
+            "loss",
+            format!("{} ({})", short(found.loss), loss_name(loss)),
+        );
         for (name, value) in [("accuracy", found.accuracy), ("R2", found.r2)] {
             if let Some(value) = value {
                 facts.add(name, short(value));
@@ -101,7 +118,9 @@ impl Eval {
     ) -> Result<(String, Dataset), Exit> {
         let Some(config) = config else {
             let place = self.run.display();
-            return Err(Exit::usage(format!("{place}: there is no config.toml beside the model; name the data by `--data`")));
+            return Err(Exit::usage(format!(
+                "{place}: there is no config.toml beside the model; name the data by `--data`"
+            )));
         };
         if let Some(spec) = &config.val_data {
             return Ok((spec.to_string(), job::load_prepared(spec, preparation)?));
@@ -112,7 +131,10 @@ impl Eval {
             note("note: the run had no validation rows, so this is on the rows it was trained on");
             return Ok((config.data.to_string(), all));
         }
-        Ok((format!("validation rows of {}", config.data), all.select(&validation)))
+        Ok((
+            format!("validation rows of {}", config.data),
+            all.select(&validation),
+        ))
     }
 }
 

@@ -23,9 +23,15 @@ pub(super) struct Usage(pub(super) String);
 
 impl Exit {
     /// The end of an interrupted run.
-    pub(super) const INTERRUPTED: Self = Self { status: 130, error: None };
+    pub(super) const INTERRUPTED: Self = Self {
+        status: 130,
+        error: None,
+    };
     /// Nobody reads the results any more.
-    pub(super) const CLOSED_PIPE: Self = Self { status: 0, error: None };
+    pub(super) const CLOSED_PIPE: Self = Self {
+        status: 0,
+        error: None,
+    };
 
     /// Bad usage or bad input.
     pub(super) fn usage(message: impl Into<String>) -> Self {
@@ -34,12 +40,17 @@ impl Exit {
 
     /// A run that failed.
     pub(super) fn failed(message: impl Into<String>) -> Self {
-        Self { status: 1, error: Some(anyhow::Error::msg(message.into())) }
+        Self {
+            status: 1,
+            error: Some(anyhow::Error::msg(message.into())),
+        }
     }
 
     /// Says more below the message.
     pub(super) fn hint(mut self, hint: &str) -> Self {
-        let hinted = |error: anyhow::Error| anyhow::Error::msg(format!("{}\nhint: {hint}", describe(&error)));
+        let hinted = |error: anyhow::Error| {
+            anyhow::Error::msg(format!("{}\nhint: {hint}", describe(&error)))
+        };
         self.error = self.error.map(hinted);
         self
     }
@@ -57,7 +68,10 @@ impl Exit {
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for Exit {
     fn from(error: E) -> Self {
         let error = anyhow::Error::new(error);
-        Self { status: status(&error), error: Some(error) }
+        Self {
+            status: status(&error),
+            error: Some(error),
+        }
     }
 }
 

@@ -77,7 +77,12 @@ pub(super) struct Flags {
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) steps: Option<u64>,
     /// Decides the first weights, the split, the order of the rows and the dropped units [default: 0]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Training")]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "Training"
+    )]
     pub(super) seed: Option<u64>,
     /// Take batches, and the validation rows, in file order
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Training")]
@@ -122,27 +127,61 @@ impl Flags {
             ($($field:ident),*) => { Self { $($field: self.$field.or(file.$field)),* } };
         }
         first!(
-            config, data, target, val_data, val_fraction, task, normalize, hidden, activation, dropout, init,
-            init_weights, loss, optimizer, lr, momentum, weight_decay, batch_size, epochs, steps, seed, no_shuffle,
-            device, threads, out, force, json, quiet
+            config,
+            data,
+            target,
+            val_data,
+            val_fraction,
+            task,
+            normalize,
+            hidden,
+            activation,
+            dropout,
+            init,
+            init_weights,
+            loss,
+            optimizer,
+            lr,
+            momentum,
+            weight_decay,
+            batch_size,
+            epochs,
+            steps,
+            seed,
+            no_shuffle,
+            device,
+            threads,
+            out,
+            force,
+            json,
+            quiet
         )
     }
 }
 
 /// A word in which `-` is as good as `_`.
 fn word<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
-    text.replace('-', "_").parse().map_err(|e: T::Err| e.to_string())
+    text.replace('-', "_")
+        .parse()
+        .map_err(|e: T::Err| e.to_string())
 }
 
 fn activation(text: &str) -> Result<Activation, String> {
-    let (word, parameter) = text.split_once(':').map_or((text, None), |(word, parameter)| (word, Some(parameter)));
+    let (word, parameter) = text
+        .split_once(':')
+        .map_or((text, None), |(word, parameter)| (word, Some(parameter)));
     let word = word.replace('-', "_");
     let text = parameter.map_or_else(|| word.clone(), |parameter| format!("{word}:{parameter}"));
-    text.parse().map_err(|e: crate::network::NetworkError| e.to_string())
+    text.parse()
+        .map_err(|e: crate::network::NetworkError| e.to_string())
 }
 
 fn loss(text: &str) -> Result<LossChoice, String> {
-    if text == "auto" { Ok(LossChoice::Auto) } else { word(text).map(LossChoice::Loss) }
+    if text == "auto" {
+        Ok(LossChoice::Auto)
+    } else {
+        word(text).map(LossChoice::Loss)
+    }
 }
 
 fn optimizer(text: &str) -> Result<String, String> {
@@ -160,30 +199,56 @@ fn widths(text: &str) -> Result<Widths, String> {
     }
     let width = |text: &str| text.trim().parse().ok().filter(|units| *units > 0);
     let widths: Option<Vec<_>> = text.split(',').map(width).collect();
-    widths.map(Widths).ok_or_else(|| "expected whole numbers of at least 1, separated by commas, as in 256,128".to_owned())
+    widths.map(Widths).ok_or_else(|| {
+        "expected whole numbers of at least 1, separated by commas, as in 256,128".to_owned()
+    })
 }
 
 fn within(text: &str, holds: impl Fn(f64) -> bool, expected: &str) -> Result<f64, String> {
-    text.trim().parse().ok().filter(|x| holds(*x)).ok_or_else(|| format!("expected {expected}"))
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|x| holds(*x))
+        .ok_or_else(|| format!("expected {expected}"))
 }
 
 fn fraction(text: &str) -> Result<f64, String> {
-    within(text, |x| (0.0..1.0).contains(&x), "a number of at least 0 and below 1")
+    within(
+        text,
+        |x| (0.0..1.0).contains(&x),
+        "a number of at least 0 and below 1",
+    )
 }
 
 fn positive(text: &str) -> Result<f64, String> {
-    within(text, |x| x.is_finite() && x >= 0.0, "a finite number of at least 0")
+    within(
+        text,
+        |x| x.is_finite() && x >= 0.0,
+        "a finite number of at least 0",
+    )
 }
 
 fn count(text: &str) -> Result<u64, String> {
-    text.trim().parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected a whole number of at least 1".to_owned())
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|n| *n > 0)
+        .ok_or_else(|| "expected a whole number of at least 1".to_owned())
 }
 
 fn threads(text: &str) -> Result<usize, String> {
     let valid = |n: &usize| (1..=1024).contains(n);
-    text.trim().parse().ok().filter(valid).ok_or_else(|| "expected a whole number from 1 to 1024".to_owned())
+    text.trim()
+        .parse()
+        .ok()
+        .filter(valid)
+        .ok_or_else(|| "expected a whole number from 1 to 1024".to_owned())
 }
 
 fn path(text: &str) -> Result<PathBuf, String> {
-    if text.is_empty() { Err("expected the path of a folder".to_owned()) } else { Ok(text.into()) }
+    if text.is_empty() {
+        Err("expected the path of a folder".to_owned())
+    } else {
+        Ok(text.into())
+    }
 }

@@ -44,9 +44,17 @@ impl Inspect {
         let file = TensorFile::open(&path.model)?;
         let tensors = file.list();
         let is_ours = file.metadata("thalweg").is_some();
-        let model = if is_ours { Some(ModelFile::from_tensors(&file)?) } else { None };
+        let model = if is_ours {
+            Some(ModelFile::from_tensors(&file)?)
+        } else {
+            None
+        };
         if self.json {
-            return print_json(&as_json(&path.model.display().to_string(), &tensors, model.as_ref()));
+            return print_json(&as_json(
+                &path.model.display().to_string(),
+                &tensors,
+                model.as_ref(),
+            ));
         }
         let mut text = heading(&path, model.as_ref()).text();
         text.push('\n');
@@ -63,13 +71,23 @@ fn heading(path: &RunPath, model: Option<&ModelFile>) -> Facts {
     let mut facts = Facts::default();
     facts.add("file", path.model.display().to_string());
     let Some(file) = model else {
-        facts.add("format", "safetensors, not written by thalweg: tensors alone");
+        facts.add(
+            "format",
+            "safetensors, not written by thalweg: tensors alone",
+        );
         return facts;
     };
     let network = &file.model.network;
     let count = network.parameter_count() as u64;
     facts.add("format", format!("{FORMAT}"));
-    facts.add("network", format!("{network}, {} parameters, {}", grouped(count), bytes(4 * count)));
+    facts.add(
+        "network",
+        format!(
+            "{network}, {} parameters, {}",
+            grouped(count),
+            bytes(4 * count)
+        ),
+    );
     facts.add("layers", layers(&network.layers));
     facts.add("loss", loss(file));
     facts.add("trained", format!("{} steps", grouped(file.steps)));
@@ -82,8 +100,14 @@ fn heading(path: &RunPath, model: Option<&ModelFile>) -> Facts {
 
 fn layers(layers: &[Layer]) -> String {
     let word = |layer: &Layer| match layer {
-        Layer::Linear { outputs, bias: true } => format!("linear {outputs}"),
-        Layer::Linear { outputs, bias: false } => format!("linear {outputs} without bias"),
+        Layer::Linear {
+            outputs,
+            bias: true,
+        } => format!("linear {outputs}"),
+        Layer::Linear {
+            outputs,
+            bias: false,
+        } => format!("linear {outputs} without bias"),
         Layer::Activation { function } => function.to_string(),
         Layer::Dropout { p } => format!("dropout {p}"),
     };
@@ -91,14 +115,24 @@ fn layers(layers: &[Layer]) -> String {
 }
 
 fn loss(file: &ModelFile) -> String {
-    file.loss.map_or_else(|| "custom".to_owned(), |loss| loss.to_string())
+    file.loss
+        .map_or_else(|| "custom".to_owned(), |loss| loss.to_string())
 }
 
 /// A list cut to what a reader wants to see.
 fn some(names: &[String]) -> String {
     const SHOWN: usize = 12;
-    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    if names.len() > SHOWN { format!("{shown}, … ({} in all)", names.len()) } else { shown }
+    let shown = names
+        .iter()
+        .take(SHOWN)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    if names.len() > SHOWN {
+        format!("{shown}, … ({} in all)", names.len())
+    } else {
+        shown
+    }
 }
 
 fn inputs(preparation: &Preparation) -> String {
@@ -106,11 +140,17 @@ fn inputs(preparation: &Preparation) -> String {
     if shape.len() > 1 {
         return format!("{} of shape {shape:?}", preparation.features());
     }
-    format!("{}: {}", preparation.features(), some(&preparation.feature_names()))
+    format!(
+        "{}: {}",
+        preparation.features(),
+        some(&preparation.feature_names())
+    )
 }
 
 fn answers(preparation: &Preparation) -> String {
-    let target = preparation.target_name().map_or_else(String::new, |name| format!("{name}: "));
+    let target = preparation
+        .target_name()
+        .map_or_else(String::new, |name| format!("{name}: "));
     match (preparation.class_names(), preparation.target_scale()) {
         (Some(classes), _) => format!("{target}{} classes: {}", classes.len(), some(classes)),
         (None, Some(scale)) => {
@@ -123,15 +163,33 @@ fn answers(preparation: &Preparation) -> String {
 }
 
 fn tensor_table(tensors: &[StoredTensor]) -> String {
-    let mut rows = vec![["tensor", "shape", "numbers", "memory"].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        ["tensor", "shape", "numbers", "memory"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     let numbers = |tensor: &StoredTensor| tensor.shape.iter().product::<usize>() as u64;
     for tensor in tensors {
-        let dtype = if tensor.dtype == "F32" { String::new() } else { format!(" {}", tensor.dtype) };
+        let dtype = if tensor.dtype == "F32" {
+            String::new()
+        } else {
+            format!(" {}", tensor.dtype)
+        };
         let shape = format!("{:?}{dtype}", tensor.shape);
-        rows.push(vec![tensor.name.clone(), shape, grouped(numbers(tensor)), bytes(tensor.bytes as u64)]);
+        rows.push(vec![
+            tensor.name.clone(),
+            shape,
+            grouped(numbers(tensor)),
+            bytes(tensor.bytes as u64),
+        ]);
     }
     let total = tensors.iter().map(|tensor| tensor.bytes as u64).sum();
-    rows.push(vec!["all".to_owned(), String::new(), grouped(tensors.iter().map(numbers).sum()), bytes(total)]);
+    rows.push(vec![
+        "all".to_owned(),
+        String::new(),
+        grouped(tensors.iter().map(numbers).sum()),
+        bytes(total),
+    ]);
     table(&rows)
 }
 
@@ -159,13 +217,17 @@ fn as_json(path: &str, tensors: &[StoredTensor], model: Option<&ModelFile>) -> V
 fn plan(path: &RunPath) -> Result<String, Exit> {
     let Some(mut config) = path.config()? else {
         let place = path.model.display();
-        return Err(Exit::usage(format!("{place}: there is no config.toml beside it, so no plan can be made")));
+        return Err(Exit::usage(format!(
+            "{place}: there is no config.toml beside it, so no plan can be made"
+        )));
     };
     // The plan does not depend on the weights that the run began with.
     config.init_weights = None;
     let job = Job::load(config)?;
     let batch = job.config.options.batch_size.min(job.training.rows());
-    let mut session = job.trainer.session(Box::new(Cpu::with_threads(Some(1))?), &job.training)?;
+    let mut session = job
+        .trainer
+        .session(Box::new(Cpu::with_threads(Some(1))?), &job.training)?;
     let ready = session.plan(Purpose::Training(batch))?;
     Ok(ready.plan.to_string())
 }

@@ -25,7 +25,10 @@ pub(super) struct Job {
 impl Job {
     /// Loads all that the configuration names, and checks it against itself. Writes nothing.
     pub(super) fn load(mut config: Config) -> Result<Self, Exit> {
-        let options = TableOptions { target: config.target.clone(), ..TableOptions::default() };
+        let options = TableOptions {
+            target: config.target.clone(),
+            ..TableOptions::default()
+        };
         let table = config.data.load(&options)?;
         let (training, validation) = rows(&config, table.rows())?;
         let preparation = Preparation::fit(&table, &training, config.task, config.normalize)?;
@@ -46,7 +49,13 @@ impl Job {
         let is_all = training.len() == all.rows() && training.is_sorted();
         let training = if is_all { all } else { all.select(&training) };
         let trainer = trainer(&config, loss, &preparation)?;
-        Ok(Self { config, training, validation, preparation, trainer })
+        Ok(Self {
+            config,
+            training,
+            validation,
+            preparation,
+            trainer,
+        })
     }
 
     /// The loss.
@@ -65,7 +74,11 @@ pub(super) fn load_prepared(spec: &Spec, preparation: &Preparation) -> Result<Da
 
 /// The numbers of the training rows and of the validation rows.
 pub(super) fn rows(config: &Config, rows: usize) -> Result<(Vec<u32>, Vec<u32>), Exit> {
-    let fraction = if config.val_data.is_some() { 0.0 } else { config.val_fraction };
+    let fraction = if config.val_data.is_some() {
+        0.0
+    } else {
+        config.val_fraction
+    };
     let shuffle = config.options.shuffle && fraction > 0.0;
     Ok(split(rows, fraction, config.options.seed, shuffle)?)
 }
@@ -96,7 +109,11 @@ pub(super) fn open(device: &Device, threads: Option<usize>, quiet: bool) -> Resu
     let opened = device.open(threads).map_err(|error| {
         let missing = matches!(error, ExecutorError::NoDevice { .. });
         let exit = Exit::from(error);
-        if missing { exit.hint("there are always `auto`, `cpu`, `reference` and `reference-f32`") } else { exit }
+        if missing {
+            exit.hint("there are always `auto`, `cpu`, `reference` and `reference-f32`")
+        } else {
+            exit
+        }
     })?;
     if *device == Device::Auto && opened.executor.device().executor != "gpu" && !quiet {
         super::output::note(&format!("note: {}", opened.why));

@@ -15,7 +15,9 @@ pub(super) fn written(result: io::Result<()>) -> Result<(), Exit> {
     match result {
         Ok(()) => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Err(Exit::CLOSED_PIPE),
-        Err(e) => Err(Exit::failed(format!("standard output cannot be written: {e}"))),
+        Err(e) => Err(Exit::failed(format!(
+            "standard output cannot be written: {e}"
+        ))),
     }
 }
 
@@ -32,7 +34,11 @@ pub(super) fn note(text: &str) {
 /// The columns of the terminal that standard output is, or of a page.
 fn width() -> usize {
     let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-    let columns = if io::stdout().is_terminal() { terminal() } else { None };
+    let columns = if io::stdout().is_terminal() {
+        terminal()
+    } else {
+        None
+    };
     columns.unwrap_or(100).max(30)
 }
 
@@ -46,7 +52,12 @@ impl Facts {
     }
 
     pub(super) fn text(&self) -> String {
-        let names = self.0.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        let names = self
+            .0
+            .iter()
+            .map(|(name, _)| name.chars().count())
+            .max()
+            .unwrap_or(0);
         let room = width().saturating_sub(names + 2).max(16);
         let mut text = String::new();
         for (name, value) in &self.0 {
@@ -79,7 +90,12 @@ fn wrap(text: &str, room: usize) -> Vec<String> {
 /// Rows under headings, each column as wide as it must be; the first is flush left, the others flush right.
 pub(super) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
-    let width = |c: usize| rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0);
+    let width = |c: usize| {
+        rows.iter()
+            .map(|row| row[c].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<_> = (0..columns).map(width).collect();
     let mut text = String::new();
     for row in rows {
@@ -114,7 +130,11 @@ pub(super) fn bytes(count: u64) -> String {
     while value >= 1024.0 && unit + 1 < units.len() {
         (value, unit) = (value / 1024.0, unit + 1);
     }
-    if unit == 0 { format!("{count} B") } else { format!("{value:.1} {}", units[unit]) }
+    if unit == 0 {
+        format!("{count} B")
+    } else {
+        format!("{value:.1} {}", units[unit])
+    }
 }
 
 /// A number in as many digits as a reader wants.

@@ -56,16 +56,25 @@ impl Predict {
         let classes = preparation.class_names();
         if self.probabilities && classes.is_none() {
             let place = path.model.display();
-            return Err(Exit::usage(format!("{place}: predicts numbers, and has no classes; leave out `--probabilities`")));
+            return Err(Exit::usage(format!(
+                "{place}: predicts numbers, and has no classes; leave out `--probabilities`"
+            )));
         }
         if self.probabilities && file.loss == Some(Loss::SquaredError) {
-            note("note: a network trained with squared_error has outputs that are no probabilities");
+            note(
+                "note: a network trained with squared_error has outputs that are no probabilities",
+            );
         }
         let data = preparation.prepare(&self.data.load(&preparation.table_options(false))?)?;
         let opened = job::open(&self.device, None, false)?;
         // Prediction asks the loss for the output's function alone.
         let objective = file.loss.unwrap_or(Loss::SquaredError).into();
-        let recipe = Recipe { network: file.model.network, objective, optimizer: Optimizer::sgd(0.0), seed: 0 };
+        let recipe = Recipe {
+            network: file.model.network,
+            objective,
+            optimizer: Optimizer::sgd(0.0),
+            seed: 0,
+        };
         let mut session = Session::new(recipe, opened.executor)?;
         session.set_parameters(&file.model.values)?;
         let header = header(&preparation, self.probabilities);
@@ -74,7 +83,11 @@ impl Predict {
                 let mut csv = csv::Writer::from_writer(Vec::new());
                 self.write(&mut csv, &header, &mut session, &data, &preparation)?;
                 let text = csv.into_inner().map_err(|e| Exit::failed(e.to_string()))?;
-                let write = |source| RunError::Io { path: out.clone(), what: "written", source };
+                let write = |source| RunError::Io {
+                    path: out.clone(),
+                    what: "written",
+                    source,
+                };
                 crate::run::write(out, &text).map_err(write)?;
                 Ok(())
             }
@@ -93,7 +106,8 @@ impl Predict {
         data: &Dataset,
         preparation: &Preparation,
     ) -> Result<(), Exit> {
-        let mut put = |record: &[String]| written(csv.write_record(record).map_err(io::Error::from));
+        let mut put =
+            |record: &[String]| written(csv.write_record(record).map_err(io::Error::from));
         put(header)?;
         for start in (0..data.rows()).step_by(ROWS) {
             let rows = start..data.rows().min(start + ROWS);
@@ -113,17 +127,27 @@ fn header(preparation: &Preparation, probabilities: bool) -> Vec<String> {
         Some(classes) if probabilities => header.extend_from_slice(classes),
         Some(_) => {}
         // Several numbers a row are named as the outputs are.
-        None if preparation.outputs() > 1 => header = (0..preparation.outputs()).map(|i| format!("y{i}")).collect(),
+        None if preparation.outputs() > 1 => {
+            header = (0..preparation.outputs())
+                .map(|i| format!("y{i}"))
+                .collect()
+        }
         None => {}
     }
     header
 }
 
 /// One row: the most probable class, or the numbers in their own units.
-#[expect(clippy::cast_possible_truncation, reason = "as many digits as the network computes with")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "as many digits as the network computes with"
+)]
 fn record(y: &[f32], preparation: &Preparation, probabilities: bool) -> Vec<String> {
     if let Some(classes) = preparation.class_names() {
-        let largest = y.iter().enumerate().fold(0, |best, (class, p)| if *p > y[best] { class } else { best });
+        let largest = y.iter().enumerate().fold(
+            0,
+            |best, (class, p)| if *p > y[best] { class } else { best },
+        );
         let mut record = vec![classes[largest].clone()];
         if probabilities {
             record.extend(y.iter().map(f32::to_string));
@@ -131,7 +155,9 @@ fn record(y: &[f32], preparation: &Preparation, probabilities: bool) -> Vec<Stri
         return record;
     }
     let own = |(output, y): (usize, &f32)| match preparation.target_scale() {
-        Some(scale) => ((f64::from(*y) * scale.scale[output] + scale.offset[output]) as f32).to_string(),
+        Some(scale) => {
+            ((f64::from(*y) * scale.scale[output] + scale.offset[output]) as f32).to_string()
+        }
         None => y.to_string(),
     };
     y.iter().enumerate().map(own).collect()

@@ -37,19 +37,31 @@ impl Progress {
         } else {
             Shown::Lines(None)
         };
-        Self { shown, epochs, epoch: 0, unit, begun: Instant::now() }
+        Self {
+            shown,
+            epochs,
+            epoch: 0,
+            unit,
+            begun: Instant::now(),
+        }
     }
 
     pub(super) fn steps(&mut self, report: &StepsReport<'_>) {
         let Shown::Bar(bar) = &self.shown else { return };
         let done = report.first + report.losses.len() as u64 - 1;
         let loss = report.losses.iter().sum::<f64>() / report.losses.len() as f64 * self.unit;
-        let accuracy = report.accuracy.map_or_else(String::new, |a| format!(", accuracy {a:.3}"));
+        let accuracy = report
+            .accuracy
+            .map_or_else(String::new, |a| format!(", accuracy {a:.3}"));
         let speed = whole(report.samples as f64 / self.begun.elapsed().as_secs_f64());
         bar.set_length(report.total);
         bar.set_position(done);
         let epoch = self.epoch + 1;
-        bar.set_message(format!("epoch {epoch}/{}, loss {}{accuracy}, {speed} samples/s", self.epochs, short(loss)));
+        bar.set_message(format!(
+            "epoch {epoch}/{}, loss {}{accuracy}, {speed} samples/s",
+            self.epochs,
+            short(loss)
+        ));
     }
 
     pub(super) fn epoch(&mut self, report: &EpochReport<'_>) {
@@ -82,14 +94,19 @@ impl Progress {
 
 fn bar() -> ProgressBar {
     let template = "{wide_bar} {percent}%, {eta} left\n{wide_msg}";
-    let style = ProgressStyle::with_template(template).expect("the template is constant and well formed");
+    let style =
+        ProgressStyle::with_template(template).expect("the template is constant and well formed");
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
     bar.set_style(style);
     bar
 }
 
 fn line(report: &EpochReport<'_>, epochs: u64) -> String {
-    let mut line = format!("epoch {}/{epochs}: loss {}", report.epoch, short(report.train.loss));
+    let mut line = format!(
+        "epoch {}/{epochs}: loss {}",
+        report.epoch,
+        short(report.train.loss)
+    );
     let mut add = |name: &str, value: Option<f64>| {
         if let Some(value) = value {
             line.push_str(&format!(", {name} {}", short(value)));
@@ -110,7 +127,11 @@ fn line(report: &EpochReport<'_>, epochs: u64) -> String {
     line
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a speed is neither negative nor that large")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a speed is neither negative nor that large"
+)]
 fn whole(number: f64) -> String {
     grouped(number as u64)
 }

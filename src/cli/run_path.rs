@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::config::{self, Config};
 use super::exit::Exit;
-use crate::run::{BEST, CONFIG, MODEL, ModelFile};
 use crate::data::Preparation;
+use crate::run::{BEST, CONFIG, MODEL, ModelFile};
 
 /// A run folder or a model file.
 pub(super) struct RunPath {
@@ -23,18 +23,30 @@ impl RunPath {
             let name = if best { BEST } else { MODEL };
             let model = path.join(name);
             if !model.is_file() {
-                return Err(Exit::usage(format!("{place}: there is no {name} in it; expected a run folder or a model file")));
+                return Err(Exit::usage(format!(
+                    "{place}: there is no {name} in it; expected a run folder or a model file"
+                )));
             }
-            return Ok(Self { model, config: path.join(CONFIG) });
+            return Ok(Self {
+                model,
+                config: path.join(CONFIG),
+            });
         }
         if !path.exists() {
-            return Err(Exit::usage(format!("{place}: does not exist; expected a run folder or a model file")));
+            return Err(Exit::usage(format!(
+                "{place}: does not exist; expected a run folder or a model file"
+            )));
         }
         if best {
-            return Err(Exit::usage(format!("{place}: is a file, and `--best` chooses a file of a run folder")));
+            return Err(Exit::usage(format!(
+                "{place}: is a file, and `--best` chooses a file of a run folder"
+            )));
         }
         let folder = path.parent().unwrap_or(Path::new(""));
-        Ok(Self { model: path.to_owned(), config: folder.join(CONFIG) })
+        Ok(Self {
+            model: path.to_owned(),
+            config: folder.join(CONFIG),
+        })
     }
 
     /// The run's configuration.
@@ -52,8 +64,11 @@ impl RunPath {
             Some(preparation) => Ok((file, preparation)),
             None => {
                 let place = self.model.display();
-                let why = "the model was saved without a data preparation, so no data can be read for it";
-                Err(Exit::usage(format!("{place}: {why}; use it from the library, or train by `thalweg train`")))
+                let why =
+                    "the model was saved without a data preparation, so no data can be read for it";
+                Err(Exit::usage(format!(
+                    "{place}: {why}; use it from the library, or train by `thalweg train`"
+                )))
             }
         }
     }

@@ -7,16 +7,18 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::flags::Flags;
+use super::interrupt;
 use super::job::{self, Job};
 use super::output::{self, Facts, duration, grouped, print, print_json, short};
 use super::progress::Progress;
-use super::interrupt;
 use crate::data::{Spec, Task};
 use crate::device::Opened;
 use crate::executor::{DeviceInfo, ExecutorError};
 use crate::network::Loss;
 use crate::run::{CONFIG, ENVIRONMENT, MODEL, Out, Recorder};
-use crate::train::{EpochReport, Fitted, Model, NonFinite, Observer, StepsReport, Summary, TrainError};
+use crate::train::{
+    EpochReport, Fitted, Model, NonFinite, Observer, StepsReport, Summary, TrainError,
+};
 
 const EXAMPLES: &str = "Examples:
   thalweg train
@@ -48,7 +50,10 @@ impl Train {
         let (json, quiet) = (flags.json.unwrap_or(false), flags.quiet.unwrap_or(false));
         let config = flags.resolve()?;
         let out = match flags.out {
-            Some(path) => Out::Path { path, force: flags.force.unwrap_or(false) },
+            Some(path) => Out::Path {
+                path,
+                force: flags.force.unwrap_or(false),
+            },
             None => Out::Next(name(&config.data)),
         };
         // Whether the place is taken is known without reading the data.
@@ -56,19 +61,45 @@ impl Train {
         let job = Job::load(config)?;
         let opened = job::open(&job.config.device, job.config.threads, quiet)?;
         let run = Run::new(&job, &opened);
-        let files = vec![(CONFIG, job.config.to_toml()), (ENVIRONMENT, run.environment(&job, &opened))];
-        let empty = Model { network: job.trainer.network.clone(), output: job.loss().output(), values: Vec::new() };
-        let recorder = Recorder::new(out, files)?.describe(empty, job.loss(), job.preparation.clone())?;
-        let mut watch = Watch { recorder, progress: run.progress(&job, quiet) };
+        let files = vec![
+            (CONFIG, job.config.to_toml()),
+            (ENVIRONMENT, run.environment(&job, &opened)),
+        ];
+        let empty = Model {
+            network: job.trainer.network.clone(),
+            output: job.loss().output(),
+            values: Vec::new(),
+        };
+        let recorder =
+            Recorder::new(out, files)?.describe(empty, job.loss(), job.preparation.clone())?;
+        let mut watch = Watch {
+            recorder,
+            progress: run.progress(&job, quiet),
+        };
         interrupt::training_begins();
-        let fitted = job.trainer.fit_on(opened.executor, &job.training, job.validation.as_ref(), &mut watch);
+        let fitted = job.trainer.fit_on(
+            opened.executor,
+            &job.training,
+            job.validation.as_ref(),
+            &mut watch,
+        );
         watch.progress.end();
         let fitted = fitted.map_err(|error| failed(error, &job, &mut watch.recorder))?;
         watch.recorder.finish(&fitted.model)?;
-        let path = watch.recorder.path().map_or_else(String::new, |path| path.display().to_string());
-        let printed = if json { print_json(&run.json(&fitted, &path)) } else { print(&run.table(&fitted, &path)) };
+        let path = watch
+            .recorder
+            .path()
+            .map_or_else(String::new, |path| path.display().to_string());
+        let printed = if json {
+            print_json(&run.json(&fitted, &path))
+        } else {
+            print(&run.table(&fitted, &path))
+        };
         if fitted.summary.interrupted && interrupt::asked() {
-            output::note(&format!("interrupted after {} steps; what was learnt is in {path}", fitted.summary.steps));
+            output::note(&format!(
+                "interrupted after {} steps; what was learnt is in {path}",
+                fitted.summary.steps
+            ));
             return Err(Exit::INTERRUPTED);
         }
         printed
@@ -123,7 +154,9 @@ impl Run {
     fn progress(&self, job: &Job, quiet: bool) -> Progress {
         let batches = job.training.rows().div_ceil(job.config.options.batch_size) as u64;
         let options = &job.config.options;
-        let epochs = options.steps.map_or(options.epochs, |steps| steps.div_ceil(batches));
+        let epochs = options
+            .steps
+            .map_or(options.epochs, |steps| steps.div_ceil(batches));
         let unit = match job.preparation.target_scale().map(|scale| scale.scale) {
             Some([scale]) if job.loss() == Loss::SquaredError => scale * scale,
             _ => 1.0,
@@ -133,7 +166,9 @@ impl Run {
 
     fn environment(&self, job: &Job, opened: &Opened) -> String {
         let limits = opened.executor.limits();
-        let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let started = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |time| time.as_secs());
         let environment = json!({
             "thalweg": env!("CARGO_PKG_VERSION"),
             "os": std::env::consts::OS,
@@ -185,11 +220,24 @@ impl Run {
         let summary = &fitted.summary;
         let mut facts = Facts::default();
         facts.add("device", &self.described);
-        facts.add("network", format!("{}, {} parameters", self.network, grouped(self.parameters as u64)));
+        facts.add(
+            "network",
+            format!(
+                "{}, {} parameters",
+                self.network,
+                grouped(self.parameters as u64)
+            ),
+        );
         let (epochs, steps) = (count(summary.epochs, "epoch"), count(summary.steps, "step"));
-        facts.add("trained", format!("{epochs}, {steps} in {}", duration(summary.seconds)));
+        facts.add(
+            "trained",
+            format!("{epochs}, {steps} in {}", duration(summary.seconds)),
+        );
         let speed = self.samples_per_second(summary);
-        facts.add("step", format!("{}, {speed:.0} samples/s", duration(summary.step_seconds)));
+        facts.add(
+            "step",
+            format!("{}, {speed:.0} samples/s", duration(summary.step_seconds)),
+        );
         facts.add("train loss", short(summary.train.loss));
         if let Some(validation) = &summary.validation {
             facts.add("val loss", short(validation.loss));
@@ -206,7 +254,11 @@ impl Run {
 }
 
 fn count(number: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
+    format!(
+        "{} {what}{}",
+        grouped(number),
+        if number == 1 { "" } else { "s" }
+    )
 }
 
 /// A run that failed: the last good model is saved where there is one, and the message says where.
@@ -234,7 +286,9 @@ fn rescue(found: &NonFinite, recorder: &mut Recorder) -> String {
     let step = found.last_good_step;
     match recorder.rescue(&found.last_good, step) {
         Ok(()) => {
-            let path = recorder.path().map_or_else(String::new, |path| path.join(MODEL).display().to_string());
+            let path = recorder
+                .path()
+                .map_or_else(String::new, |path| path.join(MODEL).display().to_string());
             format!("the last good model, after step {step}, is in {path}")
         }
         Err(error) => format!("the last good model could not be saved: {error}"),
@@ -247,10 +301,21 @@ fn name(data: &Spec) -> String {
         Spec::Generator(generator) => generator.kind.name().to_owned(),
         Spec::Path(path) => {
             let first = path.split(',').next().unwrap_or(path);
-            let file = std::path::Path::new(first).file_name().map_or_else(String::new, |f| f.to_string_lossy().into_owned());
-            file.split('.').find(|part| !part.is_empty()).unwrap_or("run").to_owned()
+            let file = std::path::Path::new(first)
+                .file_name()
+                .map_or_else(String::new, |f| f.to_string_lossy().into_owned());
+            file.split('.')
+                .find(|part| !part.is_empty())
+                .unwrap_or("run")
+                .to_owned()
         }
     };
-    let plain = |c: char| if c.is_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
+    let plain = |c: char| {
+        if c.is_alphanumeric() || c == '-' || c == '_' {
+            c
+        } else {
+            '-'
+        }
+    };
     name.chars().take(40).map(plain).collect()
 }

@@ -43,17 +43,29 @@ impl Verify {
         } else {
             print(&text(&found, described))?;
         }
-        if found.passed() { Ok(()) } else { Err(Exit::failed(failure(&found))) }
+        if found.passed() {
+            Ok(())
+        } else {
+            Err(Exit::failed(failure(&found)))
+        }
     }
 }
 
 fn failure(found: &Verification) -> String {
     let first = found.failure.as_ref().or(found.submission.as_ref());
-    format!("{} is not as the reference: {}", found.device.name, first.map_or("", String::as_str))
+    format!(
+        "{} is not as the reference: {}",
+        found.device.name,
+        first.map_or("", String::as_str)
+    )
 }
 
 fn text(found: &Verification, described: String) -> String {
-    let mut rows = vec![["kernel", "steps", "elements", "error", "tolerance", "ratio"].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        ["kernel", "steps", "elements", "error", "tolerance", "ratio"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     for (name, kernel) in &found.kernels {
         let worst = &kernel.worst;
         rows.push(vec![
@@ -67,17 +79,26 @@ fn text(found: &Verification, described: String) -> String {
     }
     let mut facts = Facts::default();
     facts.add("device", described);
-    facts.add("compared", format!("{} training steps, every step of the plan", found.steps));
+    facts.add(
+        "compared",
+        format!("{} training steps, every step of the plan", found.steps),
+    );
     let largest = found.drift.iter().max_by(|a, b| a.1.total_cmp(&b.1));
     if let Some((name, drift)) = largest {
-        facts.add("drift", format!("{drift:.1e} of the largest weight, in {name}"));
+        facts.add(
+            "drift",
+            format!("{drift:.1e} of the largest weight, in {name}"),
+        );
     }
     let same = match &found.submission {
         _ if found.failure.is_some() => "not tried",
         None => "the same bits",
         Some(_) => "other bits",
     };
-    facts.add("submission", format!("{same} in one submission as step by step"));
+    facts.add(
+        "submission",
+        format!("{same} in one submission as step by step"),
+    );
     facts.add("result", if found.passed() { "passed" } else { "FAILED" });
     format!("{}\n{}", table(&rows), facts.text())
 }

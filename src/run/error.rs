@@ -79,11 +79,19 @@ pub enum RunError {
 
 impl RunError {
     pub(super) fn read(path: impl Into<PathBuf>, source: io::Error) -> Self {
-        Self::Io { path: path.into(), what: "read", source }
+        Self::Io {
+            path: path.into(),
+            what: "read",
+            source,
+        }
     }
 
     pub(super) fn written(path: impl Into<PathBuf>, source: io::Error) -> Self {
-        Self::Io { path: path.into(), what: "written", source }
+        Self::Io {
+            path: path.into(),
+            what: "written",
+            source,
+        }
     }
 
     /// Whether something was there already.
@@ -97,6 +105,12 @@ impl RunError {
 
     /// Whether what was given is at fault, and not the writing.
     pub fn is_bad_input(&self) -> bool {
-        !matches!(self, Self::Io { what: "written", .. })
+        !matches!(
+            self,
+            Self::Io {
+                what: "written",
+                ..
+            }
+        )
     }
 }

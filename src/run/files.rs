@@ -31,5 +31,9 @@ pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
 
 /// Makes a folder's list of files last. Only Unix opens folders.
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()
+    } else {
+        Ok(())
+    }
 }

@@ -32,7 +32,12 @@ impl RunFolder {
     /// # Errors
     /// If something is there; with `force`, if it is neither a run folder nor an empty one.
     pub fn check(path: &Path, force: bool) -> Result<(), RunError> {
-        let exists = |hint| Err(RunError::Exists { path: path.to_owned(), hint });
+        let exists = |hint| {
+            Err(RunError::Exists {
+                path: path.to_owned(),
+                hint,
+            })
+        };
         if path.symlink_metadata().is_err() {
             return Ok(());
         }
@@ -50,7 +55,10 @@ impl RunFolder {
     /// The folder `runs/NAME-N` with the first free number.
     pub fn next(name: &str) -> PathBuf {
         let path = |n: u64| Path::new("runs").join(format!("{name}-{n}"));
-        (1..).map(path).find(|path| path.symlink_metadata().is_err()).expect("there is no end of numbers")
+        (1..)
+            .map(path)
+            .find(|path| path.symlink_metadata().is_err())
+            .expect("there is no end of numbers")
     }
 
     /// Makes the folder. A run that is there with `force` loses its files, and nothing else.
@@ -69,13 +77,18 @@ impl RunFolder {
         }
         for file in FILES {
             match fs::remove_file(path.join(file)) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(RunError::written(path.join(file), e)),
+                Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                    return Err(RunError::written(path.join(file), e));
+                }
                 _ => {}
             }
         }
         let metrics = path.join(METRICS);
         let metrics = File::create_new(&metrics).map_err(|e| RunError::written(metrics, e))?;
-        Ok(Self { path: path.to_owned(), metrics: BufWriter::new(metrics) })
+        Ok(Self {
+            path: path.to_owned(),
+            metrics: BufWriter::new(metrics),
+        })
     }
 
     /// Where it is.
@@ -106,7 +119,9 @@ impl RunFolder {
     /// If the file system refuses.
     pub fn log(&mut self, lines: &[serde_json::Value]) -> Result<(), RunError> {
         let mut add = || {
-            lines.iter().try_for_each(|line| writeln!(self.metrics, "{line}"))?;
+            lines
+                .iter()
+                .try_for_each(|line| writeln!(self.metrics, "{line}"))?;
             self.metrics.flush()
         };
         add().map_err(|e| RunError::written(self.path.join(METRICS), e))

@@ -66,11 +66,16 @@ impl ModelFile {
             preparation: self.preparation.clone(),
             steps: self.steps,
         };
-        let text = serde_json::to_string(&description).expect("it holds text, numbers and lists alone");
+        let text =
+            serde_json::to_string(&description).expect("it holds text, numbers and lists alone");
         // The header holds it as a JSON string, in which quotes are escaped.
         let found = text.len() + text.matches(['"', '\\']).count();
         let most = HEADER - ROOM;
-        if found > most { Err(RunError::TooLarge { found, most }) } else { Ok(text) }
+        if found > most {
+            Err(RunError::TooLarge { found, most })
+        } else {
+            Ok(text)
+        }
     }
 
     /// The file's bytes. Equal models give equal bytes.
@@ -80,14 +85,22 @@ impl ModelFile {
     pub fn to_bytes(&self) -> Result<Vec<u8>, RunError> {
         let description = self.description()?;
         let parameters = self.model.network.parameters();
-        let bytes: Vec<Vec<u8>> =
-            self.model.values.iter().map(|v| v.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
+        let bytes: Vec<Vec<u8>> = self
+            .model
+            .values
+            .iter()
+            .map(|v| v.iter().flat_map(|x| x.to_le_bytes()).collect())
+            .collect();
         let views = parameters.iter().zip(&bytes).map(|(parameter, bytes)| {
             let view = TensorView::new(Dtype::F32, parameter.shape.dims().to_vec(), bytes);
-            (&parameter.name, view.expect("a model's values fit its network"))
+            (
+                &parameter.name,
+                view.expect("a model's values fit its network"),
+            )
         });
         let metadata = [(KEY.to_owned(), description)].into();
-        let bytes = serialize(views, Some(metadata)).expect("tensors in memory can be written to memory");
+        let bytes =
+            serialize(views, Some(metadata)).expect("tensors in memory can be written to memory");
         Ok(bytes)
     }
 
@@ -120,31 +133,63 @@ impl ModelFile {
         };
         let Some(text) = file.metadata(KEY) else {
             let hint = "weights of another program are read by `train --init-weights`";
-            return Err(malformed("no description of a network".to_owned(), "a model file written by thalweg", hint));
+            return Err(malformed(
+                "no description of a network".to_owned(),
+                "a model file written by thalweg",
+                hint,
+            ));
         };
         let damaged = "the file is damaged; use another copy, or train again";
-        let unreadable =
-            |e: serde_json::Error| malformed(format!("a description that cannot be read ({e})"), "a model's", damaged);
+        let unreadable = |e: serde_json::Error| {
+            malformed(
+                format!("a description that cannot be read ({e})"),
+                "a model's",
+                damaged,
+            )
+        };
         let AnyFormat { format } = serde_json::from_str(&text).map_err(unreadable)?;
         if format > FORMAT {
-            return Err(RunError::Newer { path: file.path().to_owned(), found: format, known: FORMAT });
+            return Err(RunError::Newer {
+                path: file.path().to_owned(),
+                found: format,
+                known: FORMAT,
+            });
         }
         let description: Description = serde_json::from_str(&text).map_err(unreadable)?;
         drop(text);
-        let Description { network, output, loss, preparation, steps, .. } = description;
-        network.check().map_err(|e| malformed(e.to_string(), "a network that can be built", damaged))?;
+        let Description {
+            network,
+            output,
+            loss,
+            preparation,
+            steps,
+            ..
+        } = description;
+        network
+            .check()
+            .map_err(|e| malformed(e.to_string(), "a network that can be built", damaged))?;
         if let Some(preparation) = &preparation {
-            preparation.check().map_err(|e| malformed(e.to_string(), "a sound data preparation", damaged))?;
+            preparation
+                .check()
+                .map_err(|e| malformed(e.to_string(), "a sound data preparation", damaged))?;
             let prepared = [preparation.features(), preparation.outputs()];
             if prepared != [network.inputs, network.outputs()] {
-                let found = format!("data of {} inputs and {} outputs for the network {network}", prepared[0], prepared[1]);
+                let found = format!(
+                    "data of {} inputs and {} outputs for the network {network}",
+                    prepared[0], prepared[1]
+                );
                 return Err(malformed(found, "the same numbers of both", damaged));
             }
         }
         let values = file.values(&network)?;
         let model = Model::from_values(network, output, values)
             .map_err(|e| malformed(e.to_string(), "values that fit the network", damaged))?;
-        Ok(Self { model, loss, preparation, steps })
+        Ok(Self {
+            model,
+            loss,
+            preparation,
+            steps,
+        })
     }
 }
 

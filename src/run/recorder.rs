@@ -53,14 +53,29 @@ impl Recorder {
             RunFolder::check(path, *force)?;
         }
         let (loss, preparation, folder, saved) = (None, None, None, None);
-        Ok(Self { out, files, loss, preparation, unit: 1.0, folder, epoch: 0, steps: 0, saved })
+        Ok(Self {
+            out,
+            files,
+            loss,
+            preparation,
+            unit: 1.0,
+            folder,
+            epoch: 0,
+            steps: 0,
+            saved,
+        })
     }
 
     /// Keeps the loss and the data's preparation in the model files.
     ///
     /// # Errors
     /// If no model file can hold the preparation.
-    pub fn describe(mut self, model: Model, loss: Loss, preparation: Preparation) -> Result<Self, RunError> {
+    pub fn describe(
+        mut self,
+        model: Model,
+        loss: Loss,
+        preparation: Preparation,
+    ) -> Result<Self, RunError> {
         if let (Loss::SquaredError, Some(scale)) = (loss, preparation.target_scale())
             && let [scale] = scale.scale
         {
@@ -96,7 +111,12 @@ impl Recorder {
 
     fn file(&self, model: &Model) -> ModelFile {
         let (loss, preparation, steps) = (self.loss, self.preparation.clone(), self.steps);
-        ModelFile { model: model.clone(), loss, preparation, steps }
+        ModelFile {
+            model: model.clone(),
+            loss,
+            preparation,
+            steps,
+        }
     }
 
     fn folder(&mut self) -> Result<&mut RunFolder, RunError> {
@@ -115,7 +135,9 @@ impl Recorder {
 
     fn record_steps(&mut self, report: &StepsReport<'_>) -> Result<(), RunError> {
         let (epoch, unit) = (self.epoch + 1, self.unit);
-        let steps = (report.first..).zip(report.losses).filter(|(step, _)| is_logged(*step));
+        let steps = (report.first..)
+            .zip(report.losses)
+            .filter(|(step, _)| is_logged(*step));
         let line = |(step, loss): (u64, &f64)| json!({"kind": "step", "step": step, "epoch": epoch, "loss": loss * unit});
         let lines: Vec<_> = steps.map(line).collect();
         self.steps = report.first + report.losses.len() as u64 - 1;
@@ -125,7 +147,9 @@ impl Recorder {
     fn record_epoch(&mut self, report: &EpochReport<'_>) -> Result<(), RunError> {
         (self.epoch, self.steps) = (report.epoch, report.steps);
         let file = self.file(report.model);
-        let due = self.saved.is_none_or(|saved| saved.elapsed() >= Self::PAUSE);
+        let due = self
+            .saved
+            .is_none_or(|saved| saved.elapsed() >= Self::PAUSE);
         let folder = self.folder()?;
         folder.log(&[epoch_line(report)])?;
         if report.best {
@@ -196,6 +220,9 @@ mod tests {
         assert_eq!(logged(1..1000), 999);
         assert_eq!(logged(1000..10_000), 900);
         assert_eq!(logged(10_000..100_000), 900);
-        assert!(is_logged(12_300) && !is_logged(12_310), "five digits, every hundredth");
+        assert!(
+            is_logged(12_300) && !is_logged(12_310),
+            "five digits, every hundredth"
+        );
     }
 }

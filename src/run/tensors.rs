@@ -49,7 +49,10 @@ impl TensorFile {
             hint: BAD_FILE,
         };
         if !metadata.is_file() {
-            return Err(malformed("something that is no regular file".to_owned(), "a safetensors file"));
+            return Err(malformed(
+                "something that is no regular file".to_owned(),
+                "a safetensors file",
+            ));
         }
         let mut start = [0; 8];
         if metadata.len() < 8 {
@@ -59,16 +62,30 @@ impl TensorFile {
         file.read_exact(&mut start).map_err(io)?;
         let header = u64::from_le_bytes(start);
         if header > HEADER as u64 || header > metadata.len() - 8 {
-            let found = format!("a header of {header} bytes in a file of {} bytes", metadata.len());
-            return Err(malformed(found, "a header within the file, and of at most 4 MiB"));
+            let found = format!(
+                "a header of {header} bytes in a file of {} bytes",
+                metadata.len()
+            );
+            return Err(malformed(
+                found,
+                "a header within the file, and of at most 4 MiB",
+            ));
         }
         let mut bytes = start.to_vec();
         // The file may grow while it is read; what was measured is what is taken.
-        file.take(metadata.len() - 8).read_to_end(&mut bytes).map_err(io)?;
+        file.take(metadata.len() - 8)
+            .read_to_end(&mut bytes)
+            .map_err(io)?;
         if let Err(error) = SafeTensors::deserialize(&bytes) {
-            return Err(malformed(error.to_string(), "a header that describes the rest of the file"));
+            return Err(malformed(
+                error.to_string(),
+                "a header that describes the rest of the file",
+            ));
         }
-        Ok(Self { path: path.to_owned(), bytes })
+        Ok(Self {
+            path: path.to_owned(),
+            bytes,
+        })
     }
 
     /// The file's path.
@@ -82,7 +99,8 @@ impl TensorFile {
 
     /// The text under a key of the header's metadata.
     pub fn metadata(&self, key: &str) -> Option<String> {
-        let (_, header) = SafeTensors::read_metadata(&self.bytes).expect("`open` has parsed the same bytes");
+        let (_, header) =
+            SafeTensors::read_metadata(&self.bytes).expect("`open` has parsed the same bytes");
         header.metadata().as_ref().and_then(|m| m.get(key)).cloned()
     }
 
@@ -112,38 +130,78 @@ impl TensorFile {
         let parameters = network.parameters();
         let wrong = |tensor: &str, found: String, expected: String, hint| {
             let (path, tensor) = (self.path.clone(), tensor.to_owned());
-            Err(RunError::Tensor { path, tensor, found, expected, hint })
+            Err(RunError::Tensor {
+                path,
+                tensor,
+                found,
+                expected,
+                hint,
+            })
         };
         let mut all = Vec::with_capacity(parameters.len());
         for parameter in &parameters {
             let name = &parameter.name;
             let Ok(view) = tensors.tensor(name) else {
-                let found = format!("none of that name; there are {}", names(tensors.iter().map(|(name, _)| name)));
-                let expected = format!("one of shape {} for the network {network}", parameter.shape);
-                return wrong(name, found, expected, "names and shapes are PyTorch's, `layers.0.weight` and so on");
+                let found = format!(
+                    "none of that name; there are {}",
+                    names(tensors.iter().map(|(name, _)| name))
+                );
+                let expected =
+                    format!("one of shape {} for the network {network}", parameter.shape);
+                return wrong(
+                    name,
+                    found,
+                    expected,
+                    "names and shapes are PyTorch's, `layers.0.weight` and so on",
+                );
             };
             if view.shape() != parameter.shape.dims() {
-                let (found, expected) = (format!("shape {:?}", view.shape()), format!("{}", parameter.shape));
-                let hint = "weights are [outputs, inputs]; choose the network's widths by `--hidden`";
-                return wrong(name, found, format!("{expected} for the network {network}"), hint);
+                let (found, expected) = (
+                    format!("shape {:?}", view.shape()),
+                    format!("{}", parameter.shape),
+                );
+                let hint =
+                    "weights are [outputs, inputs]; choose the network's widths by `--hidden`";
+                return wrong(
+                    name,
+                    found,
+                    format!("{expected} for the network {network}"),
+                    hint,
+                );
             }
             let Some(values) = decode(view.dtype(), view.data()) else {
                 let found = format!("element type {}", view.dtype());
-                return wrong(name, found, "F32, F64, F16 or BF16".to_owned(), "save the weights as float32");
+                return wrong(
+                    name,
+                    found,
+                    "F32, F64, F16 or BF16".to_owned(),
+                    "save the weights as float32",
+                );
             };
             if let Some(at) = values.iter().position(|v| !v.is_finite()) {
                 let found = format!("{} at element {at}", values[at]);
-                return wrong(name, found, "finite numbers that f32 can hold".to_owned(), "use another file");
+                return wrong(
+                    name,
+                    found,
+                    "finite numbers that f32 can hold".to_owned(),
+                    "use another file",
+                );
             }
             all.push(values);
         }
-        let extra = tensors.iter().map(|(name, _)| name).filter(|name| parameters.iter().all(|p| p.name != *name));
+        let extra = tensors
+            .iter()
+            .map(|(name, _)| name)
+            .filter(|name| parameters.iter().all(|p| p.name != *name));
         let mut extra = extra.peekable();
         match extra.peek() {
             None => Ok(all),
             Some(_) => Err(RunError::Malformed {
                 path: self.path.clone(),
-                found: format!("tensors that the network {network} has not: {}", names(extra)),
+                found: format!(
+                    "tensors that the network {network} has not: {}",
+                    names(extra)
+                ),
                 expected: format!("its {} parameters and nothing else", parameters.len()),
                 hint: "choose the network's widths by `--hidden`, or leave these tensors out",
             }),
@@ -156,7 +214,10 @@ fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     const SHOWN: usize = 10;
     let mut names: Vec<_> = names.collect();
     names.sort_unstable();
-    let shown = names.iter().take(SHOWN).map(|name| format!("`{}`", name.chars().take(60).collect::<String>()));
+    let shown = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| format!("`{}`", name.chars().take(60).collect::<String>()));
     let text = shown.collect::<Vec<_>>().join(", ");
     match names.len() {
         0 => "no tensors".to_owned(),
@@ -168,15 +229,25 @@ fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
 /// Little-endian numbers as f32, or nothing for a type that is not real.
 fn decode(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
     fn each<const N: usize>(bytes: &[u8], convert: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-        bytes.as_chunks::<N>().0.iter().map(|chunk| convert(*chunk)).collect()
+        bytes
+            .as_chunks::<N>()
+            .0
+            .iter()
+            .map(|chunk| convert(*chunk))
+            .collect()
     }
-    #[expect(clippy::cast_possible_truncation, reason = "rounding to single precision is what is meant")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "rounding to single precision is what is meant"
+    )]
     let single = |b| f64::from_le_bytes(b) as f32;
     Some(match dtype {
         Dtype::F32 => each(bytes, f32::from_le_bytes),
         Dtype::F64 => each(bytes, single),
         // The upper half of a f32.
-        Dtype::BF16 => each(bytes, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
+        Dtype::BF16 => each(bytes, |b| {
+            f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)
+        }),
         Dtype::F16 => each(bytes, |b| half_to_single(u16::from_le_bytes(b))),
         _ => return None,
     })
@@ -191,7 +262,11 @@ fn half_to_single(bits: u16) -> f32 {
         (31, _) => f32::NAN,
         _ => (1.0 + f32::from(fraction) / 1024.0) * 2.0_f32.powi(i32::from(exponent) - 15),
     };
-    if bits >> 15 == 0 { magnitude } else { -magnitude }
+    if bits >> 15 == 0 {
+        magnitude
+    } else {
+        -magnitude
+    }
 }
 
 #[cfg(test)]
@@ -200,7 +275,13 @@ mod tests {
 
     #[test]
     fn half_precision_is_read_exactly() {
-        let known = [(0x3c00, 1.0), (0xc000, -2.0), (0x3555, 0.333_251_95), (0x0001, 5.960_464_5e-8), (0x7bff, 65504.0)];
+        let known = [
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x3555, 0.333_251_95),
+            (0x0001, 5.960_464_5e-8),
+            (0x7bff, 65504.0),
+        ];
         for (bits, value) in known {
             assert_eq!(half_to_single(bits), value, "{bits:#06x}");
         }
