@@ -118,15 +118,10 @@ fn a_weight_that_goes_wrong_later() {
     device.replace_shader("adam_update", poison);
     let found = fails(&trainer, Box::new(device), &data);
     assert!(is_good(&found), "the last good model is not");
-    assert!((85..=90).contains(&found.step), "{found}");
-    assert!(
-        found.last_good_step < found.step && found.last_good_step.is_multiple_of(4),
-        "{found}"
-    );
-    assert!(
-        found.tensor.contains("layers.0.weight") && found.index == 70,
-        "{found}"
-    );
+    let told = (found.step, found.last_good_step);
+    assert_eq!(told, (88, 84), "four steps an epoch: {found}");
+    let told = (found.tensor.as_str(), found.index);
+    assert_eq!(told, ("layers.0.weight.mean", 68), "{found}");
     assert!(found.plan_step.contains("adam_update"), "{found}");
 
     let Some(healthy) = gpu() else { return };
