@@ -22,6 +22,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "loss {:.4} after {} steps",
         fit.summary.train.loss, fit.summary.steps
     );
-    println!("{:?}", fit.model.predict_classes(&x)?);
+    let classes = fit.model.predict_classes(&x)?;
+    println!("{classes:?}");
+    assert_eq!(classes, [0, 1, 1, 0], "XOR is learnt");
     Ok(())
 }

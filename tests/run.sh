@@ -117,5 +117,15 @@ fi
 
 # With this, a GPU test that finds no adapter fails, where it would otherwise be skipped.
 export THALWEG_REQUIRE_GPU=1
+# Mesa's device-select layer complains on standard error where there is no desktop session.
+export NODEVICE_SELECT=1
 # The dev profile is optimised already (see Cargo.toml), and has every check on.
-exec cargo test --locked "$@"
+cargo test --locked "$@"
+if [[ $# == 0 ]]; then
+    for example in xor own_data own_loss; do
+        for device in cpu gpu; do
+            say "running the example $example on $device"
+            cargo run --quiet --locked --example "$example" "$device"
+        done
+    done
+fi

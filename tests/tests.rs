@@ -10,7 +10,6 @@
 //! adapter it says so, and the test is skipped; with `THALWEG_REQUIRE_GPU=1`, as in `tests/run.sh`, that is a failure.
 //! A software adapter such as lavapipe will do.
 
-mod cli;
 mod common;
 
 // No device.
@@ -21,6 +20,7 @@ mod reference;
 mod shaders;
 
 // One device.
+mod cli;
 mod gpu;
 
 // Every device.

@@ -17,6 +17,8 @@ mod rate;
 
 pub use adapter::{AdapterFeatures, AdapterInfo, AdapterLimits, DeviceKind, Wanted, choose};
 pub use probe::adapters;
+#[cfg(feature = "cli")]
+pub(crate) use probe::quiet_device_selection;
 
 use std::sync::Arc;
 

@@ -120,6 +120,10 @@ pub(super) fn make(
         label: Some(file),
         source: wgpu::ShaderSource::Wgsl(text.into()),
     };
+    #[expect(
+        unsafe_code,
+        reason = "trusted modules are not checked at run time; the kernels guard themselves"
+    )]
     // SAFETY: every shader of this crate guards its own loads, stores, divisions and loops, which the tests hold by
     // running all kernels at the edges of their tiles, checked and unchecked, with guards behind the outputs.
     let module = unsafe { device.wgpu.create_shader_module_trusted(descriptor, checks) };

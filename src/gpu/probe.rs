@@ -8,6 +8,22 @@ pub fn adapters() -> Vec<AdapterInfo> {
     found.into_iter().map(|(info, _)| info).collect()
 }
 
+/// Keeps Mesa's device-select layer out, which has nothing to select here and complains on standard error where there is
+/// no desktop session. A variable that is set already stays as it is. To be called by `main` before all else.
+#[cfg(feature = "cli")]
+#[expect(
+    unsafe_code,
+    reason = "the layer knows no other switch than its variable"
+)]
+pub(crate) fn quiet_device_selection() {
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none()
+        && std::env::var_os("NODEVICE_SELECT").is_none()
+    {
+        // SAFETY: `main` has started no thread yet, so nobody reads the environment meanwhile.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+    }
+}
+
 /// All adapters, each device once, numbered.
 pub(super) fn find(flags: wgpu::InstanceFlags) -> Vec<(AdapterInfo, wgpu::Adapter)> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {

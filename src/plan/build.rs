@@ -217,17 +217,15 @@ impl<'a> Builder<'a> {
         for (at, work) in self.work.iter().enumerate() {
             placer.release(at);
             for &tensor in work.inputs.iter().chain(&work.outputs) {
-                if !places.contains_key(&tensor) {
-                    let place = self.place_one(tensor, &mut placer, &last);
-                    places.insert(tensor, place);
-                }
+                places
+                    .entry(tensor)
+                    .or_insert_with(|| self.place_one(tensor, &mut placer, &last));
             }
         }
         for output in outputs.iter().map(|o| self.root_of(*o)) {
-            if !places.contains_key(&output) {
-                let place = self.place_one(output, &mut placer, &last);
-                places.insert(output, place);
-            }
+            places
+                .entry(output)
+                .or_insert_with(|| self.place_one(output, &mut placer, &last));
         }
         (places, placer.buffers)
     }

@@ -3,7 +3,8 @@
 use super::session::{Purpose, Session};
 use super::tables::Tables;
 use super::{NonFinite, TrainError};
-use crate::kernel::{Access, Tick};
+use crate::kernel::{Access, Kernel, Tick};
+use crate::plan::Place;
 use crate::tensor::Element;
 
 /// The training steps since the last that was found good, so that they can be run again.
@@ -101,10 +102,12 @@ impl Guard {
                 .filter(|(b, _)| b.element == Element::F32)
             {
                 let tensor = &ready.plan.tensors[tensor];
-                let values = session.executor.read(ready.handle, tensor.place)?.to_f64();
+                let place = written(&step.kernel.at(tick), tensor.place);
+                let values = session.executor.read(ready.handle, place)?.to_f64();
                 if let Some(at) = values.iter().position(|v| !v.is_finite()) {
+                    let in_tensor = place.offset - tensor.place.offset + at;
                     let (tensor, index, value) =
-                        name_in_block(session, &tensor.name, at, values[at]);
+                        name_in_block(session, &tensor.name, in_tensor, values[at]);
                     return Ok(Some(NonFinite {
                         step: u64::from(tick.step),
                         plan_step: ready.plan.describe(number),
@@ -118,6 +121,18 @@ impl Guard {
             }
         }
         Ok(None)
+    }
+}
+
+/// What a step has just written of a tensor. Of a log it is one row: the others hold what an earlier submission left.
+const fn written(kernel: &Kernel, place: Place) -> Place {
+    match *kernel {
+        Kernel::Record(log) if log.slot < log.slots => Place {
+            offset: place.offset + log.slot as usize * log.columns as usize,
+            len: log.columns as usize,
+            ..place
+        },
+        _ => place,
     }
 }
 

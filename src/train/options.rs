@@ -73,7 +73,7 @@ impl Optimizer {
     pub const fn weight_decay(mut self, decay: f64) -> Self {
         match &mut self.update {
             Update::Sgd { weight_decay, .. } | Update::Adam { weight_decay, .. } => {
-                *weight_decay = decay
+                *weight_decay = decay;
             }
         }
         self

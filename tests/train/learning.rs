@@ -1,0 +1,179 @@
+//! Networks that learn: on every executor, with a loss of one's own, and along the same curve everywhere.
+
+use thalweg::data::{Dataset, Normalize, Preparation, Spec, TableOptions, Task};
+use thalweg::network::{Activation, Loss, Network};
+use thalweg::reference::Reference;
+use thalweg::train::{Objective, Optimizer, TrainError, Trainer};
+
+use super::{Notes, numbers};
+use crate::common::{Named, cpu, executors, gpu, named};
+
+#[test]
+fn xor_is_learnt_everywhere() {
+    let x = [0., 0., 0., 1., 1., 0., 1., 1.];
+    let data = Dataset::classes(&x, 2, &[0, 1, 1, 0]).expect("it is well formed");
+    let network = Network::mlp(2, &[8], 2, Activation::Tanh);
+    let trainer = Trainer::new(network, Loss::CrossEntropy)
+        .optimizer(Optimizer::adam(0.05))
+        .epochs(200);
+    let mut all = executors();
+    all.push(named("reference f64", Reference::f64()));
+    for Named { name, executor } in all {
+        let fit = trainer
+            .fit_on(executor, &data, None, &mut Notes::default())
+            .expect("it trains");
+        assert_eq!(
+            fit.model.predict_classes(&x).expect("whole rows"),
+            [0, 1, 1, 0],
+            "{name}"
+        );
+        assert!(
+            fit.summary.train.loss < 0.05,
+            "{name}: loss {}",
+            fit.summary.train.loss
+        );
+        assert_eq!(fit.summary.train.accuracy, Some(1.0), "{name}");
+        assert_eq!(fit.summary.steps, 200, "{name}");
+    }
+}
+
+/// `log cosh(y - t)` by way of softplus: `softplus(2 d) - d - log 2`.
+#[test]
+fn a_loss_of_ones_own() {
+    let data = numbers(64, 4, 1);
+    let network = Network::mlp(4, &[16], 1, Activation::Tanh);
+    let trainer = Trainer::new(network, Loss::SquaredError)
+        .optimizer(Optimizer::adam(0.02))
+        .epochs(60);
+    let trainer = trainer.batch_size(32).loss(|graph, y, target| {
+        let d = graph.sub(y, target)?;
+        let twice = graph.scale(d, 2.0)?;
+        let soft = graph.activation(twice, Activation::Softplus)?;
+        let difference = graph.sub(soft, d)?;
+        let mean = graph.mean(difference)?;
+        let log2 = graph.constant([], std::f64::consts::LN_2);
+        graph.sub(mean, log2)
+    });
+    for Named { name, executor } in executors() {
+        let mut notes = Notes::default();
+        let fit = trainer
+            .fit_on(executor, &data, Some(&data), &mut notes)
+            .expect("it trains");
+        let found = fit.summary.validation.expect("there are rows");
+        assert!(
+            found.loss < 0.1 * notes.losses[0],
+            "{name}: {} from {}",
+            found.loss,
+            notes.losses[0]
+        );
+        assert_eq!(fit.model.output, Activation::Identity, "{name}");
+        let predictions = fit
+            .model
+            .predict(&(0..64).flat_map(|row| data.row(row)).collect::<Vec<_>>());
+        let thalweg::data::Targets::Numbers { values, .. } = data.targets() else {
+            panic!("there are numbers")
+        };
+        let pairs = predictions.expect("whole rows").into_iter().zip(values);
+        let expected: f64 = pairs
+            .map(|(y, t)| f64::from(y - t).cosh().ln())
+            .sum::<f64>()
+            / 64.0;
+        assert!(
+            (found.loss - expected).abs() < 1e-5,
+            "{name}: loss {}, by hand {expected}",
+            found.loss
+        );
+        assert!(
+            found.r2.is_some_and(|r2| r2 > 0.5),
+            "{name}: the metric beside it: {found:?}"
+        );
+    }
+}
+
+/// A loss of one's own that is one of the engine's trains the same.
+#[test]
+fn a_custom_squared_error_is_the_squared_error() {
+    let data = numbers(64, 4, 2);
+    let own = Trainer::new(
+        Network::mlp(4, &[16], 2, Activation::Tanh),
+        Loss::SquaredError,
+    )
+    .epochs(3)
+    .batch_size(32);
+    let custom = own.clone().loss(|graph, y, target| {
+        let d = graph.sub(y, target)?;
+        let square = graph.mul(d, d)?;
+        graph.mean(square)
+    });
+    assert!(
+        matches!(custom.objective, Objective::Custom(_)),
+        "{:?}",
+        custom.objective
+    );
+    let [own, custom] = [own, custom].map(|trainer| {
+        let mut notes = Notes::default();
+        trainer
+            .fit_on(Box::new(Reference::f64()), &data, None, &mut notes)
+            .expect("it trains");
+        notes.losses
+    });
+    assert!(
+        own.iter().zip(&custom).all(|(a, b)| (a - b).abs() < 1e-12),
+        "{own:?}, {custom:?}"
+    );
+}
+
+#[test]
+fn a_loss_that_is_no_scalar_is_refused() {
+    let data = numbers(8, 4, 1);
+    let trainer = Trainer::new(Network::new(4).linear(1), Loss::SquaredError);
+    let trainer = trainer.loss(|graph, y, target| graph.sub(y, target));
+    let error = trainer.fit(&data).expect_err("the loss has 8 elements");
+    assert!(matches!(error, TrainError::Graph(_)), "{error:?}");
+    let message = error.to_string();
+    assert!(message.contains("[8, 1]"), "{message}");
+}
+
+/// The curves of two devices stay together over the first hundred steps.
+#[test]
+fn the_curves_of_cpu_and_gpu_agree() {
+    let Some(gpu) = gpu() else { return };
+    let spec: Spec = "glyphs:n=800,seed=3".parse().expect("a generator");
+    let table = spec
+        .load(&TableOptions::default())
+        .expect("it is generated");
+    let rows: Vec<u32> = (0..800).collect();
+    let preparation =
+        Preparation::fit(&table, &rows, Task::Auto, Normalize::Auto).expect("it can be prepared");
+    let data = preparation
+        .prepare(&table)
+        .expect("it is what was prepared for");
+    let network = Network::mlp(data.features(), &[64, 32], data.outputs(), Activation::Relu);
+    let mut trainer = Trainer::new(network, Loss::CrossEntropy).batch_size(64);
+    trainer.options.steps = Some(100);
+    let curve = |Named { name, executor }: Named| {
+        let mut notes = Notes::default();
+        trainer
+            .fit_on(executor, &data, None, &mut notes)
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
+        notes.losses
+    };
+    let [cpu, gpu] = [named("cpu", cpu(2)), named("gpu", gpu)].map(curve);
+    assert_eq!((cpu.len(), gpu.len()), (100, 100));
+    let mut worst = 0.0_f64;
+    for (step, (cpu, gpu)) in (1..).zip(cpu.iter().zip(&gpu)) {
+        let off = (cpu - gpu).abs() / cpu;
+        assert!(
+            off <= 1e-3,
+            "step {step}: {cpu} on the CPU, {gpu} on the GPU"
+        );
+        worst = worst.max(off);
+    }
+    assert!(
+        cpu[99] < 0.5 * cpu[0],
+        "it learns: {} after {}",
+        cpu[99],
+        cpu[0]
+    );
+    eprintln!("the curves are off by at most {worst:e}");
+}

@@ -1,0 +1,155 @@
+//! The same seed gives the same bits: again, with any number of threads, in any chunks, and by hand.
+
+use thalweg::executor::Data;
+use thalweg::network::{Activation, Loss, Network};
+use thalweg::random::{Random, stream};
+use thalweg::train::{Model, Optimizer, Trainer, batches};
+
+use super::{Notes, bits, classes, network, numbers, one_step, steps_by_hand};
+use crate::common::{Named, cpus, executors};
+
+fn trainer() -> Trainer {
+    let optimizer = Optimizer::adam(0.01);
+    Trainer::new(network(12, 4), Loss::CrossEntropy)
+        .optimizer(optimizer)
+        .batch_size(16)
+        .epochs(3)
+        .seed(5)
+}
+
+/// The bits of all losses and parameters of a run.
+fn run(
+    trainer: &Trainer,
+    named: Named,
+    data: &thalweg::data::Dataset,
+) -> (Vec<u64>, Vec<Vec<u32>>) {
+    let mut notes = Notes::default();
+    let fit = trainer
+        .fit_on(named.executor, data, None, &mut notes)
+        .unwrap_or_else(|e| panic!("{}: {e}", named.name));
+    (
+        notes.losses.iter().map(|l| l.to_bits()).collect(),
+        bits(&fit.model.values),
+    )
+}
+
+#[test]
+fn twice_on_each_executor() {
+    let data = classes(100, 12, 4);
+    for (first, second) in executors().into_iter().zip(executors()) {
+        let name = first.name.clone();
+        assert!(
+            run(&trainer(), first, &data) == run(&trainer(), second, &data),
+            "{name}: another run, other bits"
+        );
+    }
+}
+
+#[test]
+fn another_seed_is_another_run() {
+    let data = classes(100, 12, 4);
+    for (first, second) in executors().into_iter().zip(executors()) {
+        let name = first.name.clone();
+        let other = trainer().seed(6);
+        assert!(
+            run(&trainer(), first, &data).1 != run(&other, second, &data).1,
+            "{name}: the seed changes nothing"
+        );
+    }
+}
+
+/// Large enough that the threads share the work.
+#[test]
+fn any_number_of_threads() {
+    let data = classes(700, 200, 10);
+    let network = Network::mlp(200, &[300, 111], 10, Activation::Relu).dropout(0.1);
+    let trainer = Trainer::new(network, Loss::CrossEntropy)
+        .batch_size(256)
+        .epochs(4);
+    let runs: Vec<_> = cpus()
+        .into_iter()
+        .map(|named| run(&trainer, named, &data))
+        .collect();
+    assert!(
+        runs[0].0.len() == 12 && runs[0] == runs[1] && runs[0] == runs[2],
+        "the threads change the bits"
+    );
+}
+
+/// How many steps go into a submission depends on how fast they are. By hand it is one.
+#[test]
+fn any_chunks() {
+    let data = classes(96, 12, 4);
+    let mut trainer = trainer().epochs(20);
+    trainer.options.shuffle = false;
+    let steps = 120;
+    for (first, second) in executors().into_iter().zip(executors()) {
+        let name = first.name.clone();
+        let (losses, values) = run(&trainer, first, &data);
+        let mut session = trainer.session(second.executor, &data).expect("it fits");
+        let by_hand = steps_by_hand(&mut session, 96, 16, steps, 0.01);
+        assert_eq!(
+            losses,
+            by_hand.iter().map(|l| l.to_bits()).collect::<Vec<_>>(),
+            "{name}: losses"
+        );
+        let model = session.model(false).expect("it can be read");
+        assert!(
+            values == bits(&model.values),
+            "{name}: the chunks change the bits"
+        );
+    }
+}
+
+/// Epochs in the order of `random`'s permutation, and the rows that are left over in a smaller batch.
+#[test]
+fn a_shuffled_run_with_a_remainder_by_hand() {
+    let data = numbers(53, 7, 3);
+    let optimizer = Optimizer::with_momentum(0.05, 0.9, true);
+    let trainer = Trainer::new(network(7, 3), Loss::SquaredError)
+        .optimizer(optimizer)
+        .batch_size(16)
+        .epochs(3)
+        .seed(9);
+    for (first, second) in executors().into_iter().zip(executors()) {
+        let name = first.name.clone();
+        let (losses, values) = run(&trainer, first, &data);
+        let mut session = trainer.session(second.executor, &data).expect("it fits");
+        let mut by_hand = Vec::new();
+        for epoch in 1..=3 {
+            let order = Random::new(9, stream::SHUFFLE, epoch).permutation(53);
+            session
+                .executor
+                .write_stored(&session.store, "train.order", &Data::U32(order))
+                .expect("it fits");
+            for position in batches(53, 16) {
+                let step = u32::try_from(by_hand.len() + 1).expect("it is small");
+                by_hand.push(one_step(&mut session, position, step, 0.05).to_bits());
+            }
+        }
+        assert_eq!(by_hand.len(), 12, "batches of 16, 16, 16 and 5");
+        assert_eq!(losses, by_hand, "{name}: losses");
+        let model = session.model(false).expect("it can be read");
+        assert!(
+            values == bits(&model.values),
+            "{name}: by hand it is another run"
+        );
+    }
+}
+
+/// A model that is trained on, from where it was.
+#[test]
+fn initial_values_are_taken() {
+    let data = classes(64, 12, 4);
+    let Model { values, .. } = trainer().fit(&data).expect("it trains").model;
+    let mut next = trainer().optimizer(Optimizer::sgd(0.0));
+    next.initial = Some(values.clone());
+    for named in executors() {
+        let name = named.name.clone();
+        let (_, after) = run(&next, named, &data);
+        assert!(
+            after == bits(&values),
+            "{name}: a learning rate of 0 changed something"
+        );
+    }
+}
