@@ -19,12 +19,10 @@ fn refused(place: &Place, arguments: &str, parts: &[&str]) {
             said.err
         );
     }
-    assert_eq!(
-        said.err.matches("error: ").count() - said.err.matches("error: XDG_RUNTIME_DIR").count(),
-        1,
-        "{}",
-        said.err
-    );
+    let errors = said.err.lines().filter(|line| line.starts_with("error: "));
+    // Libraries of a driver may complain that there is no desktop.
+    let own = errors.filter(|line| !line.contains("XDG_RUNTIME_DIR"));
+    assert_eq!(own.count(), 1, "one message: {}", said.err);
     assert!(!said.err.contains("panicked"), "{}", said.err);
     assert_eq!(place.listing(), before, "`{arguments}` wrote something");
 }
@@ -107,7 +105,8 @@ fn idx() {
     let long = idx_bytes(&[4, 2, 200], &[7; 16]);
     let mut short = gz(&images);
     short.truncate(short.len() - 12);
-    let cases: [(&str, &[u8], &[u8], &[&str]); 5] = [
+    type Case<'a> = (&'a str, &'a [u8], &'a [u8], &'a [&'a str]);
+    let cases: [Case<'_>; 5] = [
         ("magic", &magic, &labels, &["x.idx"]),
         ("few labels", &images, &few, &["3", "4"]),
         (
@@ -117,7 +116,12 @@ fn idx() {
             &["x.idx", "[4, 2, 200]"],
         ),
         ("a cut gzip", &short, &labels, &["x.idx"]),
-        ("labels for images", &labels, &images, &["y.idx"]),
+        (
+            "labels for images",
+            &labels,
+            &images,
+            &["x.idx", "images,labels"],
+        ),
     ];
     for (name, images, labels, parts) in cases {
         let place = Place::with(&[("x.idx", images), ("y.idx", labels)]);
