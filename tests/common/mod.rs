@@ -6,7 +6,6 @@ use std::sync::Once;
 use thalweg::cpu::Cpu;
 use thalweg::executor::Executor;
 use thalweg::gpu::{Gpu, Options, Wanted};
-use thalweg::kernel::Limits;
 use thalweg::reference::Reference;
 
 /// A GPU, or a software adapter, or nothing: then the test that asks has to skip itself. The adapter is printed once.
@@ -71,18 +70,21 @@ pub(crate) fn fast_executors() -> Vec<Named> {
 /// The GPU, choosing shaders as other devices would: with so few workgroups that every loop over elements, rows or tiles
 /// takes several turns, and as hardware, which has its own matrix product.
 pub(crate) fn gpu_as_others() -> Vec<Named> {
-    let few = |limits: &mut Limits| limits.workgroups = 3;
-    let hardware = |limits: &mut Limits| (limits.software, limits.subgroup) = (false, Some(32));
-    let changes: [(&str, &dyn Fn(&mut Limits)); 2] =
-        [("3 workgroups", &few), ("as hardware", &hardware)];
-    let change = |(name, change): (&str, &dyn Fn(&mut Limits))| {
+    let open = |(name, workgroups, hardware): (&str, u32, bool)| {
         let mut gpu = gpu()?;
         let mut limits = gpu.limits().clone();
-        change(&mut limits);
+        limits.workgroups = workgroups;
+        if hardware {
+            (limits.software, limits.subgroup) = (false, Some(32));
+        }
         gpu.choose_as(limits);
-        Some(named(format!("gpu, {name}"), gpu))
+        Some(named(name, gpu))
     };
-    changes.into_iter().filter_map(change).collect()
+    let others = [
+        ("gpu, 3 workgroups", 3, false),
+        ("gpu, as hardware of 5 workgroups", 5, true),
+    ];
+    others.into_iter().filter_map(open).collect()
 }
 
 /// Every executor that computes in f32.

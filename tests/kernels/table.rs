@@ -1,43 +1,16 @@
 //! The table: for every kernel, and every kind, flag and element type of it, sizes around a workgroup of 256 and around
 //! the tiles of the products, and values that are worth a look. A new kernel gets its row here.
 
-use thalweg::executor::Data;
 use thalweg::kernel::{
-    Access, Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Binary, BinaryKind,
-    Binding, Broadcast, Concat, Copy, Correct, Dropout, Gather, GatherGrad, Kernel, Matmul,
-    Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record, Scale, SgdUpdate,
-    Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
+    Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Binary, BinaryKind, Broadcast,
+    Concat, Copy, Correct, Dropout, Gather, GatherGrad, Matmul, Nonfinite, Pad, PointwiseLoss,
+    PointwiseLossGrad, PointwiseLossKind, Record, Scale, SgdUpdate, Slice, Softmax,
+    SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
 };
-use thalweg::random::{Random, stream};
+use thalweg::random::stream;
 use thalweg::tensor::Element;
 
-/// How the reals that a kernel reads are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Draw {
-    /// Normal with standard deviation 3, and some exact zeros of both signs.
-    Normal,
-    /// Over all of f32: every power of two about equally often, with zeros, subnormal numbers and the largest.
-    Wide,
-    /// As `Wide`, but so that squares and sums stay within f32.
-    Moderate,
-    /// Rows of logits: normal, far out at ±80 or ±1000, all equal, or as far apart as f32 allows.
-    Logits,
-    /// As `Logits`, but so that their differences stay within f32.
-    FiniteLogits,
-    /// Probabilities, with 0 and 1 among them.
-    Probability,
-}
-
-/// A kernel with the values it works on.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Case {
-    pub(super) kernel: Kernel,
-    draw: Draw,
-}
-
-const fn case(kernel: Kernel, draw: Draw) -> Case {
-    Case { kernel, draw }
-}
+use super::draw::{Case, Draw, case};
 
 /// Numbers of elements: around a workgroup, and several of them.
 const COUNTS: [u32; 5] = [1, 255, 256, 257, 70_000];
@@ -488,141 +461,4 @@ pub(super) fn watch() -> Vec<Case> {
         }
     }
     cases
-}
-
-impl Case {
-    /// Values for every binding: what is only written holds NaN.
-    pub(super) fn values(&self) -> Vec<Data> {
-        (1..)
-            .zip(self.kernel.bindings())
-            .map(|(salt, binding)| self.contents(&binding, salt))
-            .collect()
-    }
-
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "rounded to f32 or to a byte, as is meant"
-    )]
-    fn contents(&self, binding: &Binding, salt: u64) -> Data {
-        let random = Random::new(salt, stream::TEST, 1);
-        let indices = 0..binding.len as u64;
-        match binding.element {
-            Element::U32 if binding.access == Access::Write => {
-                Data::U32(vec![0x7fc0_0000; binding.len])
-            }
-            Element::U32 => Data::U32(
-                indices
-                    .map(|i| self.integer(binding.name, &random, i))
-                    .collect(),
-            ),
-            Element::U8 => Data::U8(indices.map(|i| random.bits(i) as u8).collect()),
-            Element::F32 if binding.access == Access::Write => {
-                Data::F32(vec![f32::NAN; binding.len])
-            }
-            Element::F32 => {
-                let draw = self.draw_of(binding.name);
-                Data::F32(indices.map(|i| self.real(draw, &random, i)).collect())
-            }
-        }
-    }
-
-    /// Class and row numbers: all that there are, and now and then one that there is not.
-    fn integer(&self, name: &str, random: &Random, i: u64) -> u32 {
-        let count = match (name, self.kernel) {
-            ("target", Kernel::SoftmaxCrossEntropy(k)) => k.columns,
-            ("target", Kernel::SoftmaxCrossEntropyGrad(k)) => k.columns,
-            ("target", Kernel::Correct(k)) => k.columns,
-            ("index", Kernel::Gather(k)) => k.table_rows,
-            ("index", Kernel::GatherGrad(k)) => k.table_rows,
-            _ => return random.bits(i),
-        };
-        match random.below(i + (1 << 40), 20) {
-            0 => count,
-            1 => u32::MAX,
-            2 => count - 1,
-            3 => 0,
-            _ => random.below(i, count),
-        }
-    }
-
-    /// Some bindings hold what only some numbers can be.
-    fn draw_of(&self, name: &str) -> Draw {
-        match (name, self.draw) {
-            // Adam's mean square is not negative.
-            ("square", _) => Draw::Probability,
-            ("dloss" | "dy", Draw::Probability | Draw::Logits | Draw::FiniteLogits) => Draw::Normal,
-            ("dy", _) if matches!(self.kernel, Kernel::ActivationGrad(_)) => Draw::Normal,
-            // The target of a sigmoid is between 0 and 1.
-            ("t", _) if is_sigmoid_cross_entropy(&self.kernel) => Draw::Probability,
-            (_, draw) => draw,
-        }
-    }
-
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "rounded to f32, as is meant"
-    )]
-    fn real(&self, draw: Draw, random: &Random, i: u64) -> f32 {
-        let normal = (3.0 * random.normal(i)) as f32;
-        let sign = if random.bits(i) & 1 == 0 { 1.0 } else { -1.0 };
-        let zero = random.below(i + (1 << 41), 40);
-        let power = |low: f64, high: f64| {
-            let exponent = low + (high - low) * random.uniform(i + (1 << 42));
-            sign * libm::exp2(exponent) as f32
-        };
-        match draw {
-            Draw::Normal if zero == 0 => sign * 0.0,
-            Draw::Normal => normal,
-            Draw::Wide => match i % 64 {
-                0 => sign * 0.0,
-                8 => sign * f32::MIN_POSITIVE,
-                16 => sign * 1e-40,
-                24 => sign * f32::MAX / 2.0,
-                32 => sign * 88.8,
-                40 => sign * 104.5,
-                // Where functions are worth most.
-                i if i % 2 == 1 => 3.0 * normal,
-                _ => power(-126.0, 126.9),
-            },
-            Draw::Moderate if zero == 0 => sign * 0.0,
-            Draw::Moderate if i % 4 == 0 => power(-60.0, 20.0),
-            Draw::Moderate => normal,
-            Draw::Probability => match zero {
-                0 => 0.0,
-                1 => 1.0,
-                _ => random.uniform(i) as f32,
-            },
-            Draw::Logits | Draw::FiniteLogits => self.logit(draw, random, i, normal),
-        }
-    }
-
-    fn logit(&self, draw: Draw, random: &Random, i: u64, normal: f32) -> f32 {
-        let columns = match self.kernel {
-            Kernel::Softmax(k) => k.columns,
-            Kernel::SoftmaxCrossEntropy(k) => k.columns,
-            Kernel::SoftmaxCrossEntropyGrad(k) => k.columns,
-            Kernel::Correct(k) => k.columns,
-            _ => 1,
-        };
-        let sign = if random.bits(i) & 1 == 0 { 1.0 } else { -1.0 };
-        match i / u64::from(columns) % 8 {
-            1 => 80.0 * sign,
-            2 => 1000.0 * sign,
-            3 => 0.25,
-            4 => 1000.0 + normal,
-            5 if draw == Draw::Logits => f32::MAX * sign,
-            5 => 1e37 * sign,
-            6 => 30.0 * normal,
-            _ => normal,
-        }
-    }
-}
-
-fn is_sigmoid_cross_entropy(kernel: &Kernel) -> bool {
-    let kind = match kernel {
-        Kernel::PointwiseLoss(k) => k.kind,
-        Kernel::PointwiseLossGrad(k) => k.kind,
-        _ => return false,
-    };
-    kind == PointwiseLossKind::SigmoidCrossEntropy
 }

@@ -204,7 +204,7 @@ fn a_plan_prints_itself() {
       17  backward  0  activation_grad            layers.0.activation [4, 3] p2, layers.1.matmul [4, 3] p4 -> layers.0.activation_grad [4, 3] p3
       18  backward  0  sum                        layers.0.activation_grad [4, 3] p3 -> layers.0.bias.grad [3] p7+64
       19  backward  0  matmul                     layers.0.activation_grad [4, 3] p3, batch.inputs [4, 2] p0 -> layers.0.weight.grad [3, 2] p7
-      20  update    -  sgd_update                 parameters.grad [194] p7 -> parameters [194] s0, parameters.velocity [194] s1
+      20  update    -  sgd_update                 parameters.grad [256] p7 -> parameters [256] s0, parameters.velocity [256] s1
       p0: 8 f32, 32 bytes
       p1: 4 u32, 16 bytes
       p2: 12 f32, 48 bytes
@@ -212,8 +212,8 @@ fn a_plan_prints_itself() {
       p4: 12 f32, 48 bytes
       p5: 1 f32, 16 bytes
       p6: 4 f32, 16 bytes
-      p7: 194 f32, 784 bytes
-    1008 bytes in 8 buffers (1344 without reuse)
+      p7: 256 f32, 1024 bytes
+    1248 bytes in 8 buffers (1584 without reuse)
     ");
 }
 

@@ -179,12 +179,14 @@ fn one_submission_is_step_by_step() {
                     .executor
                     .run(ready.handle, &ticks())
                     .expect("it runs"),
-                1 => ticks().iter().for_each(|tick| {
-                    session
-                        .executor
-                        .run(ready.handle, &[*tick])
-                        .expect("it runs")
-                }),
+                1 => {
+                    for tick in ticks() {
+                        session
+                            .executor
+                            .run(ready.handle, &[tick])
+                            .expect("it runs");
+                    }
+                }
                 _ => {
                     for tick in ticks() {
                         for step in 0..ready.plan.steps.len() {
