@@ -96,7 +96,7 @@ fn every_activation_passes() {
         passes(
             &trainer(a, Loss::CrossEntropy, Optimizer::adam(0.01)),
             &data,
-        )
+        );
     });
 }
 
