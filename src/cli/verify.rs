@@ -6,7 +6,6 @@ use super::exit::Exit;
 use super::flags::Flags;
 use super::job::{self, Job};
 use super::output::{Facts, print, print_json, table};
-use crate::device::Device;
 use crate::verify::{Verification, verify};
 
 const EXAMPLES: &str = "Examples:
@@ -35,12 +34,6 @@ impl Verify {
         let flags = self.flags.with_file()?;
         let (as_json, quiet) = (flags.json.unwrap_or(false), flags.quiet.unwrap_or(false));
         let config = flags.resolve()?;
-        if config.device == Device::Reference {
-            let why = "the reference in double precision is what devices are held against";
-            return Err(Exit::usage(format!(
-                "--device reference: {why}; choose `cpu`, `gpu` or `reference-f32`"
-            )));
-        }
         let job = Job::load(config)?;
         let steps = usize::try_from(flags.steps.unwrap_or(STEPS)).unwrap_or(usize::MAX);
         let opened = job::open(&job.config.device, job.config.threads, quiet)?;

@@ -210,7 +210,6 @@ fn flags() {
     }
     refused(&place, "trian", &["trian", "train"]);
     refused(&place, "verify --steps 0", &["--steps"]);
-    refused(&place, "verify --device reference", &["reference", "`cpu`"]);
 }
 
 #[test]

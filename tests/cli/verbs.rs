@@ -59,7 +59,7 @@ fn a_run_is_inspected() {
 #[test]
 fn verify_passes_here() {
     let place = Place::new();
-    let mut devices = vec!["cpu", "reference-f32"];
+    let mut devices = vec!["cpu", "reference", "reference-f32"];
     devices.extend(crate::common::gpu().map(|_| "gpu"));
     for device in devices {
         let found = place.json(&format!(
