@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::{ModelFile, RunError, files};
+use super::{RunError, files};
 
 /// The run's configuration, resolved.
 pub const CONFIG: &str = "config.toml";
@@ -103,14 +103,6 @@ impl RunFolder {
     pub fn write(&self, name: &str, text: &str) -> Result<(), RunError> {
         let path = self.path.join(name);
         files::write(&path, text.as_bytes()).map_err(|e| RunError::written(path, e))
-    }
-
-    /// Writes a model.
-    ///
-    /// # Errors
-    /// If the file system refuses.
-    pub fn save(&self, name: &str, model: &ModelFile) -> Result<(), RunError> {
-        model.save(&self.path.join(name))
     }
 
     /// Adds lines to the metrics, and lets the system have them.

@@ -10,6 +10,7 @@ mod folder;
 mod model_file;
 mod recorder;
 mod tensors;
+mod writer;
 
 pub use error::RunError;
 pub use files::write;

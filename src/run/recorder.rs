@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::writer::Writer;
 use super::{BEST, MODEL, ModelFile, RunError, RunFolder};
 use crate::data::Preparation;
 use crate::network::Loss;
@@ -35,6 +36,7 @@ pub struct Recorder {
     /// What the loss of a step is multiplied by to be in the target's own units.
     unit: f64,
     folder: Option<RunFolder>,
+    writer: Writer,
     epoch: u64,
     steps: u64,
     saved: Option<Instant>,
@@ -60,6 +62,7 @@ impl Recorder {
             preparation,
             unit: 1.0,
             folder,
+            writer: Writer::new(),
             epoch: 0,
             steps: 0,
             saved,
@@ -96,8 +99,14 @@ impl Recorder {
     /// # Errors
     /// If the file system refuses.
     pub fn finish(&mut self, model: &Model) -> Result<(), RunError> {
-        let file = self.file(model);
-        self.folder()?.save(MODEL, &file)
+        self.save(MODEL, self.file(model).to_bytes()?)?;
+        self.writer.flush()
+    }
+
+    /// Has a model written while training goes on.
+    fn save(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), RunError> {
+        let path = self.folder()?.path().join(name);
+        self.writer.write(path, bytes)
     }
 
     /// Writes the model that was last found good, after a step that ended the run.
@@ -146,18 +155,19 @@ impl Recorder {
 
     fn record_epoch(&mut self, report: &EpochReport<'_>) -> Result<(), RunError> {
         (self.epoch, self.steps) = (report.epoch, report.steps);
-        let file = self.file(report.model);
         let due = self
             .saved
             .is_none_or(|saved| saved.elapsed() >= Self::PAUSE);
-        let folder = self.folder()?;
-        folder.log(&[epoch_line(report)])?;
-        if report.best {
-            folder.save(BEST, &file)?;
-        }
-        if due {
-            folder.save(MODEL, &file)?;
-            self.saved = Some(Instant::now());
+        self.folder()?.log(&[epoch_line(report)])?;
+        if report.best || due {
+            let bytes = self.file(report.model).to_bytes()?;
+            if report.best {
+                self.save(BEST, bytes.clone())?;
+            }
+            if due {
+                self.save(MODEL, bytes)?;
+                self.saved = Some(Instant::now());
+            }
         }
         Ok(())
     }
