@@ -24,13 +24,17 @@ const SHAPES: [Shape; 2] = [(256, &[64], 10, 32), (784, &[256, 128], 10, 128)];
 /// Steps in one submission.
 const STEPS: usize = 20;
 
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the inputs are small numbers"
+)]
 fn setup(shape: Shape) -> (Trainer, Dataset) {
     let (inputs, hidden, classes, batch) = shape;
     let random = Random::new(1, stream::TEST, 0);
     let x: Vec<f32> = (0..(batch * inputs) as u64)
         .map(|i| random.uniform(i) as f32)
         .collect();
-    let labels: Vec<u32> = (0..batch as u32).map(|row| row % classes as u32).collect();
+    let labels: Vec<u32> = (0..classes as u32).cycle().take(batch).collect();
     let data = Dataset::classes(&x, inputs, &labels).expect("the data are well formed");
     let network = Network::mlp(inputs, hidden, classes, Activation::Relu);
     let trainer = Trainer::new(network, Loss::CrossEntropy)

@@ -206,9 +206,11 @@ impl Operand {
     /// Holds what the device wrote against what the reference did. Integers must be equal.
     fn compare(&self, tensor: &str, actual: &Data) -> Result<Closeness, String> {
         match (self, actual) {
-            (Self::Real(expected), Data::F32(_) | Data::F64(_)) => {
-                reference::compare(tensor, &actual.to_f32(), expected)
-                    .map_err(|difference| difference.to_string())
+            (Self::Real(expected), Data::F32(actual)) => {
+                reference::compare(tensor, actual, expected).map_err(|off| off.to_string())
+            }
+            (Self::Real(expected), Data::F64(actual)) => {
+                reference::compare(tensor, actual, expected).map_err(|off| off.to_string())
             }
             (Self::U32(expected), Data::U32(actual)) => {
                 let wrong = expected.iter().zip(actual).position(|(e, a)| e != a);

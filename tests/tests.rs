@@ -20,6 +20,7 @@ mod reference;
 mod shaders;
 
 // One device.
+mod cli;
 mod gpu;
 
 // Every device.

@@ -79,7 +79,7 @@ impl Flags {
             hidden: self
                 .hidden
                 .clone()
-                .map_or_else(|| vec![128], |Widths(widths)| widths),
+                .map_or_else(|| vec![256, 128], |Widths(widths)| widths),
             activation: self.activation.unwrap_or(Activation::Relu),
             dropout: self.dropout.unwrap_or(0.0),
             init_weights: self.init_weights.clone(),

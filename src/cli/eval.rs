@@ -11,7 +11,6 @@ use super::output::{Facts, duration, grouped, note, print, print_json, short};
 use super::run_path::RunPath;
 use crate::data::{Dataset, Preparation, Spec};
 use crate::device::Device;
-use crate::network::Loss;
 use crate::train::{Optimizer, Recipe, Session};
 
 const EXAMPLES: &str = "Examples:
@@ -85,7 +84,7 @@ impl Eval {
                 "loss": found.loss,
                 "accuracy": found.accuracy,
                 "r2": found.r2,
-                "device": device.name,
+                "device": job::name(&device),
                 "backend": device.backend,
                 "seconds": seconds,
             }));
@@ -97,10 +96,7 @@ impl Eval {
             format!("{name}, {} rows", grouped(found.rows as u64)),
         );
         facts.add("device", described);
-        facts.add(
-            "loss",
-            format!("{} ({})", short(found.loss), loss_name(loss)),
-        );
+        facts.add("loss", format!("{} ({loss})", short(found.loss)));
         for (name, value) in [("accuracy", found.accuracy), ("R2", found.r2)] {
             if let Some(value) = value {
                 facts.add(name, short(value));
@@ -136,8 +132,4 @@ impl Eval {
             all.select(&validation),
         ))
     }
-}
-
-fn loss_name(loss: Loss) -> String {
-    loss.to_string()
 }

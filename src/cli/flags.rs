@@ -12,6 +12,10 @@ use crate::network::{Activation, Init, Loss};
 
 /// The flags. What is not given is `None`, so that a file can give it.
 #[derive(Debug, Clone, Default, Args)]
+#[expect(
+    clippy::doc_markdown,
+    reason = "these docs are the help texts, which would show the backticks"
+)]
 pub(super) struct Flags {
     /// Read flags from a TOML file (keys are the flags' names; flags override it)
     #[arg(long, value_name = "FILE.toml", help_heading = "Data")]
@@ -36,7 +40,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "HOW", value_parser = word::<Normalize>, help_heading = "Data")]
     pub(super) normalize: Option<Normalize>,
 
-    /// Units of the hidden layers; empty for none [default: 128]
+    /// Units of the hidden layers; empty for none [default: 256,128]
     #[arg(long, value_name = "UNITS,…", value_parser = widths, help_heading = "Network")]
     pub(super) hidden: Option<Widths>,
     /// identity, sigmoid, tanh, relu, leaky_relu:0.01, elu:1, gelu, gelu_tanh, silu, softplus or softmax [default: relu]

@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::flags::LossChoice;
 use crate::data::{Dataset, Preparation, Spec, TableOptions, Task, split};
 use crate::device::{Device, Opened};
-use crate::executor::ExecutorError;
+use crate::executor::{DeviceInfo, ExecutorError};
 use crate::network::{Loss, Network};
 use crate::run::load_weights;
 use crate::train::Trainer;
@@ -119,6 +119,15 @@ pub(super) fn open(device: &Device, threads: Option<usize>, quiet: bool) -> Resu
         super::output::note(&format!("note: {}", opened.why));
     }
     Ok(opened)
+}
+
+/// A device's name in results: an adapter's, else the executor's.
+pub(super) fn name(device: &DeviceInfo) -> &str {
+    if device.executor == "gpu" {
+        &device.name
+    } else {
+        device.executor
+    }
 }
 
 /// A device in words, and why it was taken.

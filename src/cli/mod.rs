@@ -57,6 +57,7 @@ enum Verb {
 
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
+    crate::gpu::quiet_device_selection();
     // The layers below wgpu warn about what they then work around.
     let default = "warn,wgpu_core=error,wgpu_hal=error,naga=error";
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(default)).init();

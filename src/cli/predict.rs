@@ -106,8 +106,7 @@ impl Predict {
         data: &Dataset,
         preparation: &Preparation,
     ) -> Result<(), Exit> {
-        let mut put =
-            |record: &[String]| written(csv.write_record(record).map_err(io::Error::from));
+        let mut put = |record: &[String]| written(csv.write_record(record).map_err(cause));
         put(header)?;
         for start in (0..data.rows()).step_by(ROWS) {
             let rows = start..data.rows().min(start + ROWS);
@@ -121,6 +120,14 @@ impl Predict {
     }
 }
 
+/// The error below one of the writer, which hides its kind.
+fn cause(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
 fn header(preparation: &Preparation, probabilities: bool) -> Vec<String> {
     let mut header = vec!["prediction".to_owned()];
     match preparation.class_names() {
@@ -128,9 +135,9 @@ fn header(preparation: &Preparation, probabilities: bool) -> Vec<String> {
         Some(_) => {}
         // Several numbers a row are named as the outputs are.
         None if preparation.outputs() > 1 => {
-            header = (0..preparation.outputs())
+            return (0..preparation.outputs())
                 .map(|i| format!("y{i}"))
-                .collect()
+                .collect();
         }
         None => {}
     }

@@ -198,7 +198,7 @@ impl Run {
         let summary = &fitted.summary;
         let validation = summary.validation.as_ref();
         json!({
-            "device": self.device.name,
+            "device": job::name(&self.device),
             "backend": self.device.backend,
             "epochs": summary.epochs,
             "steps": summary.steps,

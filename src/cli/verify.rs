@@ -33,7 +33,8 @@ impl Verify {
     pub(super) fn run(self) -> Result<(), Exit> {
         let flags = self.flags.with_file()?;
         let (as_json, quiet) = (flags.json.unwrap_or(false), flags.quiet.unwrap_or(false));
-        let job = Job::load(flags.resolve()?)?;
+        let config = flags.resolve()?;
+        let job = Job::load(config)?;
         let steps = usize::try_from(flags.steps.unwrap_or(STEPS)).unwrap_or(usize::MAX);
         let opened = job::open(&job.config.device, job.config.threads, quiet)?;
         let described = job::describe(&opened);
@@ -55,7 +56,7 @@ fn failure(found: &Verification) -> String {
     let first = found.failure.as_ref().or(found.submission.as_ref());
     format!(
         "{} is not as the reference: {}",
-        found.device.name,
+        job::name(&found.device),
         first.map_or("", String::as_str)
     )
 }
@@ -117,7 +118,7 @@ fn to_json(found: &Verification) -> serde_json::Value {
         ((*name).to_owned(), report)
     });
     json!({
-        "device": found.device.name,
+        "device": job::name(&found.device),
         "backend": found.device.backend,
         "steps": found.steps,
         "passed": found.passed(),

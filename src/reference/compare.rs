@@ -48,7 +48,7 @@ pub enum Difference {
         /// The first element that is wrong.
         index: usize,
         /// What was found there.
-        actual: f32,
+        actual: f64,
         /// What the reference has there.
         expected: f64,
         /// How far it might have been; infinite if the reference cannot say.
@@ -60,14 +60,14 @@ pub enum Difference {
     },
 }
 
-/// Holds what an executor found against the reference.
+/// Holds what an executor found, in f32 or in f64, against the reference.
 ///
 /// # Errors
 /// Unless the lengths agree, there is at least one element, and for every element both sides and the bound are finite
 /// and `|actual - expected| <= error`.
-pub fn compare(
+pub fn compare<A: Copy + Into<f64>>(
     tensor: &str,
-    actual: &[f32],
+    actual: &[A],
     expected: &[Bounded],
 ) -> Result<Closeness, Difference> {
     let (tensor, len) = (tensor.to_owned(), expected.len());
@@ -82,21 +82,21 @@ pub fn compare(
     if expected.is_empty() {
         return Err(Difference::Empty { tensor });
     }
-    let pairs = || actual.iter().zip(expected).enumerate();
-    let wrong = |a: f32, e: &Bounded| closeness(0, a, e).is_none();
-    if let Some((index, (&actual, e))) = pairs().find(|&(_, (&a, e))| wrong(a, e)) {
+    let pairs = || actual.iter().map(|&a| a.into()).zip(expected).enumerate();
+    let wrong = |a: f64, e: &Bounded| closeness(0, a, e).is_none();
+    if let Some((index, (actual, e))) = pairs().find(|&(_, (a, e))| wrong(a, e)) {
         return Err(Difference::Element {
             tensor,
             index,
             actual,
             expected: e.value,
             tolerance: e.error,
-            count: pairs().filter(|&(_, (&a, e))| wrong(a, e)).count(),
+            count: pairs().filter(|&(_, (a, e))| wrong(a, e)).count(),
             len,
         });
     }
     let worst = pairs()
-        .filter_map(|(index, (&a, e))| closeness(index, a, e))
+        .filter_map(|(index, (a, e))| closeness(index, a, e))
         .fold(Closeness::default(), |worst, next| {
             if next.ratio > worst.ratio {
                 next
@@ -108,8 +108,8 @@ pub fn compare(
 }
 
 /// How close one element is, or nothing if it is wrong.
-fn closeness(index: usize, actual: f32, expected: &Bounded) -> Option<Closeness> {
-    let error = (f64::from(actual) - expected.value).abs();
+fn closeness(index: usize, actual: f64, expected: &Bounded) -> Option<Closeness> {
+    let error = (actual - expected.value).abs();
     let tolerance = expected.error;
     let finite = actual.is_finite() && expected.value.is_finite() && tolerance.is_finite();
     // Written so that NaN, which compares false, is refused.
@@ -229,7 +229,7 @@ mod tests {
         assert!(matches!(short, Err(Difference::Length { .. })), "{short:?}");
         let long = compare("y", &actual, &expected[..24]);
         assert!(matches!(long, Err(Difference::Length { .. })), "{long:?}");
-        let empty = compare("y", &[], &[]);
+        let empty = compare::<f32>("y", &[], &[]);
         assert!(matches!(empty, Err(Difference::Empty { .. })), "{empty:?}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A [`ModelFile`] is a trained network with all that is needed to use it on raw data, as one safetensors file. A
 //! [`RunFolder`] holds a run's files, and a [`Recorder`] is the [`Observer`](crate::train::Observer) that fills it.
-//! Whatever is replaced is replaced as a whole, see [`write`].
+//! Whatever is replaced is replaced as a whole, see [`write()`].
 
 mod error;
 mod files;

@@ -74,14 +74,14 @@ fn refuses_file(name: &str, bytes: &[u8], options: &TableOptions, parts: &[&str]
     refuses(&folder.spec(name), options, &[&[name], parts].concat());
 }
 
-fn gz(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gz(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
 /// An IDX file of unsigned bytes.
-fn idx_bytes(dims: &[u32], values: &[u8]) -> Vec<u8> {
+pub(crate) fn idx_bytes(dims: &[u32], values: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0, 0, 8, u8::try_from(dims.len()).unwrap()];
     for size in dims {
         bytes.extend(size.to_be_bytes());
@@ -91,7 +91,7 @@ fn idx_bytes(dims: &[u32], values: &[u8]) -> Vec<u8> {
 }
 
 /// An NPY file with the given header entries.
-fn npy_bytes(descr: &str, fortran: bool, shape: &str, elements: &[u8]) -> Vec<u8> {
+pub(crate) fn npy_bytes(descr: &str, fortran: bool, shape: &str, elements: &[u8]) -> Vec<u8> {
     let fortran = if fortran { "True" } else { "False" };
     let mut header =
         format!("{{'descr': {descr}, 'fortran_order': {fortran}, 'shape': {shape}, }}");
@@ -106,11 +106,11 @@ fn npy_bytes(descr: &str, fortran: bool, shape: &str, elements: &[u8]) -> Vec<u8
     bytes
 }
 
-fn f4(values: &[f32]) -> Vec<u8> {
+pub(crate) fn f4(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|x| x.to_le_bytes()).collect()
 }
 
-fn npz_bytes(method: CompressionMethod, members: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn npz_bytes(method: CompressionMethod, members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in members {
         writer

@@ -15,6 +15,10 @@ const FEATURES: usize = 6;
 const OUTPUTS: usize = 3;
 
 /// Inputs from -2 to 2, and classes, or targets from 0 to 1.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the inputs are small numbers"
+)]
 fn data(classes: bool) -> Dataset {
     let random = Random::new(7, stream::TEST, 0);
     let draw = |i: usize| 4.0 * random.uniform(i as u64) - 2.0;
@@ -92,7 +96,7 @@ fn every_activation_passes() {
         passes(
             &trainer(a, Loss::CrossEntropy, Optimizer::adam(0.01)),
             &data,
-        )
+        );
     });
 }
 
