@@ -11,7 +11,7 @@ use thalweg::executor::Data;
 use thalweg::kernel::{Kernel, Limits, files, parts};
 use thalweg::reference::{Bounded, Closeness, compare};
 
-use crate::common::{Named, fast_executors, gpu_as_others};
+use crate::common::{Named, cpus, fast_executors, gpu_as_others};
 use draw::Case;
 use stage::Exact;
 
@@ -109,6 +109,26 @@ fn updates() {
 #[test]
 fn watch() {
     check(&table::watch());
+}
+
+/// What threads share out is never the terms of one sum, or its order would be theirs.
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let mut executors = cpus();
+    for case in table::all() {
+        let values = case.values();
+        let run = |named: &mut Named| -> Vec<u32> {
+            let found = stage::run(named.executor.as_mut(), &case.kernel, &values);
+            found.iter().flat_map(stage::bits).collect()
+        };
+        let [one, two, three] = executors.as_mut_slice() else {
+            panic!("one, two and three threads")
+        };
+        let expected = run(one);
+        for named in [two, three] {
+            assert!(run(named) == expected, "{}: {case:?}", named.name);
+        }
+    }
 }
 
 /// `Kernel` may grow without the tests' knowing, so its own list of variants is asked.

@@ -149,16 +149,18 @@ pub(super) fn run(executor: &mut dyn Executor, kernel: &Kernel, values: &[Data])
     written
 }
 
+/// A tensor's values, bit for bit.
+pub(super) fn bits(data: &Data) -> Vec<u32> {
+    match data {
+        Data::F32(v) => v.iter().map(|x| x.to_bits()).collect(),
+        Data::U32(v) => v.clone(),
+        Data::U8(v) => v.iter().map(|&x| u32::from(x)).collect(),
+        Data::F64(_) => unreachable!("executors under test hold f32"),
+    }
+}
+
 /// Whether two buffers are the same, bit for bit, outside of a range.
 fn same(a: &Data, b: &Data, but: std::ops::Range<usize>) -> bool {
-    let bits = |data: &Data| -> Vec<u32> {
-        match data {
-            Data::F32(v) => v.iter().map(|x| x.to_bits()).collect(),
-            Data::U32(v) => v.clone(),
-            Data::U8(v) => v.iter().map(|&x| u32::from(x)).collect(),
-            Data::F64(_) => unreachable!("executors under test hold f32"),
-        }
-    };
     let pairs = bits(a).into_iter().zip(bits(b)).enumerate();
     a.len() == b.len()
         && pairs
