@@ -2,12 +2,14 @@
 
 use std::time::Instant;
 
+use super::evaluation::Totals;
 use super::guard::Guard;
 use super::observer::{EpochReport, Observer, StepsReport};
-use super::session::{Pace, Position, Purpose, Session, Totals, batches, r2};
+use super::pace::Pace;
+use super::session::{Position, Purpose, Session, batches};
 use super::tables::Tables;
 use super::{Evaluation, Model, Options, TrainError};
-use crate::data::{Dataset, Targets};
+use crate::data::Dataset;
 use crate::executor::Data;
 use crate::kernel::Tick;
 use crate::random::{Random, stream};
@@ -241,17 +243,6 @@ impl Progress {
             first_step_seconds: self.first_step_seconds.unwrap_or(seconds),
             step_seconds: self.pace.median().unwrap_or(seconds),
             interrupted,
-        }
-    }
-}
-
-impl Evaluation {
-    /// Adds what needs the targets themselves.
-    pub(crate) fn complete(&mut self, data: &Dataset) {
-        if let (Some(errors), Targets::Numbers { values, .. }) =
-            (&self.squared_errors, data.targets())
-        {
-            self.r2 = r2(errors, values);
         }
     }
 }

@@ -5,17 +5,20 @@
 //! is an [`Observer`].
 
 mod error;
+mod evaluation;
 mod fit;
 mod guard;
 mod model;
 mod objective;
 mod observer;
 mod options;
+mod pace;
 mod recipe;
 mod session;
 mod tables;
 
 pub use error::{NonFinite, TrainError};
+pub use evaluation::Evaluation;
 pub use fit::Summary;
 pub use model::Model;
 pub use objective::{CustomLoss, Objective};
@@ -33,21 +36,6 @@ use crate::device::Device;
 use crate::executor::Executor;
 use crate::graph::{Graph, GraphError, TensorId};
 use crate::network::{Loss, Network};
-
-/// The loss and the metrics over some rows.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Evaluation {
-    /// How many rows.
-    pub rows: usize,
-    /// The mean loss. A squared error is in the target's own units, if they are known.
-    pub loss: f64,
-    /// The share of rows classified right, if there are classes.
-    pub accuracy: Option<f64>,
-    /// The mean squared error of each output, in the scale that the network sees, if the targets are numbers.
-    pub squared_errors: Option<Vec<f64>>,
-    /// The coefficient of determination, if the targets are numbers and vary.
-    pub r2: Option<f64>,
-}
 
 /// Trains a network.
 ///
@@ -233,7 +221,7 @@ impl Trainer {
     fn check(&self) -> Result<(), TrainError> {
         self.network.check()?;
         if let Some(values) = &self.initial {
-            session::check_parameters(&self.network, values)?;
+            model::check_parameters(&self.network, values)?;
         }
         self.options.check()
     }

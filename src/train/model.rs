@@ -1,6 +1,5 @@
 //! A trained network: its description and its parameters.
 
-use super::session::check_parameters;
 use super::{Objective, Optimizer, Recipe, Session, TrainError};
 use crate::device::Device;
 use crate::network::{Activation, Loss, Network};
@@ -121,4 +120,30 @@ impl Model {
         session.set_parameters(&self.values)?;
         Ok(session)
     }
+}
+
+/// A network's widths against those of weights that should fit it.
+pub(super) fn check_parameters(network: &Network, values: &[Vec<f32>]) -> Result<(), TrainError> {
+    let parameters = network.parameters();
+    if parameters.len() != values.len() {
+        let (found, expected) = (values.len(), parameters.len());
+        return Err(TrainError::Weights(format!(
+            "{found} weight tensors for a network that has {expected}"
+        )));
+    }
+    for (parameter, values) in parameters.iter().zip(values) {
+        let (name, shape, found) = (&parameter.name, &parameter.shape, values.len());
+        if found != shape.len() {
+            return Err(TrainError::Weights(format!(
+                "`{name}` has {found} values, and its shape is {shape}"
+            )));
+        }
+        if let Some(index) = values.iter().position(|v| !v.is_finite()) {
+            return Err(TrainError::Weights(format!(
+                "`{name}`[{index}] is {}; weights must be finite",
+                values[index]
+            )));
+        }
+    }
+    Ok(())
 }

@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
-use super::tables::{Metric, SLOTS, Tables};
+use super::evaluation::Totals;
+use super::tables::{SLOTS, Tables};
 use super::{Evaluation, Model, Recipe, TrainError};
 use crate::data::Dataset;
 use crate::executor::{Data, Executor, PlanHandle};
 use crate::graph::Store;
 use crate::kernel::Tick;
-use crate::network::Network;
 use crate::plan::{Place, Plan};
 use crate::tensor::Element;
 
@@ -331,177 +330,4 @@ pub fn batches(rows: usize, batch_size: usize) -> Vec<Position> {
         rows: batch_size.min(rows - start),
     };
     (0..rows).step_by(batch_size.max(1)).map(position).collect()
-}
-
-/// Sums of losses and metrics, weighted by rows.
-#[derive(Debug, Clone)]
-pub(super) struct Totals {
-    metric: Metric,
-    rows: usize,
-    loss: f64,
-    metrics: Vec<f64>,
-}
-
-impl Totals {
-    pub(super) fn new(metric: Metric) -> Self {
-        Self {
-            metric,
-            rows: 0,
-            loss: 0.0,
-            metrics: vec![0.0; metric.columns()],
-        }
-    }
-
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "batches have far fewer than 2^53 rows"
-    )]
-    pub(super) fn add(&mut self, logged: &Logged, rows: usize) {
-        let weight = rows as f64;
-        for (loss, metrics) in logged.losses.iter().zip(&logged.metrics) {
-            self.rows += rows;
-            self.loss += weight * loss;
-            for (total, metric) in self.metrics.iter_mut().zip(metrics) {
-                *total += match self.metric {
-                    Metric::Correct => *metric,
-                    Metric::SquaredErrors { .. } => weight * metric,
-                };
-            }
-        }
-    }
-
-    /// The means. `units` are the target's scales: squared errors are told in its own units.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "data sets have far fewer than 2^53 rows"
-    )]
-    pub(super) fn evaluation(&self, squared: bool, units: Option<&[f64]>) -> Evaluation {
-        let rows = self.rows.max(1) as f64;
-        let means: Vec<_> = self.metrics.iter().map(|m| m / rows).collect();
-        let own: Vec<_> = match units {
-            Some(units) => means.iter().zip(units).map(|(m, u)| m * u * u).collect(),
-            None => means.clone(),
-        };
-        let (accuracy, squared_errors) = match self.metric {
-            Metric::Correct => (Some(means[0]), None),
-            Metric::SquaredErrors { .. } => (None, Some(means)),
-        };
-        let numbers = matches!(self.metric, Metric::SquaredErrors { .. });
-        let loss = if squared && numbers {
-            own.iter().sum::<f64>() / own.len() as f64
-        } else {
-            self.loss / rows
-        };
-        Evaluation {
-            rows: self.rows,
-            loss,
-            accuracy,
-            squared_errors,
-            r2: None,
-        }
-    }
-}
-
-/// How many steps one submission holds: about 50 ms of them, and at most [`Pace::MOST`].
-#[derive(Debug)]
-pub(super) struct Pace {
-    per_step: Option<f64>,
-    samples: Vec<f64>,
-}
-
-impl Pace {
-    /// Most steps between two checks.
-    pub(super) const MOST: usize = 100;
-    const SECONDS: f64 = 0.05;
-
-    pub(super) const fn new() -> Self {
-        Self {
-            per_step: None,
-            samples: Vec::new(),
-        }
-    }
-
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped just before"
-    )]
-    pub(super) fn steps(&self) -> usize {
-        match self.per_step {
-            None => 1,
-            Some(seconds) => {
-                (Self::SECONDS / seconds.max(1e-9)).clamp(1.0, Self::MOST as f64) as usize
-            }
-        }
-    }
-
-    /// Notes that `steps` steps took the time since `start`. The first is not counted: it warms up.
-    pub(super) fn note(&mut self, start: Instant, steps: usize) {
-        let seconds = start.elapsed().as_secs_f64() / steps as f64;
-        if self.per_step.is_some() && self.samples.len() < 100_000 {
-            self.samples.push(seconds);
-        }
-        self.per_step = Some(seconds);
-    }
-
-    /// The median time of a step, in seconds.
-    pub(super) fn median(&self) -> Option<f64> {
-        let mut samples = self.samples.clone();
-        samples.sort_by(f64::total_cmp);
-        samples.get(samples.len() / 2).copied().or(self.per_step)
-    }
-}
-
-/// The coefficient of determination: 1 less the squared error over the variance of the targets, averaged over outputs.
-/// `None` where a target does not vary.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "data sets have far fewer than 2^53 rows"
-)]
-pub(super) fn r2(squared_errors: &[f64], targets: &[f32]) -> Option<f64> {
-    let outputs = squared_errors.len();
-    let rows = (targets.len() / outputs) as f64;
-    let column = |o: usize| {
-        targets
-            .iter()
-            .skip(o)
-            .step_by(outputs)
-            .map(|&t| f64::from(t))
-    };
-    let mut sum = 0.0;
-    for (output, error) in squared_errors.iter().enumerate() {
-        let mean = column(output).sum::<f64>() / rows;
-        let variance = column(output).map(|t| (t - mean).powi(2)).sum::<f64>() / rows;
-        if variance <= 0.0 {
-            return None;
-        }
-        sum += 1.0 - error / variance;
-    }
-    Some(sum / outputs as f64)
-}
-
-/// A network's widths against those of weights that should fit it.
-pub(super) fn check_parameters(network: &Network, values: &[Vec<f32>]) -> Result<(), TrainError> {
-    let parameters = network.parameters();
-    if parameters.len() != values.len() {
-        let (found, expected) = (values.len(), parameters.len());
-        return Err(TrainError::Weights(format!(
-            "{found} weight tensors for a network that has {expected}"
-        )));
-    }
-    for (parameter, values) in parameters.iter().zip(values) {
-        let (name, shape, found) = (&parameter.name, &parameter.shape, values.len());
-        if found != shape.len() {
-            return Err(TrainError::Weights(format!(
-                "`{name}` has {found} values, and its shape is {shape}"
-            )));
-        }
-        if let Some(index) = values.iter().position(|v| !v.is_finite()) {
-            return Err(TrainError::Weights(format!(
-                "`{name}`[{index}] is {}; weights must be finite",
-                values[index]
-            )));
-        }
-    }
-    Ok(())
 }

@@ -1,0 +1,128 @@
+//! Losses and metrics over many batches.
+
+use super::session::Logged;
+use super::tables::Metric;
+use crate::data::{Dataset, Targets};
+
+/// The loss and the metrics over some rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// How many rows.
+    pub rows: usize,
+    /// The mean loss. A squared error is in the target's own units, if they are known.
+    pub loss: f64,
+    /// The share of rows classified right, if there are classes.
+    pub accuracy: Option<f64>,
+    /// The mean squared error of each output, in the scale that the network sees, if the targets are numbers.
+    pub squared_errors: Option<Vec<f64>>,
+    /// The coefficient of determination, if the targets are numbers and vary.
+    pub r2: Option<f64>,
+}
+
+impl Evaluation {
+    /// Adds what needs the targets themselves.
+    pub(crate) fn complete(&mut self, data: &Dataset) {
+        if let (Some(errors), Targets::Numbers { values, .. }) =
+            (&self.squared_errors, data.targets())
+        {
+            self.r2 = r2(errors, values);
+        }
+    }
+}
+
+/// Sums of losses and metrics, weighted by rows.
+#[derive(Debug, Clone)]
+pub(super) struct Totals {
+    metric: Metric,
+    rows: usize,
+    loss: f64,
+    metrics: Vec<f64>,
+}
+
+impl Totals {
+    pub(super) fn new(metric: Metric) -> Self {
+        Self {
+            metric,
+            rows: 0,
+            loss: 0.0,
+            metrics: vec![0.0; metric.columns()],
+        }
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "batches have far fewer than 2^53 rows"
+    )]
+    pub(super) fn add(&mut self, logged: &Logged, rows: usize) {
+        let weight = rows as f64;
+        for (loss, metrics) in logged.losses.iter().zip(&logged.metrics) {
+            self.rows += rows;
+            self.loss += weight * loss;
+            for (total, metric) in self.metrics.iter_mut().zip(metrics) {
+                *total += match self.metric {
+                    Metric::Correct => *metric,
+                    Metric::SquaredErrors { .. } => weight * metric,
+                };
+            }
+        }
+    }
+
+    /// The means. `units` are the target's scales: squared errors are told in its own units.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "data sets have far fewer than 2^53 rows"
+    )]
+    pub(super) fn evaluation(&self, squared: bool, units: Option<&[f64]>) -> Evaluation {
+        let rows = self.rows.max(1) as f64;
+        let means: Vec<_> = self.metrics.iter().map(|m| m / rows).collect();
+        let own: Vec<_> = match units {
+            Some(units) => means.iter().zip(units).map(|(m, u)| m * u * u).collect(),
+            None => means.clone(),
+        };
+        let (accuracy, squared_errors) = match self.metric {
+            Metric::Correct => (Some(means[0]), None),
+            Metric::SquaredErrors { .. } => (None, Some(means)),
+        };
+        let numbers = matches!(self.metric, Metric::SquaredErrors { .. });
+        let loss = if squared && numbers {
+            own.iter().sum::<f64>() / own.len() as f64
+        } else {
+            self.loss / rows
+        };
+        Evaluation {
+            rows: self.rows,
+            loss,
+            accuracy,
+            squared_errors,
+            r2: None,
+        }
+    }
+}
+
+/// The coefficient of determination: 1 less the squared error over the variance of the targets, averaged over outputs.
+/// `None` where a target does not vary.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "data sets have far fewer than 2^53 rows"
+)]
+pub(super) fn r2(squared_errors: &[f64], targets: &[f32]) -> Option<f64> {
+    let outputs = squared_errors.len();
+    let rows = (targets.len() / outputs) as f64;
+    let column = |o: usize| {
+        targets
+            .iter()
+            .skip(o)
+            .step_by(outputs)
+            .map(|&t| f64::from(t))
+    };
+    let mut sum = 0.0;
+    for (output, error) in squared_errors.iter().enumerate() {
+        let mean = column(output).sum::<f64>() / rows;
+        let variance = column(output).map(|t| (t - mean).powi(2)).sum::<f64>() / rows;
+        if variance <= 0.0 {
+            return None;
+        }
+        sum += 1.0 - error / variance;
+    }
+    Some(sum / outputs as f64)
+}
