@@ -1,9 +1,11 @@
 //! The time of a training step on each device, several steps in one submission: `cargo bench --bench train_step`.
 //!
-//! Elements are the multiplications and additions of the plan, so criterion's `elem/s` are operations a second. On a
-//! GPU, the device's own multiply-add rate, measured in the same run, is printed beside.
+//! Elements are the multiplications and additions of the plan, so criterion's `elem/s` are operations a second. Behind
+//! each, a line tells the same in GFLOP/s and, for a GPU, as a share of what it was just measured to reach in a kernel of
+//! nothing but multiply-add.
 
 use std::hint::black_box;
+use std::time::Instant;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use thalweg::data::Dataset;
@@ -43,16 +45,18 @@ fn setup(shape: Shape) -> (Trainer, Dataset) {
     (trainer, data)
 }
 
-fn executors() -> Vec<Box<dyn Executor>> {
+/// An executor, and the rate of multiply-add that it was just measured to reach, in GFLOP/s, if it is a GPU.
+type Measured = (Box<dyn Executor>, Option<f64>);
+
+fn executors() -> Vec<Measured> {
     let cpu = Device::Cpu
         .open(None)
         .expect("there is always a CPU")
         .executor;
-    let mut executors = vec![cpu];
+    let mut executors: Vec<Measured> = vec![(cpu, None)];
     if let Ok(mut gpu) = Gpu::new(&Wanted::Any, Options::default()) {
         let rate = gpu.multiply_add_rate().expect("the adapter works");
-        eprintln!("{}: {rate:.1} GFLOP/s of multiply-add", gpu.adapter().name);
-        executors.push(Box::new(gpu));
+        executors.push((Box::new(gpu), Some(rate)));
     }
     executors
 }
@@ -60,7 +64,7 @@ fn executors() -> Vec<Box<dyn Executor>> {
 fn train_step(criterion: &mut Criterion) {
     for shape in SHAPES {
         let (trainer, data) = setup(shape);
-        for (right, timed) in executors().into_iter().zip(executors()) {
+        for ((right, _), timed) in executors().into_iter().zip(executors()) {
             let found = verify(&trainer, right, &data, 1).expect("the device works");
             assert!(found.passed(), "nothing wrong is timed: {found:#?}");
             time(criterion, &trainer, &data, timed);
@@ -68,7 +72,7 @@ fn train_step(criterion: &mut Criterion) {
     }
 }
 
-fn time(criterion: &mut Criterion, trainer: &Trainer, data: &Dataset, executor: Box<dyn Executor>) {
+fn time(criterion: &mut Criterion, trainer: &Trainer, data: &Dataset, (executor, rate): Measured) {
     let device = executor.device().clone();
     let batch = trainer.options.batch_size;
     let mut session = trainer
@@ -77,26 +81,48 @@ fn time(criterion: &mut Criterion, trainer: &Trainer, data: &Dataset, executor: 
     let ready = session
         .plan(Purpose::Training(batch))
         .expect("the plan fits the device");
-    let tick = Tick {
-        learning_rate: trainer.options.optimizer.learning_rate,
+    let learning_rate = trainer.options.optimizer.learning_rate;
+    let ticks = [Tick {
+        learning_rate,
         ..Tick::default()
+    }; STEPS];
+    let mut run = || {
+        session
+            .executor
+            .run(ready.handle, &ticks)
+            .expect("the device works");
+        black_box(wait(&mut session))
     };
-    let ticks = [tick; STEPS];
+    let operations = ready.plan.operations() * STEPS as u64;
+    let name = format!("{} batch {batch}, {STEPS} steps", trainer.network);
     let mut group = criterion.benchmark_group(format!("{} {}", device.executor, device.name));
-    group.throughput(Throughput::Elements(ready.plan.operations() * STEPS as u64));
-    group.bench_function(
-        format!("{} batch {batch}, {STEPS} steps", trainer.network),
-        |bencher| {
-            bencher.iter(|| {
-                session
-                    .executor
-                    .run(ready.handle, &ticks)
-                    .expect("the device works");
-                black_box(wait(&mut session))
-            });
-        },
-    );
+    group.throughput(Throughput::Elements(operations));
+    group.bench_function(&name, |bencher| bencher.iter(&mut run));
     group.finish();
+
+    let seconds = median(&mut run);
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    let reached = operations as f64 / seconds / 1e9;
+    let of = rate.map_or_else(String::new, |rate| {
+        format!(
+            ", {:.1} % of the {rate:.1} of multiply-add",
+            100.0 * reached / rate
+        )
+    });
+    eprintln!("{name}: {reached:.1} GFLOP/s{of}");
+}
+
+/// The median time of 15 runs, in seconds.
+fn median(run: &mut impl FnMut() -> f32) -> f64 {
+    let mut times: Vec<f64> = (0..15)
+        .map(|_| {
+            let start = Instant::now();
+            run();
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
 }
 
 /// Reads one number, which waits for all work before.

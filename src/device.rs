@@ -85,11 +85,11 @@ impl Device {
             Self::Auto => match gpu(Wanted::Best) {
                 Ok(gpu) => opened(Box::new(gpu), "the best GPU"),
                 Err(reason) => {
-                    log::info!("no GPU: {reason}");
-                    opened(
-                        Box::new(Cpu::with_threads(threads)?),
-                        "no GPU found, so the CPU",
-                    )
+                    let why = match reason {
+                        ExecutorError::NoDevice { .. } => "no GPU found, so the CPU".to_owned(),
+                        reason => format!("the GPU cannot be used ({reason}), so the CPU"),
+                    };
+                    opened(Box::new(Cpu::with_threads(threads)?), &why)
                 }
             },
             Self::Cpu => opened(Box::new(Cpu::with_threads(threads)?), "asked for"),
