@@ -84,6 +84,7 @@ pub(super) struct Flags {
     #[arg(
         long,
         value_name = "N",
+        value_parser = seed,
         allow_negative_numbers = true,
         help_heading = "Training"
     )]
@@ -238,6 +239,12 @@ fn count(text: &str) -> Result<u64, String> {
         .ok()
         .filter(|n| *n > 0)
         .ok_or_else(|| "expected a whole number of at least 1".to_owned())
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.trim()
+        .parse()
+        .map_err(|_| format!("expected a whole number from 0 to {}", u64::MAX))
 }
 
 fn threads(text: &str) -> Result<usize, String> {
