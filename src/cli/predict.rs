@@ -65,7 +65,8 @@ impl Predict {
                 "note: a network trained with squared_error has outputs that are no probabilities",
             );
         }
-        let data = preparation.prepare(&self.data.load(&without_target(&preparation))?)?;
+        let table = self.data.load(&without_target(&preparation))?;
+        let data = preparation.prepare(&table.without_target())?;
         let opened = job::open(&self.device, None, false)?;
         // Prediction asks the loss for the output's function alone.
         let objective = file.loss.unwrap_or(Loss::SquaredError).into();

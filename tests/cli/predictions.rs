@@ -96,6 +96,9 @@ fn a_prediction_does_not_look_at_the_target() {
         let out = place.ok("predict run --data new.csv --device cpu");
         assert_eq!(out, "prediction\nrose\n", "kind {kind:?}");
     }
+    place.ok("train --data moons:n=100 --device cpu --hidden 4 --epochs 1 --out moons");
+    let out = place.ok("predict moons --data blobs:n=30,classes=5 --device cpu");
+    assert_eq!(out.lines().count(), 31, "{out}");
 }
 
 #[test]
