@@ -104,12 +104,7 @@ fn describe(adapter: &AdapterInfo) -> String {
     if let Some(lacks) = &adapter.lacks {
         facts.add("unusable", format!("lacks {lacks}"));
     }
-    let indented: String = facts
-        .text()
-        .lines()
-        .map(|line| format!("   {line}\n"))
-        .collect();
-    format!("{adapter}\n{indented}")
+    format!("{adapter}\n{}", facts.indented(3))
 }
 
 fn list_features(adapter: &AdapterInfo) -> String {

@@ -69,7 +69,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "FRACTION", value_parser = fraction, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) momentum: Option<f64>,
     /// PyTorch's weight decay: in the gradient, decoupled for adamw [default: 0; adamw 0.01]
-    #[arg(long, alias = "l2", value_name = "DECAY", value_parser = positive, allow_negative_numbers = true, help_heading = "Training")]
+    #[arg(long, visible_alias = "l2", value_name = "DECAY", value_parser = positive, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) weight_decay: Option<f64>,
     /// Rows in a batch; the last, smaller one is kept [default: 128]
     #[arg(long, value_name = "ROWS", value_parser = count, allow_negative_numbers = true, help_heading = "Training")]
@@ -84,6 +84,7 @@ pub(super) struct Flags {
     #[arg(
         long,
         value_name = "N",
+        value_parser = seed,
         allow_negative_numbers = true,
         help_heading = "Training"
     )]
@@ -238,6 +239,12 @@ fn count(text: &str) -> Result<u64, String> {
         .ok()
         .filter(|n| *n > 0)
         .ok_or_else(|| "expected a whole number of at least 1".to_owned())
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.trim()
+        .parse()
+        .map_err(|_| format!("expected a whole number from 0 to {}", u64::MAX))
 }
 
 fn threads(text: &str) -> Result<usize, String> {

@@ -62,6 +62,7 @@ impl Inspect {
         if self.plan {
             text.push('\n');
             text.push_str(&plan(&path)?);
+            text.push('\n');
         }
         print(&text)
     }

@@ -1,5 +1,6 @@
 //! Ctrl-C, and the other signals that ask a program to end.
 
+use super::output::note;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether there is something that an interruption should save.
@@ -13,6 +14,7 @@ pub(super) fn listen() {
         if !TRAINING.load(Ordering::SeqCst) || ASKED.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
+        note("interrupted: what was learnt is being saved; once more to end at once");
     };
     if let Err(error) = ctrlc::set_handler(handler) {
         log::warn!("an interruption will not be noticed: {error}");

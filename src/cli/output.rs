@@ -52,18 +52,23 @@ impl Facts {
     }
 
     pub(super) fn text(&self) -> String {
+        self.indented(0)
+    }
+
+    /// The text with spaces before each line, which count as part of its width.
+    pub(super) fn indented(&self, spaces: usize) -> String {
         let names = self
             .0
             .iter()
             .map(|(name, _)| name.chars().count())
             .max()
             .unwrap_or(0);
-        let room = width().saturating_sub(names + 2).max(16);
+        let room = width().saturating_sub(spaces + names + 2).max(16);
         let mut text = String::new();
         for (name, value) in &self.0 {
             for (number, line) in wrap(value, room).iter().enumerate() {
                 let name = if number == 0 { name } else { "" };
-                text.push_str(&format!("{name:names$}  {line}\n"));
+                text.push_str(&format!("{:spaces$}{name:names$}  {line}\n", ""));
             }
         }
         text
@@ -157,6 +162,17 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
+/// A time that is but an estimate, in whole units.
+pub(super) fn estimate(seconds: f64) -> String {
+    const UNITS: [(f64, &str); 4] = [(86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s")];
+    let unit = UNITS.iter().find(|(size, _)| seconds >= 3.0 * size);
+    let (size, name) = unit.unwrap_or(&UNITS[3]);
+    match seconds / size {
+        number if number < 1e5 => format!("{number:.0} {name}"),
+        _ => "years".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +184,16 @@ mod tests {
         assert_eq!(bytes(1536), "1.5 KiB");
         assert_eq!(short(0.000_012_34), "1.234e-5");
         assert_eq!(duration(0.0123), "12.30 ms");
+        for (seconds, text) in [
+            (0.2, "0 s"),
+            (170.0, "170 s"),
+            (300.0, "5 min"),
+            (86400.0, "24 h"),
+            (86400.0 * 9.0, "9 d"),
+            (4.2e16, "years"),
+        ] {
+            assert_eq!(estimate(seconds), text);
+        }
     }
 
     #[test]

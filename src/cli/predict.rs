@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::job;
 use super::output::{note, written};
 use super::run_path::RunPath;
-use crate::data::{Dataset, Preparation, Spec};
+use crate::data::{Dataset, Preparation, Spec, TableOptions};
 use crate::device::Device;
 use crate::network::Loss;
 use crate::run::RunError;
@@ -65,7 +65,8 @@ impl Predict {
                 "note: a network trained with squared_error has outputs that are no probabilities",
             );
         }
-        let data = preparation.prepare(&self.data.load(&preparation.table_options(false))?)?;
+        let table = self.data.load(&without_target(&preparation))?;
+        let data = preparation.prepare(&table.without_target())?;
         let opened = job::open(&self.device, None, false)?;
         // Prediction asks the loss for the output's function alone.
         let objective = file.loss.unwrap_or(Loss::SquaredError).into();
@@ -118,6 +119,16 @@ impl Predict {
         }
         written(csv.flush())
     }
+}
+
+/// What to read: the inputs alone, since the target may be missing, empty, or of a class that is new.
+fn without_target(preparation: &Preparation) -> TableOptions {
+    let mut options = preparation.table_options(false);
+    let target = options.target.take();
+    if let Some(schema) = &mut options.schema {
+        schema.retain(|(name, _)| target.as_ref() != Some(name));
+    }
+    options
 }
 
 /// The error below one of the writer, which hides its kind.

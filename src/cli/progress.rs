@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::output::{grouped, note, short};
+use super::output::{estimate, grouped, note, short};
 use crate::train::{EpochReport, StepsReport};
 
 /// Shows how a run goes.
@@ -123,7 +123,11 @@ fn line(report: &EpochReport<'_>, epochs: u64) -> String {
     let speed = report.samples as f64 / report.seconds.max(1e-9);
     let share = report.epoch as f64 / epochs.max(1) as f64;
     let left = report.seconds / share - report.seconds;
-    line.push_str(&format!(", {} samples/s, {left:.0} s left", whole(speed)));
+    line.push_str(&format!(
+        ", {} samples/s, {} left",
+        whole(speed),
+        estimate(left)
+    ));
     line
 }
 

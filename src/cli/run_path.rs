@@ -23,8 +23,14 @@ impl RunPath {
             let name = if best { BEST } else { MODEL };
             let model = path.join(name);
             if !model.is_file() {
+                // A run that was killed has the model of its best epoch.
+                let remedy = if !best && path.join(BEST).is_file() {
+                    "the run did not end; `--best` takes the best epoch's model"
+                } else {
+                    "expected a run folder or a model file"
+                };
                 return Err(Exit::usage(format!(
-                    "{place}: there is no {name} in it; expected a run folder or a model file"
+                    "{place}: there is no {name} in it; {remedy}"
                 )));
             }
             return Ok(Self {

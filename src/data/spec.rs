@@ -150,6 +150,20 @@ impl Generator {
                 &format!("one of {}'s options {known}{hint}", self.kind.name()),
             ));
         }
+        let given = match key {
+            "n" => self.n.is_some(),
+            "bits" => self.bits.is_some(),
+            "classes" => self.classes.is_some(),
+            "features" => self.features.is_some(),
+            "seed" => self.seed.is_some(),
+            _ => self.noise.is_some(),
+        };
+        if given {
+            return Err(wrong(
+                format!("option {} again", quote(key)),
+                "each option once",
+            ));
+        }
         let whole = |low: usize, high: usize| {
             value
                 .parse::<usize>()

@@ -180,6 +180,14 @@ impl Table {
         }
     }
 
+    /// The inputs alone, as a prediction takes them.
+    pub(crate) fn without_target(self) -> Self {
+        Self {
+            target: TableTarget::None,
+            ..self
+        }
+    }
+
     /// Where the data comes from: a path or a generator.
     #[must_use]
     pub fn source(&self) -> &str {

@@ -64,6 +64,7 @@ mod signals {
             let output = child.wait_with_output().unwrap();
             let err = String::from_utf8_lossy(&output.stderr);
             assert_eq!(output.status.code(), Some(130), "{name}: {err}");
+            assert!(err.contains("once more to end at once"), "{name}: {err}");
             assert!(err.contains("what was learnt is in run"), "{name}: {err}");
             let files = std::fs::read_dir(place.path("run")).unwrap();
             assert_eq!(files.count(), 5, "{name}: nothing half-written stays");

@@ -88,6 +88,30 @@ fn what_training_did_not_see_is_refused_by_name() {
 }
 
 #[test]
+fn a_prediction_does_not_look_at_the_target() {
+    let place = trained();
+    for kind in ["", "tulip", "7"] {
+        let text = format!("length,colour,width,kind\n1,red,2,{kind}\n");
+        std::fs::write(place.path("new.csv"), text).unwrap();
+        let out = place.ok("predict run --data new.csv --device cpu");
+        assert_eq!(out, "prediction\nrose\n", "kind {kind:?}");
+    }
+    place.ok("train --data moons:n=100 --device cpu --hidden 4 --epochs 1 --out moons");
+    let out = place.ok("predict moons --data blobs:n=30,classes=5 --device cpu");
+    assert_eq!(out.lines().count(), 31, "{out}");
+}
+
+#[test]
+fn a_run_that_was_killed_has_its_best_model() {
+    let place = trained();
+    std::fs::remove_file(place.path("run/model.safetensors")).unwrap();
+    let said = place.run("eval run --device cpu");
+    assert_eq!(said.status, Some(2), "{said:#?}");
+    assert!(said.err.contains("`--best`"), "no remedy in {}", said.err);
+    place.ok("eval run --best --device cpu");
+}
+
+#[test]
 fn eval_tells_what_training_told() {
     let place = Place::with(&[("flowers.csv", flowers().as_bytes())]);
     let found = place.json("train --data flowers.csv --device cpu --epochs 5 --out run");

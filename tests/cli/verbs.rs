@@ -25,7 +25,10 @@ fn devices_are_listed() {
             software,
             "auto never takes a software adapter"
         );
-        assert!(place.ok("devices").contains(&gpu.adapter().name));
+        let out = place.ok("devices");
+        assert!(out.contains(&gpu.adapter().name));
+        let longest = out.lines().skip(1).map(|line| line.chars().count()).max();
+        assert!(longest <= Some(100), "too wide for a page:\n{out}");
     }
     assert!(found["auto"]["why"].is_string(), "{found}");
 }
@@ -47,6 +50,7 @@ fn a_run_is_inspected() {
     ] {
         assert!(out.contains(part), "no {part:?} in\n{out}");
     }
+    assert!(out.ends_with('\n'), "the last line is a whole one:\n{out}");
     let found = place.json("inspect run --best");
     assert_eq!(
         (&found["model"]["format"], &found["model"]["parameters"]),
@@ -95,6 +99,8 @@ fn help_has_examples() {
             "`{verb} --help` says\n{out}"
         );
     }
+    let out = place.ok("train --help");
+    assert!(out.contains("[alias: --l2]"), "no other name in\n{out}");
     assert_eq!(
         place.ok("--version"),
         format!("thalweg {}\n", env!("CARGO_PKG_VERSION"))

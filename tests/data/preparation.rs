@@ -229,6 +229,24 @@ fn classes_are_in_numerical_order() {
 }
 
 #[test]
+fn classes_that_f32_cannot_tell_apart_are_refused() {
+    let table = csv("a,y\n1,16777216\n2,16777217\n3,16777218\n");
+    let message = fit(&table, Task::Classification, Normalize::Auto)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("16777216") && message.contains("as text"),
+        "{message}"
+    );
+    let table = csv("a,y\n1,16777215\n2,16777214\n3,-16777215\n");
+    let preparation = fit(&table, Task::Classification, Normalize::Auto).unwrap();
+    assert_eq!(
+        preparation.class_names().unwrap(),
+        ["-16777215", "16777214", "16777215"]
+    );
+}
+
+#[test]
 fn a_regression_goes_back_to_its_units() {
     let table = csv("a,y\n1,100.5\n2,300.5\n");
     let preparation = fit(&table, Task::Auto, Normalize::Auto).unwrap();

@@ -11,7 +11,7 @@ use crate::data::table::{Column, Table, TableTarget, Values};
 
 /// Integers with more different values than this are numbers to `Task::Auto`.
 const MOST_AUTO_CLASSES: usize = 20;
-/// Integers up to here are exact in f32, so that two classes are never one.
+/// Integers below this are exact in f32, so that two classes are never one.
 const EXACT: f32 = 16_777_216.0;
 
 /// How a table's target becomes numbers.
@@ -86,7 +86,7 @@ impl TargetPreparation {
             different.len() <= MOST_AUTO_CLASSES
                 && different
                     .iter()
-                    .all(|x| x.fract() == 0.0 && x.abs() <= EXACT)
+                    .all(|x| x.fract() == 0.0 && x.abs() < EXACT)
         });
         let classify = task == Task::Classification || task == Task::Auto && (labels || few);
         if !classify {
@@ -109,6 +109,14 @@ impl TargetPreparation {
                 "classes; choose regression or another target",
             ));
         };
+        if let Some(large) = different.iter().find(|x| x.abs() >= EXACT) {
+            return Err(DataError::mismatch(
+                format!("target of {}", table.source()),
+                format!("the class {large}"),
+                "class numbers nearer to 0 than 16777216, since f32 tells no larger ones apart; number the classes \
+                 from 0, or write them as text, such as \"id 7\"",
+            ));
+        }
         let classes = different.iter().map(f32::to_string).collect();
         Self::Classes {
             column: column.cloned(),
