@@ -248,6 +248,10 @@ impl<K: HostKernels> Executor for Host<K> {
         &self.limits
     }
 
+    fn available_memory(&self) -> Option<u64> {
+        super::available()
+    }
+
     fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError> {
         self.allocate_store(store)?;
         let new = |b: &Buffer| Memory::new(b.element, b.len, K::real(b.fill), &plan.name);

@@ -6,11 +6,13 @@
 mod data;
 mod error;
 mod host;
+mod memory;
 mod view;
 
 pub use data::Data;
 pub use error::ExecutorError;
 pub use host::{Host, HostKernels};
+pub(crate) use memory::available;
 pub use view::{View, ViewMut};
 
 use std::sync::Arc;
@@ -43,6 +45,11 @@ pub trait Executor {
 
     /// What the device can bind, which plans must respect.
     fn limits(&self) -> &Limits;
+
+    /// Bytes that can still be allocated, where that is known.
+    fn available_memory(&self) -> Option<u64> {
+        None
+    }
 
     /// Allocates what the plan needs, and the blocks of the store that are not there yet. New memory holds zeros, or
     /// the buffer's fill.

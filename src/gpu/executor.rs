@@ -194,6 +194,14 @@ impl Executor for Gpu {
         &self.limits
     }
 
+    /// A software adapter lives in the host's memory; of a GPU's, wgpu does not tell.
+    fn available_memory(&self) -> Option<u64> {
+        self.adapter
+            .is_software()
+            .then(crate::executor::available)
+            .flatten()
+    }
+
     fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError> {
         self.allocate_store(store)?;
         let mut buffers = Vec::with_capacity(plan.buffers.len());

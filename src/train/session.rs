@@ -7,7 +7,7 @@ use super::evaluation::Totals;
 use super::tables::{SLOTS, Tables};
 use super::{Evaluation, Model, Recipe, TrainError};
 use crate::data::Dataset;
-use crate::executor::{Data, Executor, PlanHandle};
+use crate::executor::{Data, Executor, ExecutorError, PlanHandle};
 use crate::graph::Store;
 use crate::kernel::Tick;
 use crate::plan::{Place, Plan};
@@ -146,6 +146,22 @@ impl Session {
         ))
     }
 
+    /// Refuses what the device has no memory for, before anything of it is allocated. A system that promises memory
+    /// which it does not have would kill the process later.
+    pub(super) fn require(&self, bytes: u64, what: &str) -> Result<(), TrainError> {
+        let available = self.executor.available_memory().unwrap_or(u64::MAX);
+        if bytes <= available {
+            return Ok(());
+        }
+        let error = ExecutorError::OutOfMemory {
+            device: self.executor.device().name.clone(),
+            bytes,
+            what: what.to_owned(),
+            cause: format!("{available} bytes are available"),
+        };
+        Err(error.into())
+    }
+
     /// The plan for a purpose.
     ///
     /// # Errors
@@ -155,6 +171,7 @@ impl Session {
             return Ok(ready.clone());
         }
         let plan = self.build(purpose)?;
+        self.require(plan.0.bytes(), &plan.0.name)?;
         let handle = self.executor.load(Arc::clone(&plan.0), &self.store)?;
         let ready = Ready {
             plan: plan.0,
