@@ -18,9 +18,19 @@ impl Graph {
         wrt: &[TensorId],
     ) -> Result<Vec<TensorId>, GraphError> {
         self.check_differentiable(loss, wrt)?;
-        let depends = self.dependents(wrt);
         let (layer, phase) = (self.layer, self.phase);
         self.phase = Phase::Backward;
+        let result = self.append_gradients(loss, wrt);
+        (self.layer, self.phase) = (layer, phase);
+        result
+    }
+
+    fn append_gradients(
+        &mut self,
+        loss: TensorId,
+        wrt: &[TensorId],
+    ) -> Result<Vec<TensorId>, GraphError> {
+        let depends = self.dependents(wrt);
         let mut gradients: Vec<Option<TensorId>> = vec![None; self.tensors.len()];
         let seed_shape = self.shape(loss);
         gradients[loss.0] = Some(self.constant(seed_shape, 1.0));
@@ -58,7 +68,7 @@ impl Graph {
                 });
             }
         }
-        (self.layer, self.phase) = (layer, phase);
+        self.layer = None;
         wrt.iter()
             .map(|&tensor| self.finish(loss, tensor, gradients[tensor.0]))
             .collect()
