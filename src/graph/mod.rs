@@ -231,16 +231,23 @@ impl Graph {
     ) -> Result<TensorId, GraphError> {
         let operands: Vec<_> = inputs.iter().map(|&i| self.tensor(i)).collect();
         let (shape, element) = op.output(&operands)?;
-        if shape.is_empty() {
+        let count = |shape: &Shape| {
+            shape
+                .dims()
+                .iter()
+                .try_fold(1_usize, |n, d| n.checked_mul(*d))
+        };
+        let elements = count(&shape).unwrap_or(usize::MAX);
+        if elements == 0 {
             return Err(GraphError::Empty {
                 tensor: op.name().to_owned(),
                 shape,
             });
         }
-        if u32::try_from(shape.len()).is_err() {
+        if u32::try_from(elements).is_err() {
             return Err(GraphError::TooLarge {
                 op: op.name(),
-                elements: shape.len(),
+                elements,
             });
         }
         let name = match self.layer {
