@@ -1,6 +1,6 @@
 //! The gradient, as a transformation of the graph.
 
-use super::{Backward, Graph, GraphError, Origin, Phase, TensorId};
+use super::{Backward, Graph, GraphError, Lowered, Origin, Phase, TensorId};
 use crate::tensor::Element;
 
 impl Graph {
@@ -134,6 +134,19 @@ impl Graph {
         depends
     }
 
+    fn is_stored_or_view_of_it(&self, tensor: TensorId) -> bool {
+        if matches!(self.tensor(tensor).origin, Origin::Stored(_)) {
+            return true;
+        }
+        let operands =
+            |ids: &[TensorId]| -> Vec<_> { ids.iter().map(|&id| self.tensor(id)).collect() };
+        let node = self.nodes.iter().find(|n| n.outputs == [tensor]);
+        node.is_some_and(|n| {
+            n.op.lower(&operands(&n.inputs), &operands(&n.outputs)) == Lowered::View
+                && self.is_stored_or_view_of_it(n.inputs[0])
+        })
+    }
+
     fn finish(
         &mut self,
         loss: TensorId,
@@ -141,10 +154,14 @@ impl Graph {
         gradient: Option<TensorId>,
     ) -> Result<TensorId, GraphError> {
         let name = self.tensor(tensor).name.clone();
-        let gradient = gradient.ok_or_else(|| GraphError::Unconnected {
+        let mut gradient = gradient.ok_or_else(|| GraphError::Unconnected {
             loss: self.tensor(loss).name.clone(),
             tensor: name.clone(),
         })?;
+        if self.is_stored_or_view_of_it(gradient) {
+            // As the gradient of `p q` at `p`, which is `q`: an update of `q` must not change it.
+            gradient = self.apply(super::ops::Copy, &[gradient])?;
+        }
         if self.tensor(gradient).origin == Origin::Computed {
             self.rename(gradient, format!("{name}.grad"));
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use thalweg::data::Dataset;
 use thalweg::executor::{Data, Executor};
-use thalweg::graph::{Graph, Phase, Store};
+use thalweg::graph::{Graph, GraphError, Phase, Store};
 use thalweg::kernel::{Kernel, Limits, Tick};
 use thalweg::network::{Activation, Layer, Loss, Network};
 use thalweg::plan::Plan;
@@ -239,147 +239,6 @@ fn a_gpu_allocates_what_the_plan_foretold() {
     }
 }
 
-/// Of the products backward, each layer has one for its weights, and each but the first one for its inputs.
-#[test]
-fn the_first_layers_input_gradient_is_not_built() {
-    for layers in 1..6 {
-        let network = Network::mlp(5, &vec![6; layers - 1], 3, Activation::Tanh);
-        let mut session = session(network, Loss::CrossEntropy, Optimizer::adam(0.001));
-        let plan = plan(&mut session, Purpose::Training(10));
-        let count = |phase: Phase, name: &str| {
-            let steps = plan
-                .steps
-                .iter()
-                .filter(|s| s.phase == phase && s.kernel.name() == name);
-            steps.count()
-        };
-        assert_eq!(count(Phase::Forward, "matmul"), layers, "{plan}");
-        assert_eq!(count(Phase::Backward, "matmul"), 2 * layers - 1, "{plan}");
-        assert_eq!(
-            count(Phase::Backward, "activation_grad"),
-            layers - 1,
-            "{plan}"
-        );
-        assert_eq!(
-            count(Phase::Backward, "sum"),
-            layers,
-            "one bias gradient a layer: {plan}"
-        );
-        assert_eq!(
-            count(Phase::Update, "adam_update"),
-            1,
-            "one for all parameters: {plan}"
-        );
-        let copies = plan
-            .steps
-            .iter()
-            .filter(|s| s.kernel.name() == "copy")
-            .count();
-        assert_eq!(copies, 0, "gradients are computed in their places: {plan}");
-    }
-}
-
-#[test]
-fn training_uses_memory_again() {
-    let network = Network::mlp(64, &[64; 20], 10, Activation::Relu);
-    let mut session = session(network, Loss::CrossEntropy, Optimizer::sgd(0.1));
-    let plan = plan(&mut session, Purpose::Training(10));
-    let (with, without) = (plan.bytes(), plan.bytes_without_reuse());
-    assert!(
-        with * 10 < without * 7,
-        "{with} bytes, {without} without reuse"
-    );
-}
-
-/// Every layer's steps know their layer.
-#[test]
-fn steps_know_their_layer_and_phase() {
-    let network = Network::mlp(5, &[6, 4], 3, Activation::Tanh);
-    let mut session = session(network, Loss::CrossEntropy, Optimizer::sgd(0.1));
-    let plan = plan(&mut session, Purpose::Training(10));
-    for step in &plan.steps {
-        let linear = matches!(step.kernel, Kernel::Matmul(_) | Kernel::BiasAdd(_));
-        assert_eq!(linear, linear && step.layer.is_some(), "{plan}");
-    }
-    let layers: Vec<_> = plan
-        .steps
-        .iter()
-        .filter(|s| s.kernel.name() == "matmul")
-        .filter_map(|s| s.layer)
-        .collect();
-    assert_eq!(layers, [0, 1, 2, 2, 2, 1, 1, 0], "{plan}");
-    let phases: Vec<_> = plan.steps.iter().map(|s| s.phase).collect();
-    assert!(
-        phases.contains(&Phase::Backward) && phases.last() == Some(&Phase::Update),
-        "{plan}"
-    );
-}
-
-#[test]
-fn a_plan_prints_itself() {
-    let network = Network::mlp(2, &[3], 2, Activation::Tanh);
-    let mut session = session(
-        network,
-        Loss::CrossEntropy,
-        Optimizer::with_momentum(0.1, 0.9, false),
-    );
-    let plan = plan(&mut session, Purpose::Training(4));
-    insta::assert_snapshot!(plan, @r"
-    plan train: 21 steps
-       0  forward   -  gather                     train.inputs [10, 2] s4, train.order [10] s5 -> batch.inputs [4, 2] p0
-       1  forward   -  gather                     train.labels [10] s6, train.order [10] s5 -> batch.labels [4] p1
-       2  forward   0  matmul                     batch.inputs [4, 2] p0, layers.0.weight [3, 2] s0 -> layers.0.matmul [4, 3] p2
-       3  forward   0  bias_add                   layers.0.matmul [4, 3] p2, layers.0.bias [3] s0+64 -> layers.0.bias_add [4, 3] p3
-       4  forward   0  activation                 layers.0.bias_add [4, 3] p3 -> layers.0.activation [4, 3] p2
-       5  forward   1  matmul                     layers.0.activation [4, 3] p2, layers.1.weight [2, 3] s0+128 -> layers.1.matmul [4, 2] p3
-       6  forward   1  bias_add                   layers.1.matmul [4, 2] p3, layers.1.bias [2] s0+192 -> layers.1.bias_add [4, 2] p4
-       7  forward   -  softmax_cross_entropy      layers.1.bias_add [4, 2] p4, batch.labels [4] p1 -> softmax_cross_entropy [4] p3
-       8  forward   -  sum                        softmax_cross_entropy [4] p3 -> loss [] p5
-       9  forward   -  record                     loss [] p5 -> train.log.loss [128, 1] s7
-      10  forward   -  correct                    layers.1.bias_add [4, 2] p4, batch.labels [4] p1 -> correct [4] p3
-      11  forward   -  sum                        correct [4] p3 -> metric [] p5
-      12  forward   -  record                     metric [] p5 -> train.log.metric [128, 1] s8
-      13  backward  -  softmax_cross_entropy_grad layers.1.bias_add [4, 2] p4, batch.labels [4] p1, 0.25 [4] p6 -> softmax_cross_entropy_grad [4, 2] p3
-      14  backward  1  sum                        softmax_cross_entropy_grad [4, 2] p3 -> layers.1.bias.grad [2] p7+192
-      15  backward  1  matmul                     softmax_cross_entropy_grad [4, 2] p3, layers.1.weight [2, 3] s0+128 -> layers.1.matmul [4, 3] p4
-      16  backward  1  matmul                     softmax_cross_entropy_grad [4, 2] p3, layers.0.activation [4, 3] p2 -> layers.1.weight.grad [2, 3] p7+128
-      17  backward  0  activation_grad            layers.0.activation [4, 3] p2, layers.1.matmul [4, 3] p4 -> layers.0.activation_grad [4, 3] p3
-      18  backward  0  sum                        layers.0.activation_grad [4, 3] p3 -> layers.0.bias.grad [3] p7+64
-      19  backward  0  matmul                     layers.0.activation_grad [4, 3] p3, batch.inputs [4, 2] p0 -> layers.0.weight.grad [3, 2] p7
-      20  update    -  sgd_update                 parameters.grad [256] p7 -> parameters [256] s0, parameters.velocity [256] s1
-      p0: 8 f32, 32 bytes
-      p1: 4 u32, 16 bytes
-      p2: 12 f32, 48 bytes
-      p3: 12 f32, 48 bytes
-      p4: 12 f32, 48 bytes
-      p5: 1 f32, 16 bytes
-      p6: 4 f32, 16 bytes
-      p7: 256 f32, 1024 bytes
-    1248 bytes in 8 buffers (1584 without reuse)
-    ");
-}
-
-/// A plan knows its memory before anything is allocated.
-#[test]
-fn a_gpu_allocates_what_the_plan_foretold() {
-    let Some(mut gpu) = crate::common::gpu() else {
-        return;
-    };
-    let network = Network::mlp(50, &[33, 20], 10, Activation::Relu).dropout(0.0);
-    let mut session = session(network, Loss::CrossEntropy, Optimizer::adam(0.001));
-    let mut expected = 0;
-    for (purpose, stored) in [
-        (Purpose::Training(10), true),
-        (Purpose::Validation(7), false),
-    ] {
-        let plan = plan(&mut session, purpose);
-        expected += plan.bytes() + if stored { session.store.bytes() } else { 0 };
-        gpu.load(Arc::clone(&plan), &session.store)
-            .expect("it loads");
-        assert_eq!(gpu.allocated(), expected, "behind {purpose:?}");
-    }
-}
-
 /// A tensor that is a block of its own can be updated too: its padding is the block's.
 #[test]
 fn a_single_tensor_can_be_updated() {
@@ -418,5 +277,53 @@ fn a_single_tensor_can_be_updated() {
             x.len() == 15 && x.iter().all(|&v| v < 2.0 && v == x[0]),
             "{optimizer:?}: {x:?}"
         );
+    }
+}
+
+/// The gradient of `p q` at `p` is `q`, as it was before an update changes it.
+#[test]
+fn gradients_are_of_the_values_before_the_update() {
+    let mut store = Store::new();
+    for name in ["p", "q"] {
+        store
+            .declare(name, [8, 8], Element::F32)
+            .expect("a new name");
+    }
+    for reshaped in [false, true] {
+        let mut graph = Graph::new();
+        let mut build = || -> Result<(), GraphError> {
+            let (p, q) = (graph.stored(&store, "p")?, graph.stored(&store, "q")?);
+            let product = if reshaped {
+                let (p, q) = (graph.reshape(p, [64])?, graph.reshape(q, [64])?);
+                graph.mul(p, q)?
+            } else {
+                graph.mul(p, q)?
+            };
+            let loss = graph.sum(product)?;
+            let gradients = graph.differentiate(loss, &[p, q])?;
+            let update = Optimizer::sgd(1.0).update;
+            graph.update(&store, "p", &gradients[..1], update)?;
+            graph.update(&store, "q", &gradients[1..], update)
+        };
+        build().expect("it fits");
+        let plan = Plan::new("two", &graph, &[], &Limits::SMALLEST).expect("it is small");
+        rules::check(&plan, &store, &[]);
+        let mut executor = Reference::f64();
+        let handle = executor.load(Arc::new(plan), &store).expect("it loads");
+        for (name, value) in [("p", 1.0), ("q", 3.0)] {
+            executor
+                .write_stored(&store, name, &Data::F64(vec![value; 64]))
+                .expect("it fits");
+        }
+        let tick = Tick {
+            learning_rate: 1.0,
+            ..Tick::default()
+        };
+        executor.run(handle, &[tick]).expect("it runs");
+        let [p, q] = ["p", "q"].map(|name| {
+            let found = executor.read_stored(&store, name).expect("it is there");
+            found.to_f64()[9]
+        });
+        assert_eq!((p, q), (1.0 - 3.0, 3.0 - 1.0), "reshaped: {reshaped}");
     }
 }
