@@ -166,6 +166,13 @@ impl KernelReport {
     }
 }
 
+/// What the device had. It may take a number that is subnormal in f32 for 0.
+fn exact(value: f64) -> Bounded {
+    let subnormal = value.abs() < f64::from(f32::MIN_POSITIVE);
+    let error = if subnormal { value.abs() } else { 0.0 };
+    Bounded { value, error }
+}
+
 /// A tensor as the reference holds it.
 enum Operand {
     Real(Vec<Bounded>),
@@ -178,12 +185,9 @@ impl Operand {
         match data {
             Data::U32(values) => Self::U32(values),
             Data::U8(values) => Self::U8(values),
-            Data::F32(_) | Data::F64(_) => Self::Real(
-                data.to_f64()
-                    .into_iter()
-                    .map(|value| Bounded { value, error: 0.0 })
-                    .collect(),
-            ),
+            Data::F32(_) | Data::F64(_) => {
+                Self::Real(data.to_f64().into_iter().map(exact).collect())
+            }
         }
     }
 
@@ -338,4 +342,30 @@ fn drift(session: &Session, device: &Data, reference: &Data) -> Vec<(String, f64
         (member.name.clone(), apart / largest)
     });
     members.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Scale;
+
+    /// A device may take a subnormal number for 0, and so may be off by all of it.
+    #[test]
+    fn a_flushed_input_is_within_the_bound() {
+        let kernel = Kernel::from(Scale {
+            count: 1,
+            factor: 1e30,
+        });
+        for data in [Data::F32(vec![1e-40]), Data::F64(vec![1e-40])] {
+            let mut operands = Operands {
+                inputs: vec![Operand::new(data)],
+                outputs: vec![Operand::new(Data::F32(vec![0.0]))],
+            };
+            operands.run(&kernel);
+            let flushed = operands.outputs[0].compare("y", &Data::F32(vec![0.0]));
+            assert!(flushed.is_ok(), "{flushed:?}");
+            let wrong = operands.outputs[0].compare("y", &Data::F32(vec![1e-9]));
+            assert!(wrong.is_err(), "{wrong:?}");
+        }
+    }
 }
