@@ -54,17 +54,27 @@ impl Verification {
     }
 }
 
+/// Most training steps that are verified: all of them go into one submission afterwards.
+const MOST: usize = 100_000;
+
 /// Verifies `steps` training steps of what `trainer` would do on `executor`.
 ///
 /// # Errors
-/// If the training cannot be set up, or the device failed. A step that is off is no error; see
-/// [`Verification::passed`].
+/// If there is no step to verify or more than 100,000, the training cannot be set up, or the device failed. A step that
+/// is off is no error; see [`Verification::passed`].
 pub fn verify(
     trainer: &Trainer,
     executor: Box<dyn Executor>,
     data: &Dataset,
     steps: usize,
 ) -> Result<Verification, TrainError> {
+    if steps == 0 || steps > MOST {
+        return Err(TrainError::Option {
+            name: "steps",
+            found: steps.to_string(),
+            expected: "1 to 100000 training steps to verify",
+        });
+    }
     let mut session = trainer.session(executor, data)?;
     let ticks = ticks(trainer, data, steps);
     let mut found = Verification {

@@ -255,3 +255,14 @@ fn other_bits_in_one_submission_are_found() {
     assert!(submission.contains("`parameters`["), "{submission}");
     assert!(!found.passed(), "{found:?}");
 }
+
+/// Nothing to verify would always pass, and too much would not fit.
+#[test]
+fn a_senseless_number_of_steps_is_refused() {
+    let trainer = trainer(Activation::Tanh, Loss::CrossEntropy, Optimizer::adam(0.01));
+    for steps in [0, usize::MAX] {
+        let cpu = Device::Cpu.open(None).expect("there is always a CPU");
+        let error = verify(&trainer, cpu.executor, &data(true), steps).expect_err("senseless");
+        assert!(error.to_string().contains("steps is"), "{error}");
+    }
+}
