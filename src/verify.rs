@@ -54,17 +54,27 @@ impl Verification {
     }
 }
 
+/// Most training steps that are verified: all of them go into one submission afterwards.
+const MOST: usize = 100_000;
+
 /// Verifies `steps` training steps of what `trainer` would do on `executor`.
 ///
 /// # Errors
-/// If the training cannot be set up, or the device failed. A step that is off is no error; see
-/// [`Verification::passed`].
+/// If there is no step to verify or more than 100,000, the training cannot be set up, or the device failed. A step that
+/// is off is no error; see [`Verification::passed`].
 pub fn verify(
     trainer: &Trainer,
     executor: Box<dyn Executor>,
     data: &Dataset,
     steps: usize,
 ) -> Result<Verification, TrainError> {
+    if steps == 0 || steps > MOST {
+        return Err(TrainError::Option {
+            name: "steps",
+            found: steps.to_string(),
+            expected: "1 to 100000 training steps to verify",
+        });
+    }
     let mut session = trainer.session(executor, data)?;
     let ticks = ticks(trainer, data, steps);
     let mut found = Verification {
@@ -166,6 +176,13 @@ impl KernelReport {
     }
 }
 
+/// What the device had. It may take a number that is subnormal in f32 for 0.
+fn exact(value: f64) -> Bounded {
+    let subnormal = value.abs() < f64::from(f32::MIN_POSITIVE);
+    let error = if subnormal { value.abs() } else { 0.0 };
+    Bounded { value, error }
+}
+
 /// A tensor as the reference holds it.
 enum Operand {
     Real(Vec<Bounded>),
@@ -178,12 +195,9 @@ impl Operand {
         match data {
             Data::U32(values) => Self::U32(values),
             Data::U8(values) => Self::U8(values),
-            Data::F32(_) | Data::F64(_) => Self::Real(
-                data.to_f64()
-                    .into_iter()
-                    .map(|value| Bounded { value, error: 0.0 })
-                    .collect(),
-            ),
+            Data::F32(_) | Data::F64(_) => {
+                Self::Real(data.to_f64().into_iter().map(exact).collect())
+            }
         }
     }
 
@@ -340,4 +354,30 @@ fn drift(session: &Session, device: &Data, reference: &Data) -> Vec<(String, f64
         (member.name.clone(), apart / largest)
     });
     members.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Scale;
+
+    /// A device may take a subnormal number for 0, and so may be off by all of it.
+    #[test]
+    fn a_flushed_input_is_within_the_bound() {
+        let kernel = Kernel::from(Scale {
+            count: 1,
+            factor: 1e30,
+        });
+        for data in [Data::F32(vec![1e-40]), Data::F64(vec![1e-40])] {
+            let mut operands = Operands {
+                inputs: vec![Operand::new(data)],
+                outputs: vec![Operand::new(Data::F32(vec![0.0]))],
+            };
+            operands.run(&kernel);
+            let flushed = operands.outputs[0].compare("y", &Data::F32(vec![0.0]));
+            assert!(flushed.is_ok(), "{flushed:?}");
+            let wrong = operands.outputs[0].compare("y", &Data::F32(vec![1e-9]));
+            assert!(wrong.is_err(), "{wrong:?}");
+        }
+    }
 }

@@ -112,7 +112,8 @@ impl AdapterInfo {
         let only = |[smallest, largest]: [u32; 2]| (smallest == largest).then_some(largest);
         Limits {
             workgroups: self.limits.workgroups,
-            binding: self.limits.binding,
+            // Shaders count in 32 bits, bytes of pixels too. Metal's limit is larger.
+            binding: self.limits.binding.min((1 << 32) - 16),
             buffer: self.limits.buffer,
             subgroup: self.features.subgroups.and_then(only),
             turns: if self.is_software() { 65_535 } else { u64::MAX },
@@ -342,5 +343,13 @@ mod tests {
         assert_eq!(adapter.limits().subgroup, Some(8));
         adapter.features.subgroups = Some([8, 32]);
         assert_eq!(adapter.limits().subgroup, None);
+    }
+
+    /// Metal's largest binding is all of its memory.
+    #[test]
+    fn kernels_never_count_beyond_32_bits() {
+        let mut adapter = adapter(0, "one", DeviceKind::Integrated);
+        adapter.limits.binding = 96 << 30;
+        assert_eq!(adapter.limits().binding, (1 << 32) - 16);
     }
 }

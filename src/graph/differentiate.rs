@@ -1,6 +1,6 @@
 //! The gradient, as a transformation of the graph.
 
-use super::{Backward, Graph, GraphError, Origin, Phase, TensorId};
+use super::{Backward, Graph, GraphError, Lowered, Origin, Phase, TensorId};
 use crate::tensor::Element;
 
 impl Graph {
@@ -18,9 +18,19 @@ impl Graph {
         wrt: &[TensorId],
     ) -> Result<Vec<TensorId>, GraphError> {
         self.check_differentiable(loss, wrt)?;
-        let depends = self.dependents(wrt);
         let (layer, phase) = (self.layer, self.phase);
         self.phase = Phase::Backward;
+        let result = self.append_gradients(loss, wrt);
+        (self.layer, self.phase) = (layer, phase);
+        result
+    }
+
+    fn append_gradients(
+        &mut self,
+        loss: TensorId,
+        wrt: &[TensorId],
+    ) -> Result<Vec<TensorId>, GraphError> {
+        let depends = self.dependents(wrt);
         let mut gradients: Vec<Option<TensorId>> = vec![None; self.tensors.len()];
         let seed_shape = self.shape(loss);
         gradients[loss.0] = Some(self.constant(seed_shape, 1.0));
@@ -58,7 +68,7 @@ impl Graph {
                 });
             }
         }
-        (self.layer, self.phase) = (layer, phase);
+        self.layer = None;
         wrt.iter()
             .map(|&tensor| self.finish(loss, tensor, gradients[tensor.0]))
             .collect()
@@ -124,6 +134,19 @@ impl Graph {
         depends
     }
 
+    fn is_stored_or_view_of_it(&self, tensor: TensorId) -> bool {
+        if matches!(self.tensor(tensor).origin, Origin::Stored(_)) {
+            return true;
+        }
+        let operands =
+            |ids: &[TensorId]| -> Vec<_> { ids.iter().map(|&id| self.tensor(id)).collect() };
+        let node = self.nodes.iter().find(|n| n.outputs == [tensor]);
+        node.is_some_and(|n| {
+            n.op.lower(&operands(&n.inputs), &operands(&n.outputs)) == Lowered::View
+                && self.is_stored_or_view_of_it(n.inputs[0])
+        })
+    }
+
     fn finish(
         &mut self,
         loss: TensorId,
@@ -131,10 +154,14 @@ impl Graph {
         gradient: Option<TensorId>,
     ) -> Result<TensorId, GraphError> {
         let name = self.tensor(tensor).name.clone();
-        let gradient = gradient.ok_or_else(|| GraphError::Unconnected {
+        let mut gradient = gradient.ok_or_else(|| GraphError::Unconnected {
             loss: self.tensor(loss).name.clone(),
             tensor: name.clone(),
         })?;
+        if self.is_stored_or_view_of_it(gradient) {
+            // As the gradient of `p q` at `p`, which is `q`: an update of `q` must not change it.
+            gradient = self.apply(super::ops::Copy, &[gradient])?;
+        }
         if self.tensor(gradient).origin == Origin::Computed {
             self.rename(gradient, format!("{name}.grad"));
         }

@@ -161,22 +161,34 @@ impl Graph {
     /// If the store has none of that name.
     pub fn stored(&mut self, store: &Store, name: &str) -> Result<TensorId, GraphError> {
         let (stored, shape, element) = store.find(name)?;
-        let origin = Origin::Stored(stored);
-        let known = self
-            .tensors
-            .iter()
-            .position(|t| t.origin == origin && t.shape == *shape);
-        Ok(known.map_or_else(
-            || {
-                self.push(Tensor {
-                    name: name.to_owned(),
-                    shape: shape.clone(),
-                    element,
-                    origin,
-                })
-            },
-            TensorId,
-        ))
+        Ok(self.known_or_new(Tensor {
+            name: name.to_owned(),
+            shape: shape.clone(),
+            element,
+            origin: Origin::Stored(stored),
+        }))
+    }
+
+    /// A block of the store as a whole, with what lies between and behind its members, also if it is named as its only
+    /// member.
+    fn stored_block(&mut self, store: &Store, name: &str) -> Result<TensorId, GraphError> {
+        let (stored, ..) = store.find(name)?;
+        let block = store.block(name)?;
+        Ok(self.known_or_new(Tensor {
+            name: name.to_owned(),
+            shape: [block.len].into(),
+            element: block.element,
+            origin: Origin::Stored(Stored {
+                offset: 0,
+                ..stored
+            }),
+        }))
+    }
+
+    fn known_or_new(&mut self, tensor: Tensor) -> TensorId {
+        let same = |t: &Tensor| t.origin == tensor.origin && t.shape == tensor.shape;
+        let known = self.tensors.iter().position(same);
+        known.map_or_else(|| self.push(tensor), TensorId)
     }
 
     /// A tensor whose elements are all `value`. It costs no step.
@@ -231,16 +243,23 @@ impl Graph {
     ) -> Result<TensorId, GraphError> {
         let operands: Vec<_> = inputs.iter().map(|&i| self.tensor(i)).collect();
         let (shape, element) = op.output(&operands)?;
-        if shape.is_empty() {
+        let count = |shape: &Shape| {
+            shape
+                .dims()
+                .iter()
+                .try_fold(1_usize, |n, d| n.checked_mul(*d))
+        };
+        let elements = count(&shape).unwrap_or(usize::MAX);
+        if elements == 0 {
             return Err(GraphError::Empty {
                 tensor: op.name().to_owned(),
                 shape,
             });
         }
-        if u32::try_from(shape.len()).is_err() {
+        if u32::try_from(elements).is_err() {
             return Err(GraphError::TooLarge {
                 op: op.name(),
-                elements: shape.len(),
+                elements,
             });
         }
         let name = match self.layer {

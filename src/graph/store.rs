@@ -146,7 +146,8 @@ impl Store {
                     shape: shape.clone(),
                 });
             }
-            if self.names.contains_key(name) {
+            let twice = entries.iter().filter(|(other, ..)| other == name).count() > 1;
+            if twice || self.names.contains_key(name) {
                 return Err(GraphError::NameTaken { name: name.clone() });
             }
         }

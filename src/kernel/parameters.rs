@@ -1,4 +1,4 @@
-//! The small parameters of a kernel, as a device gets them: 4-byte words, at most 128 bytes.
+//! The small parameters of a kernel, as a device gets them: at most 16 words of 4 bytes.
 
 /// The type of one parameter in the shader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -36,6 +36,19 @@ pub enum PlanError {
         /// The turns the device can take.
         limit: u64,
     },
+    /// A step that reads and writes one block of the store, which a device cannot bind for both.
+    #[error(
+        "plan `{plan}`, {step}: `{tensor}` is in the same block of the store as another of its operands; \
+         declare it in a block of its own, or compute it in two steps"
+    )]
+    SharedBlock {
+        /// The plan.
+        plan: String,
+        /// The step.
+        step: String,
+        /// What is written.
+        tensor: String,
+    },
     /// The graph is at fault.
     #[error(transparent)]
     Graph(#[from] GraphError),

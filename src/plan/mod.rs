@@ -122,7 +122,8 @@ impl Plan {
     /// nor the store need is not computed.
     ///
     /// # Errors
-    /// If a tensor is larger than the device can bind.
+    /// If a tensor is larger than the device can bind, a loop longer than it can run, or a step reads and writes one
+    /// block of the store.
     pub fn new(
         name: &str,
         graph: &Graph,
@@ -137,6 +138,9 @@ impl Plan {
     /// A plan made by hand, for tests of single kernels.
     ///
     /// # Errors
+    /// As [`Plan::new`].
+    ///
+    /// # Panics
     /// If the steps break a rule of plans.
     pub fn from_parts(
         name: &str,
@@ -227,7 +231,7 @@ impl Plan {
             });
         }
         for index in 0..self.steps.len() {
-            self.check_step(index);
+            self.check_step(index)?;
             let turns = self.steps[index].kernel.spec().turns();
             if turns > limits.turns {
                 let (plan, step, limit) = (self.name.clone(), self.describe(index), limits.turns);
@@ -243,8 +247,8 @@ impl Plan {
     }
 
     /// # Panics
-    /// If a step's operands are not what its kernel binds, or share a buffer: a fault of the scheduler.
-    fn check_step(&self, index: usize) {
+    /// If a step's operands are not what its kernel binds, or share a buffer of the plan: a fault of the scheduler.
+    fn check_step(&self, index: usize) -> Result<(), PlanError> {
         let step = &self.steps[index];
         let bindings = step.kernel.bindings();
         let reads = bindings.iter().filter(|b| b.access == Access::Read).count();
@@ -270,14 +274,19 @@ impl Plan {
         let buffer = |&tensor: &usize| self.tensors[tensor].place.buffer;
         for (i, output) in step.outputs.iter().enumerate() {
             let others = step.inputs.iter().chain(&step.outputs[..i]);
-            let shared = others.map(buffer).any(|b| b == buffer(output));
+            if !others.map(buffer).any(|b| b == buffer(output)) {
+                continue;
+            }
+            let tensor = self.tensors[*output].name.clone();
             assert!(
-                !shared,
-                "{}: {} shares its buffer with another operand",
-                describe(),
-                self.tensors[*output].name
+                matches!(buffer(output), BufferId::Store(_)),
+                "{}: {tensor} shares its buffer with another operand",
+                describe()
             );
+            let (plan, step) = (self.name.clone(), self.describe(index));
+            return Err(PlanError::SharedBlock { plan, step, tensor });
         }
+        Ok(())
     }
 }
 

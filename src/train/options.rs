@@ -169,7 +169,13 @@ impl Options {
             } => {
                 within("beta1", beta1, 0.0..1.0, "at least 0 and below 1")?;
                 within("beta2", beta2, 0.0..1.0, "at least 0 and below 1")?;
-                within("epsilon", epsilon, 0.0..f64::INFINITY, positive)?;
+                // A gradient of 0, as between the parameters in their block, would become 0 / 0.
+                within(
+                    "epsilon",
+                    epsilon,
+                    f64::from(f32::MIN_POSITIVE)..f64::INFINITY,
+                    "a finite number that is more than 0 in f32",
+                )?;
                 within("weight_decay", weight_decay, 0.0..f64::INFINITY, positive)
             }
         }

@@ -161,7 +161,8 @@ impl Recipe {
             // The loss is the metric already.
             (_, _, Some(by_output)) if self.objective.is_squared_error() => by_output,
             _ => {
-                let errors = graph.squared_error(y, batch.target)?;
+                let prediction = graph.activation(y, self.objective.output())?;
+                let errors = graph.squared_error(prediction, batch.target)?;
                 graph.mean_axis(errors, 0)?
             }
         };

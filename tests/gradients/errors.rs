@@ -1,8 +1,8 @@
 //! Gradients that do not exist, and shapes that do not fit: errors that say what and why.
 
 use thalweg::graph::ops::{ActivationFunction, DropoutKey};
-use thalweg::graph::{Graph, GraphError, Store, TensorId};
-use thalweg::tensor::Element;
+use thalweg::graph::{Graph, GraphError, Phase, Store, TensorId};
+use thalweg::tensor::{Element, Shape};
 
 /// A graph over `x`, `z` `[2, 3]`, `v` `[3]`, `w` `[4, 3]`, a table `[5, 3]`, a log `[4, 2]`, and integers `i` `[2]`.
 fn start() -> (Graph, impl Fn(&mut Graph, &str) -> TensorId) {
@@ -262,4 +262,50 @@ fn a_store_knows_its_names() {
     );
     assert_says(store.declare_block("empty", Vec::new()), &["`empty`"]);
     assert_says(store.declare_like("nothing", "good"), &["`nothing`"]);
+}
+
+/// What fails leaves the graph as it was: what is built next still belongs to the forward phase.
+#[test]
+fn a_gradient_that_does_not_exist_leaves_the_phase_alone() {
+    let (mut graph, stored) = start();
+    let [x, z] = ["x", "z"].map(|name| stored(&mut graph, name));
+    let square = graph.mul(x, x).expect("the same shape");
+    let loss = graph.sum(square).expect("reals");
+    let gradient = graph.differentiate(loss, &[x]).expect("it exists")[0];
+    let penalty = graph.sum(gradient).expect("reals");
+    let result = graph.differentiate(penalty, &[x]);
+    assert!(
+        matches!(result, Err(GraphError::SecondDerivative { .. })),
+        "{result:?}"
+    );
+    let square = graph.mul(z, z).expect("the same shape");
+    let loss = graph.sum(square).expect("reals");
+    let phase = graph.nodes().last().expect("there are nodes").phase;
+    assert_eq!(phase, Phase::Forward);
+    graph.differentiate(loss, &[z]).expect("it exists");
+}
+
+#[test]
+fn a_name_stands_once_in_a_block() {
+    for names in [["a", "a"], ["a", "block"]] {
+        let mut store = Store::new();
+        let members = names.map(|name| (name.to_owned(), Shape::from([3])));
+        let result = store.declare_block("block", members.to_vec());
+        assert_says(result, &["already", names[1]]);
+        assert!(store.blocks().is_empty(), "nothing is declared");
+    }
+}
+
+/// The number of elements of such a tensor is 0 if it is counted in 64 bits.
+#[test]
+fn shapes_that_cannot_be_counted_are_refused() {
+    let (mut graph, stored) = start();
+    let table = stored(&mut graph, "table");
+    let column = graph.slice(table, 1, 0, 1).expect("it has one");
+    let four = graph.slice(column, 0, 0, 4).expect("it has them");
+    let result = graph.broadcast(four, 0, 1 << 62);
+    assert!(
+        matches!(result, Err(GraphError::TooLarge { .. })),
+        "{result:?}"
+    );
 }

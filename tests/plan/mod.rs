@@ -206,3 +206,21 @@ fn constants_are_filled_once() {
     assert_eq!(fills, [2.0, 3.0], "in {plan}");
     assert_eq!(plan.steps.len(), 4);
 }
+
+/// A device binds a buffer to a step for reading or for writing, so what is copied within a block is refused.
+#[test]
+fn a_step_within_one_block_of_the_store_is_refused() {
+    let mut store = Store::new();
+    let members = ["a", "b"].map(|name| (name.to_owned(), [4, 3].into()));
+    store
+        .declare_block("block", members.to_vec())
+        .expect("new names");
+    let mut graph = Graph::new();
+    let [a, b] = ["a", "b"].map(|name| graph.stored(&store, name).expect("it is there"));
+    graph.copy_to(a, b).expect("the same shape");
+    let error = Plan::new("tied", &graph, &[], &Limits::SMALLEST).expect_err("one buffer");
+    let message = error.to_string();
+    for part in ["plan `tied`", "step 0 (copy", "`b`", "block"] {
+        assert!(message.contains(part), "`{part}` is missing in: {message}");
+    }
+}

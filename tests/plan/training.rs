@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use thalweg::data::Dataset;
-use thalweg::executor::Executor;
-use thalweg::graph::Phase;
-use thalweg::kernel::Kernel;
+use thalweg::executor::{Data, Executor};
+use thalweg::graph::{Graph, GraphError, Phase, Store};
+use thalweg::kernel::{Kernel, Limits, Tick};
 use thalweg::network::{Activation, Layer, Loss, Network};
 use thalweg::plan::Plan;
 use thalweg::random::{Random, stream};
 use thalweg::reference::Reference;
+use thalweg::tensor::Element;
 use thalweg::train::{Optimizer, Purpose, Session, Trainer};
 
 use super::rules;
@@ -235,5 +236,94 @@ fn a_gpu_allocates_what_the_plan_foretold() {
         gpu.load(Arc::clone(&plan), &session.store)
             .expect("it loads");
         assert_eq!(gpu.allocated(), expected, "behind {purpose:?}");
+    }
+}
+
+/// A tensor that is a block of its own can be updated too: its padding is the block's.
+#[test]
+fn a_single_tensor_can_be_updated() {
+    for optimizer in OPTIMIZERS {
+        let mut store = Store::new();
+        store
+            .declare("x", [5, 3], Element::F32)
+            .expect("a new name");
+        for state in optimizer.update.states() {
+            store.declare_like("x", state).expect("a new name");
+        }
+        let mut graph = Graph::new();
+        let x = graph.stored(&store, "x").expect("it is there");
+        let square = graph.mul(x, x).expect("the same shape");
+        let loss = graph.sum(square).expect("reals");
+        let gradient = graph.differentiate(loss, &[x]).expect("it exists");
+        graph
+            .update(&store, "x", &gradient, optimizer.update)
+            .expect("it fits");
+        let plan = Plan::new("ascent", &graph, &[], &Limits::SMALLEST).expect("it is small");
+        rules::check(&plan, &store, &[]);
+
+        let mut executor = Reference::f64();
+        let handle = executor.load(Arc::new(plan), &store).expect("it loads");
+        executor
+            .write_stored(&store, "x", &Data::F64(vec![2.0; 15]))
+            .expect("it fits");
+        let tick = Tick {
+            learning_rate: optimizer.learning_rate,
+            ..Tick::default()
+        };
+        executor.run(handle, &[tick]).expect("it runs");
+        let x = executor.read_stored(&store, "x").expect("it is there");
+        let x = x.to_f64();
+        assert!(
+            x.len() == 15 && x.iter().all(|&v| v < 2.0 && v == x[0]),
+            "{optimizer:?}: {x:?}"
+        );
+    }
+}
+
+/// The gradient of `p q` at `p` is `q`, as it was before an update changes it.
+#[test]
+fn gradients_are_of_the_values_before_the_update() {
+    let mut store = Store::new();
+    for name in ["p", "q"] {
+        store
+            .declare(name, [8, 8], Element::F32)
+            .expect("a new name");
+    }
+    for reshaped in [false, true] {
+        let mut graph = Graph::new();
+        let mut build = || -> Result<(), GraphError> {
+            let (p, q) = (graph.stored(&store, "p")?, graph.stored(&store, "q")?);
+            let product = if reshaped {
+                let (p, q) = (graph.reshape(p, [64])?, graph.reshape(q, [64])?);
+                graph.mul(p, q)?
+            } else {
+                graph.mul(p, q)?
+            };
+            let loss = graph.sum(product)?;
+            let gradients = graph.differentiate(loss, &[p, q])?;
+            let update = Optimizer::sgd(1.0).update;
+            graph.update(&store, "p", &gradients[..1], update)?;
+            graph.update(&store, "q", &gradients[1..], update)
+        };
+        build().expect("it fits");
+        let plan = Plan::new("two", &graph, &[], &Limits::SMALLEST).expect("it is small");
+        rules::check(&plan, &store, &[]);
+        let mut executor = Reference::f64();
+        let handle = executor.load(Arc::new(plan), &store).expect("it loads");
+        for (name, value) in [("p", 1.0), ("q", 3.0)] {
+            executor
+                .write_stored(&store, name, &Data::F64(vec![value; 64]))
+                .expect("it fits");
+        }
+        let tick = Tick {
+            learning_rate: 1.0,
+            ..Tick::default()
+        };
+        executor.run(handle, &[tick]).expect("it runs");
+        let [p, q] = ["p", "q"].map(|name| {
+            let found = executor.read_stored(&store, name).expect("it is there");
+            found.to_f64()[9]
+        });
+        assert_eq!((p, q), (1.0 - 3.0, 3.0 - 1.0), "reshaped: {reshaped}");
     }
 }

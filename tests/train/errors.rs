@@ -3,6 +3,7 @@
 use std::io;
 
 use thalweg::data::{Dataset, Inputs, Targets};
+use thalweg::graph::ops::Update;
 use thalweg::network::{Activation, Layer, Loss, Network};
 use thalweg::train::{Model, Observer, Optimizer, Silent, StepsReport, TrainError, Trainer};
 
@@ -110,6 +111,21 @@ fn options_that_make_no_sense_are_refused() {
         } else {
             says(&error, &[name]);
         }
+    }
+}
+
+/// Where a gradient is 0, as between the members of a block, Adam would divide 0 by 0. 1e-50 is 0 in f32.
+#[test]
+fn an_epsilon_of_zero_is_refused() {
+    for epsilon in [0.0, 1e-50, -1e-8, f64::NAN] {
+        let mut optimizer = Optimizer::adam(0.1);
+        let Update::Adam { epsilon: e, .. } = &mut optimizer.update else {
+            panic!("it is Adam's")
+        };
+        *e = epsilon;
+        let trainer = Trainer::new(network(12, 4), Loss::CrossEntropy).optimizer(optimizer);
+        let error = trainer.fit(&classes(10, 12, 4)).expect_err("it is 0");
+        says(&error, &["epsilon is"]);
     }
 }
 

@@ -265,3 +265,29 @@ fn a_line_by_hand() {
         );
     }
 }
+
+/// Squared errors and R² are those of the predictions, also where the loss is computed from logits.
+#[test]
+fn regression_by_logits() {
+    let data = numbers(300, 7, 2);
+    let Targets::Numbers { values, .. } = data.targets() else {
+        panic!("there are numbers")
+    };
+    for Named { name, executor } in executors() {
+        let trainer = Trainer::new(network(7, 2), Loss::SigmoidCrossEntropy)
+            .batch_size(16)
+            .epochs(2);
+        let (Fitted { model, summary }, _) = fit(&trainer, executor, &data);
+        let found = summary.validation.expect("there are validation rows");
+        let predictions = model.predict(&inputs(&data)).expect("whole rows");
+        let errors = found.squared_errors.expect("there are numbers");
+        for (output, error) in errors.iter().enumerate() {
+            let rows = predictions.chunks(2).zip(values.chunks(2));
+            let sum: f64 = rows
+                .map(|(p, t)| f64::from(p[output] - t[output]).powi(2))
+                .sum();
+            let what = format!("{name}: squared error {output}");
+            close(&what, *error, sum / 300.0);
+        }
+    }
+}

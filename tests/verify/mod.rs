@@ -1,9 +1,14 @@
 //! `verify` passes for every activation, loss and update on every device, and finds a kernel that is broken on purpose.
 
+use std::sync::Arc;
+
 use thalweg::data::{Dataset, Spec, TableOptions};
 use thalweg::device::Device;
-use thalweg::executor::Executor;
+use thalweg::executor::{Data, DeviceInfo, Executor, ExecutorError, PlanHandle};
+use thalweg::graph::Store;
+use thalweg::kernel::{Limits, Tick};
 use thalweg::network::{Activation, Loss, Network};
+use thalweg::plan::{Place, Plan};
 use thalweg::random::{Random, stream};
 use thalweg::train::{Optimizer, Trainer};
 use thalweg::verify::{Verification, verify};
@@ -184,5 +189,80 @@ fn a_broken_kernel_is_named() {
         "layers.0.bias_add[",
     ] {
         assert!(failure.contains(part), "`{part}` is missing: {failure}");
+    }
+}
+
+/// A CPU that forgets the last of several training steps in one submission, as a missing barrier might.
+struct Forgetful(Box<dyn Executor>);
+
+impl Executor for Forgetful {
+    fn device(&self) -> &DeviceInfo {
+        self.0.device()
+    }
+
+    fn limits(&self) -> &Limits {
+        self.0.limits()
+    }
+
+    fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError> {
+        self.0.load(plan, store)
+    }
+
+    fn run(&mut self, plan: PlanHandle, ticks: &[Tick]) -> Result<(), ExecutorError> {
+        let kept = ticks.len().max(2) - 1;
+        self.0.run(plan, &ticks[..kept.min(ticks.len())])
+    }
+
+    fn run_step(
+        &mut self,
+        plan: PlanHandle,
+        step: usize,
+        tick: &Tick,
+    ) -> Result<(), ExecutorError> {
+        self.0.run_step(plan, step, tick)
+    }
+
+    fn write(&mut self, plan: PlanHandle, place: Place, data: &Data) -> Result<(), ExecutorError> {
+        self.0.write(plan, place, data)
+    }
+
+    fn read(&mut self, plan: PlanHandle, place: Place) -> Result<Data, ExecutorError> {
+        self.0.read(plan, place)
+    }
+
+    fn write_stored(
+        &mut self,
+        store: &Store,
+        name: &str,
+        data: &Data,
+    ) -> Result<(), ExecutorError> {
+        self.0.write_stored(store, name, data)
+    }
+
+    fn read_stored(&mut self, store: &Store, name: &str) -> Result<Data, ExecutorError> {
+        self.0.read_stored(store, name)
+    }
+}
+
+#[test]
+fn other_bits_in_one_submission_are_found() {
+    let cpu = Device::Cpu.open(None).expect("there is always a CPU");
+    let trainer = trainer(Activation::Tanh, Loss::CrossEntropy, Optimizer::adam(0.01));
+    let executor = Box::new(Forgetful(cpu.executor));
+    let found = verify(&trainer, executor, &data(true), 2).expect("the device works");
+    assert_eq!(found.failure, None, "step by step all is right");
+    let submission = found.submission.as_ref().expect("a step is missing");
+    assert!(submission.contains("`parameters`["), "{submission}");
+    assert!(!found.passed(), "{found:?}");
+}
+
+/// Nothing to verify would always pass, and too much would not fit.
+#[test]
+fn a_senseless_number_of_steps_is_refused() {
+    let trainer = trainer(Activation::Tanh, Loss::CrossEntropy, Optimizer::adam(0.01));
+    for steps in [0, usize::MAX] {
+        let cpu = Device::Cpu.open(None).expect("there is always a CPU");
+        let error = verify(&trainer, cpu.executor, &data(true), steps).expect_err("senseless");
+        assert!(error.to_string().contains("steps is"), "{error}");
     }
 }

@@ -26,6 +26,8 @@ pub use activation::ActivationFunction;
 pub use dropout::DropoutKey;
 pub use update::Update;
 
+pub(super) use copy::Copy;
+
 use super::{Backward, Graph, GraphError, Lowered, Op, Origin, Tensor, TensorId};
 use crate::tensor::{Element, Shape};
 

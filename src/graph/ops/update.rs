@@ -110,16 +110,18 @@ impl Graph {
         gradients: &[TensorId],
         update: Update,
     ) -> Result<(), GraphError> {
+        let mut outputs = vec![self.stored_block(store, block)?];
+        for state in update.states() {
+            outputs.push(self.stored_block(store, &format!("{block}.{state}"))?);
+        }
         let (layer, phase) = (self.layer.take(), self.phase);
         self.phase = Phase::Update;
-        let packed = self.pack(store.block(block)?, gradients)?;
-        self.rename(packed, format!("{block}.grad"));
-        let mut outputs = vec![self.stored(store, block)?];
-        for state in update.states() {
-            outputs.push(self.stored(store, &format!("{block}.{state}"))?);
+        let packed = self.pack(store.block(block)?, gradients);
+        if let Ok(packed) = packed {
+            self.rename(packed, format!("{block}.grad"));
+            self.push_node(Box::new(update), vec![packed], outputs);
         }
-        self.push_node(Box::new(update), vec![packed], outputs);
         (self.layer, self.phase) = (layer, phase);
-        Ok(())
+        packed.map(drop)
     }
 }
