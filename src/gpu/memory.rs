@@ -184,13 +184,13 @@ impl Transfer {
         self.submitted();
 
         let slice = staging.slice(..size);
-        let (tell, told) = std::sync::mpsc::channel();
+        let (tell, mut told) = futures::channel::oneshot::channel();
         slice.map_async(wgpu::MapMode::Read, move |result| {
             // The receiver is gone only if this call has failed before.
             let _ = tell.send(result);
         });
         device.wait(submission)?;
-        if !matches!(told.try_recv(), Ok(Ok(()))) {
+        if !matches!(told.try_recv(), Ok(Some(Ok(())))) {
             device.look()?;
             return Err(device.refusal("a buffer could not be read back".to_owned()));
         }

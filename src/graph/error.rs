@@ -129,6 +129,17 @@ pub enum GraphError {
         /// The tensor.
         tensor: String,
     },
+    /// A tensor of the store is read after a node has changed it.
+    #[error(
+        "{op} would read `{tensor}` as it was before a node before it overwrote it; read it earlier, or ask for it \
+         again with `stored` to have it as it is now"
+    )]
+    Overwritten {
+        /// The op.
+        op: &'static str,
+        /// The tensor.
+        tensor: String,
+    },
     /// The store has no such tensor.
     #[error("the store has no tensor `{name}`; it has: {known}")]
     NotStored {

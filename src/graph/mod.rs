@@ -134,6 +134,10 @@ pub trait Op: std::fmt::Debug + Send + Sync {
 pub struct Graph {
     tensors: Vec<Tensor>,
     nodes: Vec<Node>,
+    /// For each tensor, the one that it is a view of, or itself.
+    roots: Vec<TensorId>,
+    /// For each tensor, whether a node has overwritten it in the store.
+    stale: Vec<bool>,
     layer: Option<usize>,
     phase: Phase,
 }
@@ -150,12 +154,14 @@ impl Graph {
         Self {
             tensors: Vec::new(),
             nodes: Vec::new(),
+            roots: Vec::new(),
+            stale: Vec::new(),
             layer: None,
             phase: Phase::Forward,
         }
     }
 
-    /// A tensor of the store.
+    /// A tensor of the store, as it is when the nodes before have run: after an update, ask for it again.
     ///
     /// # Errors
     /// If the store has none of that name.
@@ -187,7 +193,8 @@ impl Graph {
 
     fn known_or_new(&mut self, tensor: Tensor) -> TensorId {
         let same = |t: &Tensor| t.origin == tensor.origin && t.shape == tensor.shape;
-        let known = self.tensors.iter().position(same);
+        let mut fresh = self.tensors.iter().zip(&self.stale);
+        let known = fresh.position(|(t, &stale)| !stale && same(t));
         known.map_or_else(|| self.push(tensor), TensorId)
     }
 
@@ -272,11 +279,35 @@ impl Graph {
             element,
             origin: Origin::Computed,
         });
-        self.push_node(Box::new(op), inputs.to_vec(), vec![output]);
+        self.push_node(Box::new(op), inputs.to_vec(), vec![output])?;
         Ok(output)
     }
 
-    fn push_node(&mut self, op: Box<dyn Op>, inputs: Vec<TensorId>, outputs: Vec<TensorId>) {
+    /// Adds a node. What it overwrites in the store cannot be read by later nodes under its old number.
+    fn push_node(
+        &mut self,
+        op: Box<dyn Op>,
+        inputs: Vec<TensorId>,
+        outputs: Vec<TensorId>,
+    ) -> Result<(), GraphError> {
+        if let Some(stale) = inputs.iter().find(|i| self.stale[i.0]) {
+            let tensor = self.tensor(*stale).name.clone();
+            return Err(GraphError::Overwritten {
+                op: op.name(),
+                tensor,
+            });
+        }
+        let tensors = |ids: &[TensorId]| ids.iter().map(|&id| self.tensor(id)).collect::<Vec<_>>();
+        if op.lower(&tensors(&inputs), &tensors(&outputs)) == Lowered::View {
+            self.roots[outputs[0].0] = self.roots[inputs[0].0];
+        }
+        let written: Vec<_> = outputs.iter().filter_map(|&o| self.block_of(o)).collect();
+        if !written.is_empty() {
+            for index in 0..self.tensors.len() {
+                let block = self.block_of(self.roots[index]);
+                self.stale[index] |= block.is_some_and(|block| written.contains(&block));
+            }
+        }
         self.nodes.push(Node {
             op,
             inputs,
@@ -284,11 +315,23 @@ impl Graph {
             layer: self.layer,
             phase: self.phase,
         });
+        Ok(())
+    }
+
+    /// The block of the store in which a tensor lies.
+    fn block_of(&self, tensor: TensorId) -> Option<usize> {
+        match self.tensor(tensor).origin {
+            Origin::Stored(stored) => Some(stored.block),
+            Origin::Constant(_) | Origin::Computed => None,
+        }
     }
 
     fn push(&mut self, tensor: Tensor) -> TensorId {
+        let id = TensorId(self.tensors.len());
         self.tensors.push(tensor);
-        TensorId(self.tensors.len() - 1)
+        self.roots.push(id);
+        self.stale.push(false);
+        id
     }
 
     /// The value of a constant tensor.

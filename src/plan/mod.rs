@@ -19,7 +19,7 @@ pub use error::PlanError;
 use std::collections::HashMap;
 
 use crate::graph::{Graph, GraphError, Phase, Store, Stored, TensorId};
-use crate::kernel::{Access, Kernel, Limits};
+use crate::kernel::{Access, Kernel, Limits, WORKGROUP};
 use crate::tensor::{Element, Shape};
 
 /// A buffer, by its number in the store or in the plan.
@@ -232,7 +232,7 @@ impl Plan {
         }
         for index in 0..self.steps.len() {
             self.check_step(index)?;
-            let turns = self.steps[index].kernel.spec().turns();
+            let turns = self.turns(index, limits);
             if turns > limits.turns {
                 let (plan, step, limit) = (self.name.clone(), self.describe(index), limits.turns);
                 return Err(PlanError::TooLong {
@@ -244,6 +244,22 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// How many turns the loops of one invocation of a step take: those of its kernel, for each element or row that falls
+    /// to it when there are more than one dispatch has invocations.
+    fn turns(&self, index: usize, limits: &Limits) -> u64 {
+        let kernel = &self.steps[index].kernel;
+        let written = kernel
+            .bindings()
+            .into_iter()
+            .filter(|b| b.access != Access::Read);
+        let most = written.map(|b| b.len as u64).max().unwrap_or(1);
+        let invocations = u64::from(limits.workgroups) * u64::from(WORKGROUP);
+        kernel
+            .spec()
+            .turns()
+            .saturating_mul(most.div_ceil(invocations).max(1))
     }
 
     /// # Panics

@@ -1,6 +1,6 @@
 //! Gradients that do not exist, and shapes that do not fit: errors that say what and why.
 
-use thalweg::graph::ops::{ActivationFunction, DropoutKey};
+use thalweg::graph::ops::{ActivationFunction, DropoutKey, Update};
 use thalweg::graph::{Graph, GraphError, Phase, Store, TensorId};
 use thalweg::tensor::{Element, Shape};
 
@@ -308,4 +308,41 @@ fn shapes_that_cannot_be_counted_are_refused() {
         matches!(result, Err(GraphError::TooLarge { .. })),
         "{result:?}"
     );
+}
+
+/// `loss = Σ (x w)²`, updated at `w`: what was read of `w` before is not there any more.
+#[test]
+fn what_an_update_has_overwritten_is_not_read_as_if_it_had_not() {
+    let mut store = Store::new();
+    store
+        .declare_block("weights", vec![("w".to_owned(), [3, 2].into())])
+        .expect("a new name");
+    store
+        .declare("x", [2, 3], Element::F32)
+        .expect("a new name");
+    let mut graph = Graph::new();
+    let [x, w] = ["x", "w"].map(|name| graph.stored(&store, name).expect("it was declared"));
+    let flat = graph.reshape(w, [6]).expect("as many elements");
+    let y = graph.matmul(x, w).expect("the shapes fit");
+    let squares = graph.mul(y, y).expect("the shapes fit");
+    let loss = graph.sum(squares).expect("reals");
+    let gradients = graph.differentiate(loss, &[w]).expect("it depends on w");
+    let sgd = Update::Sgd {
+        momentum: 0.0,
+        nesterov: false,
+        weight_decay: 0.0,
+    };
+    graph
+        .update(&store, "weights", &gradients, sgd)
+        .expect("the gradient fits");
+
+    assert_says(
+        graph.differentiate(loss, &[x]),
+        &["matmul", "`w`", "overwrote", "`stored`"],
+    );
+    assert_says(graph.scale(w, 2.0), &["scale", "`w`"]);
+    assert_says(graph.scale(flat, 2.0), &["scale", "`reshape`"]);
+    let now = graph.stored(&store, "w").expect("it is still there");
+    assert_ne!(now, w, "the new value has a number of its own");
+    graph.scale(now, 2.0).expect("the new value can be read");
 }

@@ -40,7 +40,6 @@ impl Graph {
         expect_reals("copy", &[self.tensor(x), self.tensor(to)])?;
         expect_same_shape("copy", self.tensor(x), self.tensor(to))?;
         super::expect_stored("copy", self.tensor(to))?;
-        self.push_node(Box::new(Copy), vec![x], vec![to]);
-        Ok(())
+        self.push_node(Box::new(Copy), vec![x], vec![to])
     }
 }

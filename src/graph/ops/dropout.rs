@@ -40,7 +40,7 @@ impl Op for Dropout {
             clippy::cast_sign_loss,
             reason = "0 <= p < 1, so it saturates at most"
         )]
-        let threshold = (self.p * f64::from(u32::MAX) + self.p).round() as u32;
+        let threshold = (self.p * 4_294_967_296.0).round() as u32;
         let count = size(inputs[0].shape.len());
         let (factor, DropoutKey { seed, stream }) = (1.0 / (1.0 - self.p), self.key);
         Lowered::Kernel(

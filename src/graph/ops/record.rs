@@ -54,7 +54,6 @@ impl Graph {
                 expected: "[columns] and a log [slots, columns]",
             });
         }
-        self.push_node(Box::new(Record), vec![x], vec![log]);
-        Ok(())
+        self.push_node(Box::new(Record), vec![x], vec![log])
     }
 }

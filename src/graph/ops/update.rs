@@ -116,12 +116,13 @@ impl Graph {
         }
         let (layer, phase) = (self.layer.take(), self.phase);
         self.phase = Phase::Update;
-        let packed = self.pack(store.block(block)?, gradients);
-        if let Ok(packed) = packed {
-            self.rename(packed, format!("{block}.grad"));
-            self.push_node(Box::new(update), vec![packed], outputs);
-        }
+        let updated = self
+            .pack(store.block(block)?, gradients)
+            .and_then(|packed| {
+                self.rename(packed, format!("{block}.grad"));
+                self.push_node(Box::new(update), vec![packed], outputs)
+            });
         (self.layer, self.phase) = (layer, phase);
-        packed.map(drop)
+        updated
     }
 }
