@@ -75,6 +75,13 @@ impl Eval {
         let units = preparation.target_scale().map(|scale| scale.scale.to_vec());
         let mut found = session.evaluate(batch, units.as_deref())?;
         found.complete(&data);
+        if !found.loss.is_finite() {
+            let what = format!("the loss over {} rows is {}", found.rows, found.loss);
+            return Err(Exit::failed(format!(
+                "{what}: the network's outputs leave the range of f32"
+            ))
+            .hint("look at the data's scale, or train again with a smaller `--lr`"));
+        }
         let seconds = begun.elapsed().as_secs_f64();
         if self.json {
             return print_json(&json!({

@@ -180,8 +180,10 @@ impl<'a> Builder<'a> {
             });
         }
         for &output in outputs {
-            let index = number(self.root_of(output), &mut plan.tensors);
-            plan.outputs.insert(output, index);
+            let root = self.root_of(output);
+            number(root, &mut plan.tensors);
+            plan.outputs
+                .insert(output, self.placed(output, places.0[&root]));
         }
         plan
     }

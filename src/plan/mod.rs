@@ -114,7 +114,7 @@ pub struct Plan {
     pub tensors: Vec<PlacedTensor>,
     /// The steps, in order.
     pub steps: Vec<Step>,
-    outputs: HashMap<TensorId, usize>,
+    outputs: HashMap<TensorId, PlacedTensor>,
 }
 
 impl Plan {
@@ -160,9 +160,9 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Where an output of the plan is.
+    /// An output of the plan, in its own shape also where it is a view of another tensor.
     pub fn output(&self, tensor: TensorId) -> Option<&PlacedTensor> {
-        self.outputs.get(&tensor).map(|&index| &self.tensors[index])
+        self.outputs.get(&tensor)
     }
 
     /// The bytes of the plan's own buffers on a device. What is in the store comes on top; see [`Store::bytes`].

@@ -37,7 +37,22 @@ pub enum Difference {
         /// The tensor.
         tensor: String,
     },
-    /// An element is further off than its bound, or one side is not finite, or the bound is not.
+    /// The reference itself leaves the range of f32, or cannot say how far an executor may be off.
+    #[error(
+        "{tensor}[{index}]: the numbers leave the range of f32 here (the reference has {expected:e}, and {actual:e} was \
+         found), so they cannot be compared; take a smaller learning rate, or look at the data's scale"
+    )]
+    Range {
+        /// The tensor.
+        tensor: String,
+        /// The first such element.
+        index: usize,
+        /// What was found there.
+        actual: f64,
+        /// What the reference has there.
+        expected: f64,
+    },
+    /// An element is further off than its bound, or not finite.
     #[error(
         "{tensor}[{index}] is {actual:e}, and the reference has {expected:e}, within {tolerance:e} \
          ({count} elements of {len} are wrong)"
@@ -51,7 +66,7 @@ pub enum Difference {
         actual: f64,
         /// What the reference has there.
         expected: f64,
-        /// How far it might have been; infinite if the reference cannot say.
+        /// How far it might have been.
         tolerance: f64,
         /// How many elements are wrong.
         count: usize,
@@ -85,6 +100,15 @@ pub fn compare<A: Copy + Into<f64>>(
     let pairs = || actual.iter().map(|&a| a.into()).zip(expected).enumerate();
     let wrong = |a: f64, e: &Bounded| closeness(0, a, e).is_none();
     if let Some((index, (actual, e))) = pairs().find(|&(_, (a, e))| wrong(a, e)) {
+        if !(e.value.is_finite() && e.error.is_finite()) {
+            let expected = e.value;
+            return Err(Difference::Range {
+                tensor,
+                index,
+                actual,
+                expected,
+            });
+        }
         return Err(Difference::Element {
             tensor,
             index,

@@ -61,7 +61,7 @@ impl Totals {
             for (total, metric) in self.metrics.iter_mut().zip(metrics) {
                 *total += match self.metric {
                     Metric::Correct => *metric,
-                    Metric::SquaredErrors { .. } => weight * metric,
+                    Metric::SquaredErrors { .. } | Metric::Nothing => weight * metric,
                 };
             }
         }
@@ -82,6 +82,7 @@ impl Totals {
         let (accuracy, squared_errors) = match self.metric {
             Metric::Correct => (Some(means[0]), None),
             Metric::SquaredErrors { .. } => (None, Some(means)),
+            Metric::Nothing => (None, None),
         };
         let numbers = matches!(self.metric, Metric::SquaredErrors { .. });
         let loss = if squared && numbers {

@@ -203,6 +203,11 @@ impl Fit<'_> {
                 .session
                 .evaluate(self.options.batch_size.max(256), self.units)?;
             evaluation.complete(data);
+            if !evaluation.loss.is_finite() {
+                return Err(progress
+                    .guard
+                    .bad_validation(&mut self.session, evaluation.loss)?);
+            }
             validation = Some(evaluation);
         }
         let judged = validation.as_ref().unwrap_or(train).loss;

@@ -48,6 +48,23 @@ impl Guard {
         Ok(())
     }
 
+    /// The error for a validation loss that is not finite though all parameters are: they are told as the last good ones.
+    pub(super) fn bad_validation(
+        &self,
+        session: &mut Session,
+        loss: f64,
+    ) -> Result<TrainError, TrainError> {
+        Ok(TrainError::NonFinite(Box::new(NonFinite {
+            step: self.good_step,
+            plan_step: "the evaluation of the validation rows".to_owned(),
+            tensor: "validation loss".to_owned(),
+            index: 0,
+            value: loss,
+            last_good: session.model(true)?,
+            last_good_step: self.good_step,
+        })))
+    }
+
     /// Runs the steps since the last good ones again, and finds the first tensor that is not finite.
     pub(super) fn diagnose(&self, session: &mut Session) -> Result<TrainError, TrainError> {
         let tables = session

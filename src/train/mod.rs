@@ -209,12 +209,6 @@ impl Trainer {
             seed: self.options.seed,
         };
         let mut session = Session::new(recipe, executor)?;
-        // Parameters, states and their last good values; then the weights that are drawn, a copy, and the gradient.
-        let parameters = 4 * self.network.parameter_count() as u64;
-        session.require(
-            session.store.bytes() + 3 * parameters,
-            "the parameters and the optimiser's states",
-        )?;
         session.set_training(data)?;
         match &self.initial {
             Some(values) => session.set_parameters(values)?,

@@ -55,15 +55,6 @@ impl Model {
     /// # Errors
     /// If the inputs are not whole rows, or the device failed.
     pub fn predict_on(&self, x: &[f32], device: &Device) -> Result<Vec<f32>, TrainError> {
-        let features = self.network.inputs;
-        if x.is_empty() || !x.len().is_multiple_of(features) {
-            let found = format!("{} numbers", x.len());
-            return Err(TrainError::Option {
-                name: "x",
-                found,
-                expected: "whole rows of inputs, at least one",
-            });
-        }
         self.session(device)?.predict(x, Self::BATCH)
     }
 

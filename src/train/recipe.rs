@@ -32,13 +32,12 @@ impl Recipe {
             .collect()
     }
 
-    /// Declares the parameters, the optimiser's states, and for each a block `BLOCK.good` to keep the last good
-    /// values in.
+    /// Declares what training needs beside the parameters: the optimiser's states, and for each block of
+    /// [`Recipe::blocks`] a block `BLOCK.good` to keep the last good values in.
     ///
     /// # Errors
-    /// If the store has them already.
-    pub fn declare(&self, store: &mut Store) -> Result<(), GraphError> {
-        self.network.declare(store)?;
+    /// If the store has them already, or lacks the parameters.
+    pub fn declare_training(&self, store: &mut Store) -> Result<(), GraphError> {
         for state in self.optimizer.update.states() {
             store.declare_like(PARAMETERS, state)?;
         }
@@ -154,6 +153,7 @@ impl Recipe {
         let log = graph.stored(store, &tables.part("log.loss"))?;
         graph.record(tensors.loss, log)?;
         let metric = match (tables.metric(), batch.labels, tensors.by_output) {
+            (Metric::Nothing, _, _) => return Ok(tensors.loss),
             (Metric::Correct, Some(labels), _) => {
                 let correct = graph.correct(y, labels)?;
                 graph.sum(correct)?

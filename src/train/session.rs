@@ -73,7 +73,7 @@ impl Session {
     pub fn new(recipe: Recipe, executor: Box<dyn Executor>) -> Result<Self, TrainError> {
         recipe.network.check()?;
         let mut store = Store::new();
-        recipe.declare(&mut store)?;
+        recipe.network.declare(&mut store)?;
         Ok(Self {
             executor,
             store,
@@ -84,11 +84,18 @@ impl Session {
         })
     }
 
-    /// Puts the training rows on the device.
+    /// Makes room for training, and puts the training rows on the device.
     ///
     /// # Errors
     /// If they do not fit the network, the loss or the device.
     pub fn set_training(&mut self, data: &Dataset) -> Result<(), TrainError> {
+        self.recipe.declare_training(&mut self.store)?;
+        // Then the weights that are drawn, a copy of them, and the gradient.
+        let parameters = 4 * self.recipe.network.parameter_count() as u64;
+        self.require(
+            self.store.bytes() + 3 * parameters,
+            "the parameters and the optimiser's states",
+        )?;
         self.training = Some(self.tables("train", data)?);
         Ok(())
     }
@@ -148,7 +155,7 @@ impl Session {
 
     /// Refuses what the device has no memory for, before anything of it is allocated. A system that promises memory
     /// which it does not have would kill the process later.
-    pub(super) fn require(&self, bytes: u64, what: &str) -> Result<(), TrainError> {
+    fn require(&self, bytes: u64, what: &str) -> Result<(), TrainError> {
         let available = self.executor.available_memory().unwrap_or(u64::MAX);
         if bytes <= available {
             return Ok(());
@@ -306,9 +313,18 @@ impl Session {
     /// Predictions `[rows, outputs]` for inputs `[rows, features]`.
     ///
     /// # Errors
-    /// If the device failed.
+    /// If the inputs are not whole rows, or the device failed.
     pub fn predict(&mut self, x: &[f32], batch_size: usize) -> Result<Vec<f32>, TrainError> {
         let features = self.recipe.network.inputs;
+        if x.is_empty() || !x.len().is_multiple_of(features) {
+            let found = format!("{} numbers", x.len());
+            let expected = "whole rows of inputs, at least one";
+            return Err(TrainError::Option {
+                name: "x",
+                found,
+                expected,
+            });
+        }
         let mut predictions =
             Vec::with_capacity(x.len() / features * self.recipe.network.outputs());
         for batch in batches(x.len() / features, batch_size) {

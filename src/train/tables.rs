@@ -20,13 +20,15 @@ pub enum Metric {
         /// How many outputs.
         outputs: usize,
     },
+    /// Nothing: a loss of one's own, and a network whose outputs are not the targets'.
+    Nothing,
 }
 
 impl Metric {
     /// Numbers a step.
     pub const fn columns(self) -> usize {
         match self {
-            Self::Correct => 1,
+            Self::Correct | Self::Nothing => 1,
             Self::SquaredErrors { outputs } => outputs,
         }
     }
@@ -71,7 +73,7 @@ impl Tables {
         executor: &mut dyn Executor,
     ) -> Result<Self, TrainError> {
         check(data, network, objective)?;
-        let (rows, outputs) = (data.rows(), network.outputs());
+        let (rows, outputs) = (data.rows(), data.outputs());
         let (inputs, element, scale) = match data.inputs() {
             Inputs::F32(values) => (Data::F32(values.clone()), Element::F32, 1.0),
             Inputs::U8 { pixels, scale } => {
@@ -119,6 +121,11 @@ impl Tables {
                 Metric::SquaredErrors { outputs }
             }
             Targets::None => unreachable!("`check` refuses data without targets"),
+        };
+        let metric = if outputs == network.outputs() {
+            metric
+        } else {
+            Metric::Nothing
         };
         let slots = SLOTS as usize;
         put(
@@ -176,7 +183,7 @@ impl Tables {
             Ok::<_, GraphError>(batch)
         };
         let x = gather("inputs", self.scale)?;
-        let labels = if self.metric == Metric::Correct {
+        let labels = if self.by_class || self.metric == Metric::Correct {
             Some(gather("labels", 1.0)?)
         } else {
             None
@@ -234,6 +241,9 @@ fn check(data: &Dataset, network: &Network, objective: &Objective) -> Result<(),
             }
         }
         _ => {}
+    }
+    if matches!(objective, Objective::Custom(_)) {
+        return Ok(());
     }
     let what = if matches!(data.targets(), Targets::Classes { .. }) {
         "classes"

@@ -281,3 +281,19 @@ fn runs_that_are_none() {
         }
     }
 }
+
+/// A model whose outputs leave the range of f32 is no success, neither trained nor evaluated.
+#[test]
+fn a_loss_that_is_no_number_is_a_failure() {
+    let place = Place::new();
+    let train =
+        "train --data xor --optimizer sgd --lr 1e25 --loss mse --steps 1 --device cpu --out run";
+    let said = place.run(train);
+    assert_eq!(said.status, Some(1), "{}", said.err);
+    for part in ["validation loss", "step 1", "last good"] {
+        assert!(said.err.contains(part), "`{part}` is missing: {}", said.err);
+    }
+    let said = place.run("eval run --device cpu");
+    assert_eq!(said.status, Some(1), "{}", said.err);
+    assert!(said.err.contains("range of f32"), "{}", said.err);
+}

@@ -224,3 +224,23 @@ fn a_step_within_one_block_of_the_store_is_refused() {
         assert!(message.contains(part), "`{part}` is missing in: {message}");
     }
 }
+
+/// An output that is a view of another tensor has its own shape, and the other's place.
+#[test]
+fn an_output_that_is_a_view_keeps_its_shape() {
+    let mut store = Store::new();
+    store
+        .declare("x", [4, 3], Element::F32)
+        .expect("a new name");
+    let mut graph = Graph::new();
+    let x = graph.stored(&store, "x").expect("it was declared");
+    let doubled = graph.scale(x, 2.0).expect("reals");
+    let flat = graph.reshape(doubled, [12]).expect("as many elements");
+    let plan = Plan::new("view", &graph, &[doubled, flat], &Limits::SMALLEST).expect("it fits");
+    let [doubled, flat] = [doubled, flat].map(|o| plan.output(o).expect("it is an output"));
+    assert_eq!(
+        (doubled.shape.dims(), flat.shape.dims()),
+        (&[4, 3][..], &[12][..])
+    );
+    assert_eq!(doubled.place, flat.place, "nothing is copied");
+}

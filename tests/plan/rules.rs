@@ -167,8 +167,8 @@ fn written_before_read(plan: &Plan, outputs: &[TensorId]) {
         let tensor = plan
             .tensors
             .iter()
-            .position(|t| std::ptr::eq(t, placed))
-            .expect("it is one of the plan's");
+            .rposition(|t| t.place == placed.place)
+            .expect("it, or what it is a view of, is the last of the plan's tensors there");
         holds(&writers, tensor, "at the end");
     }
 }
@@ -190,8 +190,8 @@ fn alive_alone(plan: &Plan, outputs: &[TensorId]) {
         let tensor = plan
             .tensors
             .iter()
-            .position(|t| std::ptr::eq(t, output))
-            .expect("it is one of the plan's");
+            .rposition(|t| t.place == output.place)
+            .expect("it, or what it is a view of, is the last of the plan's tensors there");
         lives[tensor]
             .get_or_insert(Life {
                 first: 0,

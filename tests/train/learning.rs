@@ -177,3 +177,37 @@ fn the_curves_of_cpu_and_gpu_agree() {
     );
     eprintln!("the curves are off by at most {worst:e}");
 }
+
+/// A mean and a weight of the error for each target: two outputs for one number, so there is no metric beside the loss.
+#[test]
+fn a_loss_of_ones_own_over_more_outputs_than_targets() {
+    let data = numbers(64, 4, 1);
+    let network = Network::mlp(4, &[16], 2, Activation::Tanh);
+    let trainer = Trainer::new(network, Loss::SquaredError)
+        .optimizer(Optimizer::adam(0.02))
+        .epochs(100);
+    let trainer = trainer.batch_size(24).loss(|graph, y, target| {
+        let (mean, raw) = (graph.slice(y, 1, 0, 1)?, graph.slice(y, 1, 1, 1)?);
+        let error = graph.squared_error(mean, target)?;
+        let weight = graph.activation(raw, Activation::Sigmoid)?;
+        let weighted = graph.mul(error, weight)?;
+        let reward = graph.scale(weight, -0.1)?;
+        let sum = graph.add(weighted, reward)?;
+        graph.mean(sum)
+    });
+    for Named { name, executor } in executors() {
+        let fit = trainer
+            .fit_on(executor, &data, Some(&data), &mut Notes::default())
+            .expect("it trains");
+        let found = fit.summary.validation.expect("there are validation rows");
+        assert!(
+            found.loss.is_finite() && found.loss < fit.summary.train.loss + 0.1,
+            "{name}: {found:?}"
+        );
+        assert_eq!(
+            (found.accuracy, found.squared_errors, found.r2),
+            (None, None, None),
+            "{name}"
+        );
+    }
+}

@@ -202,3 +202,47 @@ fn inputs_that_turn_bad_on_the_device() {
         );
     }
 }
+
+/// One step that leaves finite parameters with which the network's outputs are not.
+#[test]
+fn a_validation_loss_that_is_not_finite() {
+    let data = numbers(64, 7, 3);
+    let trainer = Trainer::new(Network::new(7).linear(5).linear(3), Loss::SquaredError);
+    let trainer = trainer
+        .optimizer(Optimizer::sgd(1e25))
+        .batch_size(64)
+        .epochs(1);
+    for Named { name, executor } in executors() {
+        let fit = trainer.fit_on(executor, &data, Some(&data), &mut Notes::default());
+        let Err(TrainError::NonFinite(found)) = fit else {
+            panic!("{name}: a run that cannot be evaluated is told as done");
+        };
+        assert_eq!(found.tensor, "validation loss", "{name}: {found}");
+        assert!(is_good(&found), "{name}: the parameters are finite");
+    }
+}
+
+/// Memory that is not there is refused before it is asked for.
+#[test]
+fn a_network_larger_than_memory() {
+    let data = numbers(4, 2, 1);
+    let trainer = Trainer::new(
+        Network::new(2).linear(60_000).linear(60_000).linear(1),
+        Loss::SquaredError,
+    );
+    for Named { name, executor } in executors() {
+        if executor
+            .available_memory()
+            .is_none_or(|bytes| bytes > 90 << 30)
+        {
+            continue;
+        }
+        let refused = trainer.fit_on(executor, &data, None, &mut Notes::default());
+        let message = refused.expect_err("it cannot fit").to_string();
+        let parts = ["cannot hold", "available", "smaller"];
+        assert!(
+            parts.iter().all(|p| message.contains(p)),
+            "{name}: {message}"
+        );
+    }
+}

@@ -192,6 +192,18 @@ fn a_broken_kernel_is_named() {
     }
 }
 
+/// A run that leaves the range of f32 is no fault of the device, and the message says so.
+#[test]
+fn a_diverging_run_is_told_as_such() {
+    let trainer = trainer(Activation::Relu, Loss::SquaredError, Optimizer::sgd(1e30));
+    for executor in executors() {
+        let found = verify(&trainer, executor, &data(false), 4).expect("the device works");
+        let failure = found.failure.expect("nothing can be compared");
+        let parts = ["range of f32", "smaller learning rate"];
+        assert!(parts.iter().all(|p| failure.contains(p)), "{failure}");
+    }
+}
+
 /// A CPU that forgets the last of several training steps in one submission, as a missing barrier might.
 struct Forgetful(Box<dyn Executor>);
 
