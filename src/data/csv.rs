@@ -7,6 +7,7 @@ use std::path::Path;
 
 use self::records::Records;
 use super::error::{DataError, list, nearest, quote};
+use super::numbers::{Numbers, is_exact, rounded};
 use super::prepare::ColumnKind;
 use super::table::{Column, Lines, Table, TableInputs, TableOptions, TableTarget, Values};
 
@@ -23,13 +24,26 @@ struct Plan {
     at: usize,
     name: String,
     kind: Option<ColumnKind>,
+    /// Whether its numbers need f64.
+    wide: bool,
+}
+
+/// What the first reading found.
+struct Survey {
+    rows: usize,
+    /// One a plan.
+    columns: Vec<ColumnSurvey>,
 }
 
 /// What the first reading found in a column.
 #[derive(Default, Clone)]
-struct Survey {
+struct ColumnSurvey {
     numbers: usize,
     others: usize,
+    /// Whether a number is not exact in f32.
+    wide: bool,
+    /// Whether its name is among its values.
+    has_name: bool,
 }
 
 pub(super) fn read(path: &Path, options: &TableOptions) -> Result<Table, DataError> {
@@ -37,14 +51,18 @@ pub(super) fn read(path: &Path, options: &TableOptions) -> Result<Table, DataErr
     let mut file = File::open(path).map_err(|error| DataError::io(path, error))?;
     let mut records = Records::new(&file, path, &source)?;
     let header = header(&mut records)?;
+    let line = records.line;
     let (mut plans, target) = choose(&header, options, &source)?;
-    let rows = survey(&mut records, &mut plans, header.len())?;
+    let found = survey(&mut records, &mut plans, header.len())?;
+    if options.schema.is_none() {
+        check_header(&plans, &found.columns, &format!("{source}:{line}"))?;
+    }
 
     file.seek(SeekFrom::Start(0))
         .map_err(|error| DataError::io(path, error))?;
     let mut records = Records::new(&file, path, &source)?;
     records.next()?;
-    let (mut columns, lines) = fill(&mut records, &plans, [rows, header.len()])?;
+    let (mut columns, lines) = fill(&mut records, &plans, [found.rows, header.len()])?;
     let target = match target {
         true => TableTarget::Column(
             columns
@@ -129,6 +147,7 @@ fn choose(
         at,
         name: header[at].clone(),
         kind,
+        wide: false,
     };
     let target = match &options.target {
         Some(name) => match place.get(name.as_str()) {
@@ -170,13 +189,14 @@ fn choose(
     Ok((plans, target.is_some()))
 }
 
-/// Counts the rows, and decides for the columns of unknown kind: numbers, if more than half of the values are.
+/// Counts the rows, and decides for the columns of unknown kind: numbers, if more than half of the values are. Sees
+/// which numbers need f64.
 fn survey(
     records: &mut Records<'_>,
     plans: &mut [Plan],
     columns: usize,
-) -> Result<usize, DataError> {
-    let mut found = vec![Survey::default(); plans.len()];
+) -> Result<Survey, DataError> {
+    let mut found = vec![ColumnSurvey::default(); plans.len()];
     let mut rows = 0_usize;
     while records.next()? {
         records.check_length(columns)?;
@@ -184,10 +204,15 @@ fn survey(
         for (plan, found) in plans
             .iter()
             .zip(&mut found)
-            .filter(|(plan, _)| plan.kind.is_none())
+            .filter(|(plan, _)| plan.kind != Some(ColumnKind::Category))
         {
-            match records.field(plan.at, &plan.name)?.parse::<f64>() {
-                Ok(_) => found.numbers += 1,
+            let text = records.field(plan.at, &plan.name)?;
+            found.has_name |= text == plan.name;
+            match text.parse::<f64>() {
+                Ok(value) => {
+                    found.numbers += 1;
+                    found.wide |= !is_exact(value);
+                }
                 Err(_) => found.others += 1,
             }
         }
@@ -201,15 +226,48 @@ fn survey(
             hint,
         ));
     }
-    for (plan, found) in plans.iter_mut().zip(found) {
+    for (plan, found) in plans.iter_mut().zip(&found) {
         let guess = if found.numbers > found.others {
             ColumnKind::Number
         } else {
             ColumnKind::Category
         };
         plan.kind.get_or_insert(guess);
+        plan.wide = found.wide;
     }
-    Ok(rows)
+    Ok(Survey {
+        rows,
+        columns: found,
+    })
+}
+
+/// Refuses a first line that looks like a row: a number is the name of a column of numbers.
+///
+/// Programs number columns that have no name of their own (`0,1,2,label`), so whole numbers are names where the name of
+/// another column is plainly one: a word above numbers, or one that its column does not have.
+fn check_header(plans: &[Plan], found: &[ColumnSurvey], at: &str) -> Result<(), DataError> {
+    let is_number = |plan: &Plan| plan.name.parse::<f64>().is_ok();
+    let is_whole = |plan: &Plan| plan.name.bytes().all(|byte| byte.is_ascii_digit());
+    let mut numbers = plans
+        .iter()
+        .filter(|plan| plan.kind == Some(ColumnKind::Number) && is_number(plan))
+        .peekable();
+    let Some(&first) = numbers.peek() else {
+        return Ok(());
+    };
+    let is_word = |(plan, found): (&Plan, &ColumnSurvey)| !is_number(plan) && !found.has_name;
+    if numbers.all(is_whole) && plans.iter().zip(found).any(is_word) {
+        return Ok(());
+    }
+    Err(DataError::malformed(
+        format!("{at}, column {}", first.at + 1),
+        format!(
+            "the number {} above a column of numbers",
+            quote(&first.name)
+        ),
+        "a header",
+        "give the file a first line with the names of its columns; where a number is a name, put a letter before it",
+    ))
 }
 
 fn fill(
@@ -219,7 +277,7 @@ fn fill(
 ) -> Result<(Vec<Column>, Lines), DataError> {
     let empty = |plan: &Plan| {
         let values = match plan.kind {
-            Some(ColumnKind::Number) => Values::Numbers(Vec::with_capacity(rows)),
+            Some(ColumnKind::Number) => Values::Numbers(Numbers::with_capacity(plan.wide, rows)),
             _ => Values::Text {
                 codes: Vec::with_capacity(rows),
                 names: Vec::new(),
@@ -249,7 +307,7 @@ fn fill(
     Ok((filled, lines))
 }
 
-fn number(records: &Records<'_>, column: &str, text: &str) -> Result<f32, DataError> {
+fn number(records: &Records<'_>, column: &str, text: &str) -> Result<f64, DataError> {
     let value = text.parse::<f64>().map_err(|_| {
         let expected = "a number, as in most rows of the column";
         records.in_column(
@@ -259,12 +317,7 @@ fn number(records: &Records<'_>, column: &str, text: &str) -> Result<f32, DataEr
             "correct the value or remove the row",
         )
     })?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "networks compute in f32; what is too large becomes infinite"
-    )]
-    let value = value as f32;
-    if value.is_finite() {
+    if rounded(value).is_finite() {
         return Ok(value);
     }
     let expected = "a finite number within the range of f32";

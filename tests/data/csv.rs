@@ -1,13 +1,15 @@
 //! CSV files: what is accepted, and what is refused with its line.
 
-use thalweg::data::{Column, ColumnKind, Table, TableInputs, TableOptions, TableTarget, Values};
+use thalweg::data::{
+    Column, ColumnKind, Numbers, Table, TableInputs, TableOptions, TableTarget, Values,
+};
 
 use super::{Folder, gz, inputs, load, load_with, refuses, refuses_file};
 
 fn numbers(name: &str, values: &[f32]) -> Column {
     Column {
         name: name.to_owned(),
-        values: Values::Numbers(values.to_vec()),
+        values: Values::Numbers(values.to_vec().into()),
     }
 }
 
@@ -53,6 +55,36 @@ fn columns_have_their_kinds() {
     assert_eq!(
         table.target(),
         &TableTarget::Column(numbers("c", &[0.5, 1.0, 2.0]))
+    );
+}
+
+/// A column is in f32 only while that rounds nothing, whatever row the first long number is in.
+#[test]
+fn numbers_keep_their_digits() {
+    let table = read(
+        b"time,count,y\n1700000000,16777216,2\n1700000001.5,3,0.1\n",
+        &TableOptions::default(),
+    );
+    let wide = |name: &str, values: &[f64]| Column {
+        name: name.to_owned(),
+        values: Values::Numbers(Numbers::F64(values.to_vec())),
+    };
+    let columns = vec![
+        wide("time", &[1_700_000_000.0, 1_700_000_001.5]),
+        numbers("count", &[16_777_216.0, 3.0]),
+    ];
+    assert_eq!(table.inputs(), &TableInputs::Columns(columns));
+    assert_eq!(table.target(), &TableTarget::Column(wide("y", &[2.0, 0.1])));
+    // The same when the kinds are known, and the first reading need not guess them.
+    let schema = vec![("time".to_owned(), ColumnKind::Number)];
+    let options = TableOptions {
+        schema: Some(schema),
+        ..inputs()
+    };
+    let columns = vec![wide("time", &[1_700_000_001.0])];
+    assert_eq!(
+        read(b"time\n1700000001\n", &options).inputs(),
+        &TableInputs::Columns(columns)
     );
 }
 
@@ -174,6 +206,20 @@ fn bad_files_are_refused() {
     refused("a,b,a\n1,2,3\n", &["t.csv:1", "\"a\" again", "column 3"]);
     refused("a,,b\n1,2,3\n", &["t.csv:1", "column 2"]);
     refused("5.1,3.5,1.4\n1,2,3\n", &["t.csv:1", "header"]);
+    for row in [
+        "1.234,0.3,yes",
+        "1.234,1,yes",
+        "7,1,yes",
+        "-1,x,yes",
+        "7,1e0,z",
+    ] {
+        let csv = format!("{row}\n1,2,yes\n2,3,no\n3,4,yes\n");
+        refused(
+            csv,
+            &["t.csv:1", "column", "a header", "first line with the names"],
+        );
+    }
+    refused("\n\n7,yes\n1,yes\n2,no\n", &["t.csv:3, column 1", "\"7\""]);
     refused("a;b\n1;2\n", &["';'", "commas"]);
     for value in ["nan", "NaN", "inf", "-Infinity", "1e39", "1e400"] {
         refused(
@@ -205,6 +251,23 @@ fn a_quote_that_never_closes_is_refused_with_its_line() {
         read(b"a,b\n1,2\"\n2,3\"\n", &TableOptions::default()).rows(),
         2
     );
+}
+
+/// Names that programs give where there are none, and names of categories that happen to be numbers.
+#[test]
+fn numbers_may_be_names_beside_words() {
+    for csv in [
+        "0,1,label\n1,2,yes\n2,3,no\n",
+        "0,1,label\n1,2,0\n2,3,1\n",
+        "2019,country,2020\n1,fr,1.5\n2,de,2\n",
+        "3.5,y\nred,1\nblue,2\n",
+    ] {
+        assert_eq!(
+            read(csv.as_bytes(), &TableOptions::default()).rows(),
+            2,
+            "{csv}"
+        );
+    }
 }
 
 #[test]
