@@ -70,8 +70,13 @@ pub(crate) fn fast_executors() -> Vec<Named> {
 /// The GPU, choosing shaders as other devices would: with so few workgroups that every loop over elements, rows or tiles
 /// takes several turns, and as hardware, which has its own matrix product.
 pub(crate) fn gpu_as_others() -> Vec<Named> {
+    gpu_as_others_with(Options::default())
+}
+
+/// As [`gpu_as_others`], with options.
+pub(crate) fn gpu_as_others_with(options: Options) -> Vec<Named> {
     let open = |(name, workgroups, hardware): (&str, u32, bool)| {
-        let mut gpu = gpu()?;
+        let mut gpu = gpu_with(options)?;
         let mut limits = gpu.limits().clone();
         limits.workgroups = workgroups;
         if hardware {

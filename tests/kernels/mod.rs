@@ -7,11 +7,14 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use thalweg::executor::Data;
+use thalweg::executor::{Data, Executor};
+use thalweg::gpu::Options;
 use thalweg::kernel::{Kernel, Limits, files, parts};
 use thalweg::reference::{Bounded, Closeness, compare};
 
-use crate::common::{Named, cpus, fast_executors, gpu_as_others};
+use crate::common::{
+    Named, cpus, fast_executors, gpu_as_others, gpu_as_others_with, gpu_with, named,
+};
 use draw::Case;
 use stage::Exact;
 
@@ -25,13 +28,10 @@ fn check(cases: &[Case]) {
         let expected = stage::expected::<Bounded>(&case.kernel, &values);
         for (Named { name, executor }, nearest) in executors.iter_mut().zip(&mut nearest) {
             let found = stage::run(executor.as_mut(), &case.kernel, &values);
-            assert_eq!(found.len(), expected.len(), "outputs of {case:?}");
-            for (found, expected) in found.iter().zip(&expected) {
-                let closeness =
-                    hold(found, expected).unwrap_or_else(|e| panic!("{name}: {case:?}: {e}"));
-                if closeness.ratio > nearest.ratio {
-                    *nearest = closeness;
-                }
+            let closeness =
+                hold_all(&found, &expected).unwrap_or_else(|e| panic!("{name}: {case:?}: {e}"));
+            if closeness.ratio > nearest.ratio {
+                *nearest = closeness;
             }
         }
     }
@@ -42,6 +42,21 @@ fn check(cases: &[Case]) {
             cases.len()
         );
     }
+}
+
+/// Holds all outputs of a kernel, and says how near the nearest came to its bound.
+fn hold_all(found: &[Data], expected: &[Exact<Bounded>]) -> Result<Closeness, String> {
+    if found.len() != expected.len() {
+        return Err(format!("{} outputs, not {}", found.len(), expected.len()));
+    }
+    let mut nearest = Closeness::default();
+    for (found, expected) in found.iter().zip(expected) {
+        let closeness = hold(found, expected)?;
+        if closeness.ratio > nearest.ratio {
+            nearest = closeness;
+        }
+    }
+    Ok(nearest)
 }
 
 /// Reals within their bounds, integers equal.
@@ -127,6 +142,56 @@ fn the_number_of_threads_changes_no_bit() {
         let expected = run(one);
         for named in [two, three] {
             assert!(run(named) == expected, "{}: {case:?}", named.name);
+        }
+    }
+}
+
+/// The GPU, as itself and as others, with its shaders' accesses held against the bounds or not; and whether it is one
+/// that runs on the CPU.
+fn gpus(checked: bool) -> (Vec<Named>, bool) {
+    let options = Options { checked };
+    let Some(gpu) = gpu_with(options) else {
+        return (Vec::new(), false);
+    };
+    let software = gpu.limits().software;
+    let all = std::iter::once(named("gpu", gpu)).chain(gpu_as_others_with(options));
+    (all.collect(), software)
+}
+
+/// The kernels guard themselves, so guards around every access of theirs change nothing: not a bit on a driver that runs
+/// on the CPU. Others may compile the two differently, and both are right.
+///
+/// Where a driver promises to guard buffers itself (`robustBufferAccess2`, as lavapipe does), wgpu adds no check to them:
+/// there the two differ in arrays, loops and divisions.
+#[test]
+fn checked_and_unchecked_shaders_agree() {
+    let [(checked, software), (unchecked, _)] = [true, false].map(gpus);
+    let mut pairs: Vec<[Named; 2]> = checked
+        .into_iter()
+        .zip(unchecked)
+        .map(|(checked, unchecked)| [checked, unchecked])
+        .collect();
+    for case in table::all() {
+        let values = case.values();
+        let expected = (!software).then(|| stage::expected::<Bounded>(&case.kernel, &values));
+        for pair in &mut pairs {
+            let name = pair[0].name.clone();
+            let found = pair
+                .each_mut()
+                .map(|gpu| stage::run(gpu.executor.as_mut(), &case.kernel, &values));
+            let Some(expected) = &expected else {
+                let [checked, unchecked] =
+                    found.map(|all| all.iter().flat_map(stage::bits).collect::<Vec<_>>());
+                assert!(
+                    checked == unchecked,
+                    "{name}: checked and unchecked differ: {case:?}"
+                );
+                continue;
+            };
+            for (found, how) in found.iter().zip(["checked", "unchecked"]) {
+                hold_all(found, expected)
+                    .unwrap_or_else(|e| panic!("{name}, {how}: {case:?}: {e}"));
+            }
         }
     }
 }

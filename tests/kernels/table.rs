@@ -1,16 +1,18 @@
 //! The table: for every kernel, and every kind, flag and element type of it, sizes around a workgroup of 256 and around
-//! the tiles of the products, and values that are worth a look. A new kernel gets its row here.
+//! the tiles of the products, and values that are worth a look. A new kernel gets its row here, or in `storage` if it moves
+//! or keeps what others compute.
+
+mod storage;
 
 use thalweg::kernel::{
-    Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Binary, BinaryKind, Broadcast,
-    Concat, Copy, Correct, Dropout, Gather, GatherGrad, Matmul, Nonfinite, Pad, PointwiseLoss,
-    PointwiseLossGrad, PointwiseLossKind, Record, Scale, SgdUpdate, Slice, Softmax,
+    Activation, ActivationGrad, ActivationKind, BiasAdd, Binary, BinaryKind, Broadcast, Copy,
+    Correct, Dropout, Matmul, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Scale, Softmax,
     SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
 };
 use thalweg::random::stream;
-use thalweg::tensor::Element;
 
 use super::draw::{Case, Draw, case};
+pub(super) use storage::{gathers, ranges, updates, watch};
 
 /// Numbers of elements: around a workgroup, and several of them.
 const COUNTS: [u32; 5] = [1, 255, 256, 257, 70_000];
@@ -307,158 +309,4 @@ pub(super) fn sums() -> Vec<Case> {
         })
     });
     sums.chain(broadcasts).collect()
-}
-
-pub(super) fn gathers() -> Vec<Case> {
-    let mut cases = Vec::new();
-    // Rows of the table, rows gathered, columns, length of the index, start.
-    const SIZES: [[u32; 5]; 9] = [
-        [1, 1, 1, 1, 0],
-        [5, 3, 1, 3, 0],
-        [5, 4, 3, 9, 5],
-        [7, 5, 4, 300, 120],
-        [3, 257, 5, 260, 1],
-        [1000, 256, 1, 256, 0],
-        [40, 33, 17, 40, 7],
-        [2, 1, 1001, 2, 1],
-        [100, 128, 256, 500, 372],
-    ];
-    for [table_rows, rows, columns, indices, start] in SIZES {
-        for element in [Element::F32, Element::U32, Element::U8] {
-            for batch in [false, true] {
-                let factor = if batch { 1.0 / 255.0 } else { 1.0 };
-                let kernel = Gather {
-                    element,
-                    table_rows,
-                    rows,
-                    columns,
-                    indices,
-                    start,
-                    batch,
-                    factor,
-                };
-                cases.push(case(kernel.into(), Draw::Wide));
-            }
-        }
-        cases.push(case(
-            GatherGrad {
-                table_rows,
-                rows,
-                columns,
-            }
-            .into(),
-            Draw::Moderate,
-        ));
-    }
-    cases
-}
-
-pub(super) fn ranges() -> Vec<Case> {
-    let mut cases = Vec::new();
-    // Extents around the axis, then the range in it.
-    const RANGES: [[u32; 5]; 8] = [
-        [1, 1, 1, 0, 1],
-        [1, 9, 1, 0, 9],
-        [1, 9, 1, 8, 1],
-        [3, 5, 7, 1, 3],
-        [257, 4, 1, 3, 1],
-        [2, 3, 257, 0, 2],
-        [40, 50, 6, 13, 30],
-        [1, 70_000, 1, 69_000, 1000],
-    ];
-    for [outer, axis, inner, start, len] in RANGES {
-        cases.push(case(
-            Slice {
-                outer,
-                axis,
-                inner,
-                start,
-                len,
-            }
-            .into(),
-            Draw::Wide,
-        ));
-        cases.push(case(
-            Pad {
-                outer,
-                axis,
-                inner,
-                start,
-                len,
-            }
-            .into(),
-            Draw::Wide,
-        ));
-        let (axis_a, axis_b) = (len, axis - len + 1);
-        cases.push(case(
-            Concat {
-                outer,
-                axis_a,
-                axis_b,
-                inner,
-            }
-            .into(),
-            Draw::Wide,
-        ));
-    }
-    cases
-}
-
-pub(super) fn updates() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for count in COUNTS {
-        for weight_decay in [0.0, 0.01] {
-            for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.9, true)] {
-                let kernel = SgdUpdate {
-                    count,
-                    learning_rate: 0.1,
-                    momentum,
-                    nesterov,
-                    weight_decay,
-                };
-                cases.push(case(kernel.into(), Draw::Moderate));
-            }
-            for (decoupled, step, epsilon) in [
-                (false, 1, 1e-8),
-                (false, 1000, 1e-3),
-                (true, 1, 1e-8),
-                (true, 100_000, 1e-8),
-            ] {
-                let (learning_rate, beta1, beta2) = (0.003, 0.9, 0.999);
-                let kernel = AdamUpdate {
-                    count,
-                    learning_rate,
-                    beta1,
-                    beta2,
-                    epsilon,
-                    weight_decay,
-                    decoupled,
-                    step,
-                };
-                cases.push(case(kernel.into(), Draw::Normal));
-            }
-        }
-    }
-    cases
-}
-
-pub(super) fn watch() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for count in COUNTS {
-        cases.push(case(Nonfinite { count }.into(), Draw::Wide));
-    }
-    for columns in [1, 3, 256, 257] {
-        for slot in [0, 3, 4, 5, u32::MAX] {
-            cases.push(case(
-                Record {
-                    slots: 5,
-                    columns,
-                    slot,
-                }
-                .into(),
-                Draw::Wide,
-            ));
-        }
-    }
-    cases
 }

@@ -1,6 +1,6 @@
 //! Networks that learn: on every executor, with a loss of one's own, and along the same curve everywhere.
 
-use thalweg::data::{Dataset, Normalize, Preparation, Spec, TableOptions, Task};
+use thalweg::data::{Dataset, Inputs, Normalize, Preparation, Spec, TableOptions, Task};
 use thalweg::network::{Activation, Loss, Network};
 use thalweg::reference::Reference;
 use thalweg::train::{Objective, Optimizer, TrainError, Trainer};
@@ -134,32 +134,72 @@ fn a_loss_that_is_no_scalar_is_refused() {
     assert!(message.contains("[8, 1]"), "{message}");
 }
 
-/// The curves of two devices stay together over the first hundred steps.
-#[test]
-fn the_curves_of_cpu_and_gpu_agree() {
-    let Some(gpu) = gpu() else { return };
-    let spec: Spec = "glyphs:n=800,seed=3".parse().expect("a generator");
+/// Drawn digits in pixels of one byte each.
+fn glyphs(rows: u32) -> Dataset {
+    let spec: Spec = format!("glyphs:n={rows},seed=3")
+        .parse()
+        .expect("a generator");
     let table = spec
         .load(&TableOptions::default())
         .expect("it is generated");
-    let rows: Vec<u32> = (0..800).collect();
+    let rows: Vec<u32> = (0..rows).collect();
     let preparation =
         Preparation::fit(&table, &rows, Task::Auto, Normalize::Auto).expect("it can be prepared");
-    let data = preparation
+    preparation
         .prepare(&table)
-        .expect("it is what was prepared for");
-    let network = Network::mlp(data.features(), &[64, 32], data.outputs(), Activation::Relu);
-    let mut trainer = Trainer::new(network, Loss::CrossEntropy).batch_size(64);
+        .expect("it is what was prepared for")
+}
+
+/// The same digits as MNIST has them: in the middle of 28 x 28 pixels, on black.
+fn framed(data: &Dataset) -> Dataset {
+    const SIZE: usize = 28;
+    let (Inputs::U8 { pixels, scale }, &[height, width]) = (data.inputs(), data.sample_shape())
+    else {
+        panic!("pictures of bytes, not {:?}", data.sample_shape())
+    };
+    let (top, left) = ((SIZE - height) / 2, (SIZE - width) / 2);
+    let mut framed = vec![0; data.rows() * SIZE * SIZE];
+    for (picture, frame) in pixels
+        .chunks(height * width)
+        .zip(framed.chunks_mut(SIZE * SIZE))
+    {
+        for (row, line) in picture.chunks(width).zip(frame.chunks_mut(SIZE).skip(top)) {
+            line[left..left + width].copy_from_slice(row);
+        }
+    }
+    let inputs = Inputs::U8 {
+        pixels: framed,
+        scale: *scale,
+    };
+    Dataset::new(inputs, &[SIZE, SIZE], data.targets().clone()).expect("it is well formed")
+}
+
+/// The curves of two devices stay together over the first hundred steps.
+#[test]
+fn the_curves_of_cpu_and_gpu_agree() {
+    curves_agree(&glyphs(800), &[64, 32], 64);
+}
+
+/// So do those of the network that everybody trains on MNIST.
+#[test]
+fn the_curves_agree_in_the_shape_of_mnist() {
+    curves_agree(&framed(&glyphs(2000)), &[256, 128], 128);
+}
+
+fn curves_agree(data: &Dataset, hidden: &[usize], batch_size: usize) {
+    let Some(gpu) = gpu() else { return };
+    let network = Network::mlp(data.features(), hidden, data.outputs(), Activation::Relu);
+    let mut trainer = Trainer::new(network, Loss::CrossEntropy).batch_size(batch_size);
     trainer.options.steps = Some(100);
     let curve = |Named { name, executor }: Named| {
         let mut notes = Notes::default();
         trainer
-            .fit_on(executor, &data, None, &mut notes)
+            .fit_on(executor, data, None, &mut notes)
             .unwrap_or_else(|e| panic!("{name}: {e}"));
         notes.losses
     };
     let [cpu, gpu] = [named("cpu", cpu(2)), named("gpu", gpu)].map(curve);
-    assert_eq!((cpu.len(), gpu.len()), (100, 100));
+    assert_eq!((cpu.len(), gpu.len()), (100, 100), "a loss a step");
     let mut worst = 0.0_f64;
     for (step, (cpu, gpu)) in (1..).zip(cpu.iter().zip(&gpu)) {
         let off = (cpu - gpu).abs() / cpu;

@@ -1,12 +1,13 @@
 //! The same seed gives the same bits: again, with any number of threads, in any chunks, and by hand.
 
-use thalweg::executor::Data;
+use thalweg::executor::{Data, Executor};
+use thalweg::gpu::Options;
 use thalweg::network::{Activation, Loss, Network};
 use thalweg::random::{Random, stream};
 use thalweg::train::{Model, Optimizer, Trainer, batches};
 
 use super::{Notes, bits, classes, network, numbers, one_step, steps_by_hand};
-use crate::common::{Named, cpus, executors};
+use crate::common::{Named, cpus, executors, gpu_with, named};
 
 fn trainer() -> Trainer {
     let optimizer = Optimizer::adam(0.01);
@@ -74,6 +75,35 @@ fn any_number_of_threads() {
         runs[0].0.len() == 12 && runs[0] == runs[1] && runs[0] == runs[2],
         "the threads change the bits"
     );
+}
+
+/// Guards around every access of every shader change no bit on a driver that runs on the CPU, and elsewhere no more than
+/// another device would.
+#[test]
+fn checked_and_unchecked_shaders() {
+    let data = classes(100, 12, 4);
+    let open = |checked| gpu_with(Options { checked });
+    let (Some(checked), Some(unchecked)) = (open(true), open(false)) else {
+        return;
+    };
+    let software = unchecked.limits().software;
+    let [checked, unchecked] = [named("checked", checked), named("unchecked", unchecked)]
+        .map(|named| run(&trainer(), named, &data));
+    assert_eq!(
+        (checked.0.len(), unchecked.0.len()),
+        (21, 21),
+        "batches of 16 and one of 4"
+    );
+    if software {
+        assert!(checked == unchecked, "the checks change the bits");
+    }
+    for (step, (&a, &b)) in (1..).zip(checked.0.iter().zip(&unchecked.0)) {
+        let (a, b) = (f64::from_bits(a), f64::from_bits(b));
+        assert!(
+            (a - b).abs() <= 1e-3 * b,
+            "step {step}: {a} checked, {b} unchecked"
+        );
+    }
 }
 
 /// How many steps go into a submission depends on how fast they are. By hand it is one.

@@ -1,6 +1,8 @@
 //! `verify` passes for every activation, loss and update on every device, and finds a kernel that is broken on purpose.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use thalweg::data::{Dataset, Spec, TableOptions};
 use thalweg::device::Device;
@@ -162,20 +164,114 @@ fn bytes_are_gathered_right() {
     );
 }
 
-/// Verifies on a GPU with one line of one shader changed.
-fn broken(file: &str, from: &'static str, to: &'static str) -> Option<Verification> {
+/// One line of each shader that a training step here may run: its kernel, its file, the line's part and what breaks it.
+#[rustfmt::skip] // one a line
+const BREAKS: [[&str; 4]; 24] = [
+    ["gather", "gather", "index[at]", "index[at] + 1u"],
+    ["gather", "gather_bytes", "& 255u", "& 127u"],
+    ["gather", "gather_words", "8u, 16u", "16u, 8u"],
+    ["matmul", "matmul_tile", "+= a4.x", "+= a4.y"],
+    ["matmul", "matmul_broadcast", "* upper[0]", "* upper[1]"],
+    ["matmul", "matmul_lanes", "+= term * bs[v]", "+= term"],
+    ["bias_add", "bias_add", " + b[", " - b["],
+    ["activation", "activation", "activate(x[i]", "activate(-x[i]"],
+    ["activation_grad", "activation_grad", "dy[i], p.alpha", "-dy[i], p.alpha"],
+    ["dropout", "dropout", "bits >= p.threshold", "bits < p.threshold"],
+    ["softmax", "softmax", "y[start + j] /= sum", "y[start + j] *= sum"],
+    ["softmax_grad", "softmax_grad", "- dot)", "+ dot)"],
+    ["softmax_cross_entropy", "softmax_cross_entropy", "own_log1p(others)", "others"],
+    ["softmax_cross_entropy_grad", "softmax_cross_entropy_grad", "share * dloss[i]", "share"],
+    ["pointwise_loss", "pointwise_loss", "f(x[i], t[i])", "f(x[i], -t[i])"],
+    ["pointwise_loss_grad", "pointwise_loss_grad", "dloss[i] * slope", "slope"],
+    ["sum", "sum", "part += x", "part -= x"],
+    ["sum", "sum_long", "p.factor * sums[0]", "p.factor * sums[1]"],
+    ["broadcast", "broadcast", "p.factor * x", "x"],
+    ["correct", "correct", "select(0.0, 1.0, right)", "select(1.0, 0.0, right)"],
+    ["record", "record", "= x[j]", "= -x[j]"],
+    ["sgd_update", "sgd_update", "Value(-p.learning_rate)", "Value(p.learning_rate)"],
+    ["sgd_update", "sgd_update_momentum", "Value(p.momentum), velocity[i]", "Value(), velocity[i]"],
+    ["adam_update", "adam_update", "square[i] = s;", "square[i] = g;"],
+];
+
+/// Verifies on a GPU with one line of one shader changed. Returns also whether any pipeline was made of that shader.
+fn broken(
+    trainer: &Trainer,
+    data: &Dataset,
+    [_, file, from, to]: [&'static str; 4],
+) -> Option<(Verification, bool)> {
+    let used = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&used);
     let mut gpu = gpu()?;
     gpu.replace_shader(file, move |text| {
-        assert!(text.contains(from), "the shader has no `{from}` to break");
+        seen.store(true, Ordering::Relaxed);
+        assert!(text.contains(from), "{file} has no `{from}` to break");
         text.replace(from, to)
     });
-    let trainer = trainer(Activation::Tanh, Loss::CrossEntropy, Optimizer::adam(0.01));
-    Some(verify(&trainer, Box::new(gpu), &data(true), 2).expect("the device works"))
+    let found = verify(trainer, Box::new(gpu), data, 2).expect("the device works");
+    Some((found, used.load(Ordering::Relaxed)))
 }
 
+/// Every kernel of three trainings is broken, one at a time, and it is the one that is named.
 #[test]
 fn a_broken_kernel_is_named() {
-    let Some(found) = broken("bias_add", " + ", " - ") else {
+    let (classes, numbers) = (data(true), data(false));
+    let trainings = [
+        (
+            Activation::Tanh,
+            Loss::CrossEntropy,
+            Optimizer::adam(0.01),
+            &classes,
+        ),
+        (
+            Activation::Softmax,
+            Loss::SquaredError,
+            Optimizer::sgd(0.1),
+            &numbers,
+        ),
+        (
+            Activation::Relu,
+            Loss::SigmoidCrossEntropy,
+            Optimizer::with_momentum(0.1, 0.9, false),
+            &numbers,
+        ),
+    ];
+    for (activation, loss, optimizer, data) in trainings {
+        let trainer = trainer(activation, loss, optimizer);
+        let Some(gpu) = gpu() else { return };
+        let whole = verify(&trainer, Box::new(gpu), data, 2).expect("the device works");
+        assert!(whole.passed(), "{whole:#?}");
+        let mut unbroken: BTreeSet<&str> = whole.kernels.keys().copied().collect();
+        for edit in BREAKS
+            .into_iter()
+            .filter(|[kernel, ..]| whole.kernels.contains_key(kernel))
+        {
+            let [kernel, file, ..] = edit;
+            let Some((found, used)) = broken(&trainer, data, edit) else {
+                return;
+            };
+            let Some(failure) = found.failure else {
+                assert!(!used, "{file} is broken, and nothing was found: {found:#?}");
+                continue;
+            };
+            assert!(
+                used && failure.contains(&format!(" ({kernel}, ")),
+                "{file} is broken: {failure}"
+            );
+            unbroken.remove(kernel);
+        }
+        assert!(
+            unbroken.is_empty(),
+            "no line of these was broken: {unbroken:?}"
+        );
+    }
+}
+
+/// A failure says where: the training step, the plan's step with its layer and phase, the tensor and its element.
+#[test]
+fn a_failure_says_where() {
+    let trainer = trainer(Activation::Tanh, Loss::CrossEntropy, Optimizer::adam(0.01));
+    let edit = ["bias_add", "bias_add", " + b[", " - b["];
+    let Some((found, _)) = broken(&trainer, &data(true), edit) else {
         return;
     };
     let failure = found

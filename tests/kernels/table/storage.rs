@@ -1,0 +1,163 @@
+//! What moves rows and ranges of tensors, and what works on those that last: the updates, the logs, and the watch over them.
+
+use thalweg::kernel::{
+    AdamUpdate, Concat, Gather, GatherGrad, Nonfinite, Pad, Record, SgdUpdate, Slice,
+};
+use thalweg::tensor::Element;
+
+use super::super::draw::{Case, Draw, case};
+use super::COUNTS;
+
+pub(in crate::kernels) fn gathers() -> Vec<Case> {
+    let mut cases = Vec::new();
+    // Rows of the table, rows gathered, columns, length of the index, start.
+    const SIZES: [[u32; 5]; 9] = [
+        [1, 1, 1, 1, 0],
+        [5, 3, 1, 3, 0],
+        [5, 4, 3, 9, 5],
+        [7, 5, 4, 300, 120],
+        [3, 257, 5, 260, 1],
+        [1000, 256, 1, 256, 0],
+        [40, 33, 17, 40, 7],
+        [2, 1, 1001, 2, 1],
+        [100, 128, 256, 500, 372],
+    ];
+    for [table_rows, rows, columns, indices, start] in SIZES {
+        for element in [Element::F32, Element::U32, Element::U8] {
+            for batch in [false, true] {
+                let factor = if batch { 1.0 / 255.0 } else { 1.0 };
+                let kernel = Gather {
+                    element,
+                    table_rows,
+                    rows,
+                    columns,
+                    indices,
+                    start,
+                    batch,
+                    factor,
+                };
+                cases.push(case(kernel.into(), Draw::Wide));
+            }
+        }
+        cases.push(case(
+            GatherGrad {
+                table_rows,
+                rows,
+                columns,
+            }
+            .into(),
+            Draw::Moderate,
+        ));
+    }
+    cases
+}
+
+pub(in crate::kernels) fn ranges() -> Vec<Case> {
+    let mut cases = Vec::new();
+    // Extents around the axis, then the range in it.
+    const RANGES: [[u32; 5]; 8] = [
+        [1, 1, 1, 0, 1],
+        [1, 9, 1, 0, 9],
+        [1, 9, 1, 8, 1],
+        [3, 5, 7, 1, 3],
+        [257, 4, 1, 3, 1],
+        [2, 3, 257, 0, 2],
+        [40, 50, 6, 13, 30],
+        [1, 70_000, 1, 69_000, 1000],
+    ];
+    for [outer, axis, inner, start, len] in RANGES {
+        cases.push(case(
+            Slice {
+                outer,
+                axis,
+                inner,
+                start,
+                len,
+            }
+            .into(),
+            Draw::Wide,
+        ));
+        cases.push(case(
+            Pad {
+                outer,
+                axis,
+                inner,
+                start,
+                len,
+            }
+            .into(),
+            Draw::Wide,
+        ));
+        let (axis_a, axis_b) = (len, axis - len + 1);
+        cases.push(case(
+            Concat {
+                outer,
+                axis_a,
+                axis_b,
+                inner,
+            }
+            .into(),
+            Draw::Wide,
+        ));
+    }
+    cases
+}
+
+pub(in crate::kernels) fn updates() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for count in COUNTS {
+        for weight_decay in [0.0, 0.01] {
+            for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.9, true)] {
+                let kernel = SgdUpdate {
+                    count,
+                    learning_rate: 0.1,
+                    momentum,
+                    nesterov,
+                    weight_decay,
+                };
+                cases.push(case(kernel.into(), Draw::Moderate));
+            }
+            for (decoupled, step, epsilon) in [
+                (false, 1, 1e-8),
+                (false, 1000, 1e-3),
+                (true, 1, 1e-8),
+                (true, 100_000, 1e-8),
+            ] {
+                let (learning_rate, beta1, beta2) = (0.003, 0.9, 0.999);
+                let kernel = AdamUpdate {
+                    count,
+                    learning_rate,
+                    beta1,
+                    beta2,
+                    epsilon,
+                    weight_decay,
+                    decoupled,
+                    step,
+                };
+                cases.push(case(kernel.into(), Draw::Normal));
+            }
+        }
+    }
+    cases
+}
+
+pub(in crate::kernels) fn watch() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for count in COUNTS {
+        cases.push(case(Nonfinite { count }.into(), Draw::Wide));
+    }
+    for columns in [1, 3, 256, 257] {
+        for slot in [0, 3, 4, 5, u32::MAX] {
+            cases.push(case(
+                Record {
+                    slots: 5,
+                    columns,
+                    slot,
+                }
+                .into(),
+                Draw::Wide,
+            ));
+        }
+    }
+    cases
+}
