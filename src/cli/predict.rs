@@ -156,10 +156,6 @@ fn header(preparation: &Preparation, probabilities: bool) -> Vec<String> {
 }
 
 /// One row: the most probable class, or the numbers in their own units.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "as many digits as the network computes with"
-)]
 fn record(y: &[f32], preparation: &Preparation, probabilities: bool) -> Vec<String> {
     if let Some(classes) = preparation.class_names() {
         let largest = y.iter().enumerate().fold(
@@ -173,10 +169,25 @@ fn record(y: &[f32], preparation: &Preparation, probabilities: bool) -> Vec<Stri
         return record;
     }
     let own = |(output, y): (usize, &f32)| match preparation.target_scale() {
-        Some(scale) => {
-            ((f64::from(*y) * scale.scale[output] + scale.offset[output]) as f32).to_string()
-        }
+        Some(scale) => in_own_units(*y, scale.scale[output], scale.offset[output]),
         None => y.to_string(),
     };
     y.iter().enumerate().map(own).collect()
+}
+
+/// `y * scale + offset`, in the digits that `y` has: those of f32, and more where the offset is large.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "as many digits as the network computes with"
+)]
+fn in_own_units(y: f32, scale: f64, offset: f64) -> String {
+    let own = f64::from(y) * scale + offset;
+    let of_answer = scale * f64::from(y.abs().max(1.0));
+    if own.abs() <= of_answer {
+        return (own as f32).to_string();
+    }
+    // Digits behind the first: the 7 that f32 has of the answer, and those that the offset adds in front.
+    let digits = 7 + (own.abs() / of_answer).log10().ceil() as usize;
+    let text = format!("{own:.*e}", digits.min(16));
+    text.parse::<f64>().map_or(text, |own| own.to_string())
 }

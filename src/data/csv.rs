@@ -7,6 +7,7 @@ use std::path::Path;
 
 use self::records::Records;
 use super::error::{DataError, list, nearest, quote};
+use super::numbers::{Numbers, is_exact, rounded};
 use super::prepare::ColumnKind;
 use super::table::{Column, Lines, Table, TableInputs, TableOptions, TableTarget, Values};
 
@@ -23,6 +24,8 @@ struct Plan {
     at: usize,
     name: String,
     kind: Option<ColumnKind>,
+    /// Whether its numbers need f64.
+    wide: bool,
 }
 
 /// What the first reading found in a column.
@@ -30,6 +33,8 @@ struct Plan {
 struct Survey {
     numbers: usize,
     others: usize,
+    /// Whether a number is not exact in f32.
+    wide: bool,
 }
 
 pub(super) fn read(path: &Path, options: &TableOptions) -> Result<Table, DataError> {
@@ -129,6 +134,7 @@ fn choose(
         at,
         name: header[at].clone(),
         kind,
+        wide: false,
     };
     let target = match &options.target {
         Some(name) => match place.get(name.as_str()) {
@@ -170,7 +176,8 @@ fn choose(
     Ok((plans, target.is_some()))
 }
 
-/// Counts the rows, and decides for the columns of unknown kind: numbers, if more than half of the values are.
+/// Counts the rows, and decides for the columns of unknown kind: numbers, if more than half of the values are. Sees
+/// which numbers need f64.
 fn survey(
     records: &mut Records<'_>,
     plans: &mut [Plan],
@@ -184,10 +191,13 @@ fn survey(
         for (plan, found) in plans
             .iter()
             .zip(&mut found)
-            .filter(|(plan, _)| plan.kind.is_none())
+            .filter(|(plan, _)| plan.kind != Some(ColumnKind::Category))
         {
             match records.field(plan.at, &plan.name)?.parse::<f64>() {
-                Ok(_) => found.numbers += 1,
+                Ok(value) => {
+                    found.numbers += 1;
+                    found.wide |= !is_exact(value);
+                }
                 Err(_) => found.others += 1,
             }
         }
@@ -208,6 +218,7 @@ fn survey(
             ColumnKind::Category
         };
         plan.kind.get_or_insert(guess);
+        plan.wide = found.wide;
     }
     Ok(rows)
 }
@@ -219,7 +230,7 @@ fn fill(
 ) -> Result<(Vec<Column>, Lines), DataError> {
     let empty = |plan: &Plan| {
         let values = match plan.kind {
-            Some(ColumnKind::Number) => Values::Numbers(Vec::with_capacity(rows)),
+            Some(ColumnKind::Number) => Values::Numbers(Numbers::with_capacity(plan.wide, rows)),
             _ => Values::Text {
                 codes: Vec::with_capacity(rows),
                 names: Vec::new(),
@@ -249,7 +260,7 @@ fn fill(
     Ok((filled, lines))
 }
 
-fn number(records: &Records<'_>, column: &str, text: &str) -> Result<f32, DataError> {
+fn number(records: &Records<'_>, column: &str, text: &str) -> Result<f64, DataError> {
     let value = text.parse::<f64>().map_err(|_| {
         let expected = "a number, as in most rows of the column";
         records.in_column(
@@ -259,12 +270,7 @@ fn number(records: &Records<'_>, column: &str, text: &str) -> Result<f32, DataEr
             "correct the value or remove the row",
         )
     })?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "networks compute in f32; what is too large becomes infinite"
-    )]
-    let value = value as f32;
-    if value.is_finite() {
+    if rounded(value).is_finite() {
         return Ok(value);
     }
     let expected = "a finite number within the range of f32";

@@ -23,6 +23,7 @@ mod generate;
 mod idx;
 mod npy;
 mod npz;
+mod numbers;
 mod prepare;
 mod read;
 mod spec;
@@ -31,6 +32,7 @@ mod table;
 
 pub use dataset::{Dataset, Inputs, Targets};
 pub use error::{DataError, nearest};
+pub use numbers::Numbers;
 pub use prepare::{ColumnKind, Normalize, Preparation, TargetScale, Task};
 pub use spec::{Generator, GeneratorKind, Spec};
 pub use split::split;

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use super::error::{DataError, quote};
+use super::numbers::{Numbers, is_exact, rounded};
 use super::read::{CHUNK, make_room, read_full, read_up_to};
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
@@ -14,19 +15,19 @@ const MOST_DIMENSIONS: usize = 32;
 #[derive(Debug, PartialEq)]
 pub(super) enum Elements {
     U8(Vec<u8>),
-    F32(Vec<f32>),
+    Numbers(Numbers),
 }
 
 impl Elements {
-    pub(super) fn into_f32(self) -> Vec<f32> {
+    pub(super) fn into_numbers(self) -> Numbers {
         match self {
-            Self::U8(values) => values.into_iter().map(f32::from).collect(),
-            Self::F32(values) => values,
+            Self::U8(values) => Numbers::F32(values.into_iter().map(f32::from).collect()),
+            Self::Numbers(values) => values,
         }
     }
 }
 
-/// An element's type; all but `U8` are made f32.
+/// An element's type; all but `U8` are made f32, or f64 if some element is not exact in f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Type {
     Bool,
@@ -55,18 +56,18 @@ impl Type {
     /// The element in `bytes`, which are [`size`](Self::size) many and in the order of this program's integers.
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "networks compute in f32; rounding to it is what is wanted"
+        reason = "an element has as many bits as its type"
     )]
-    fn number(self, bytes: u64) -> f32 {
+    fn number(self, bytes: u64) -> f64 {
         match self {
-            Self::Bool => f32::from(u8::from(bytes != 0)),
-            Self::U8 | Self::U16 | Self::U32 | Self::U64 => bytes as f32,
-            Self::I8 => f32::from(bytes as i8),
-            Self::I16 => f32::from(bytes as i16),
-            Self::I32 => bytes as i32 as f32,
-            Self::I64 => bytes as i64 as f32,
-            Self::F32 => f32::from_bits(bytes as u32),
-            Self::F64 => f64::from_bits(bytes) as f32,
+            Self::Bool => f64::from(u8::from(bytes != 0)),
+            Self::U8 | Self::U16 | Self::U32 | Self::U64 => bytes as f64,
+            Self::I8 => f64::from(bytes as i8),
+            Self::I16 => f64::from(bytes as i16),
+            Self::I32 => f64::from(bytes as i32),
+            Self::I64 => bytes as i64 as f64,
+            Self::F32 => f32::from_bits(bytes as u32).into(),
+            Self::F64 => f64::from_bits(bytes),
         }
     }
 }
@@ -227,20 +228,38 @@ impl Header {
         )
     }
 
-    /// The elements, row-major.
-    pub(super) fn elements(&self, reader: &mut dyn Read) -> Result<Elements, DataError> {
+    /// The elements, row-major, in f32 (or bytes); none if f32 would round one. Then the caller reads again, from the
+    /// start, into [`wide_elements`](Self::wide_elements), so that there is never room for both.
+    pub(super) fn elements(&self, reader: &mut dyn Read) -> Result<Option<Elements>, DataError> {
         if self.kind == Type::U8 {
-            let values = self.fill(reader, |word| (word & 0xff) as u8)?;
-            return Ok(Elements::U8(values));
+            let values = self.fill(reader, |word| Some((word & 0xff) as u8))?;
+            return Ok(values.map(Elements::U8));
         }
-        let values = self.fill(reader, |word| self.kind.number(word))?;
-        match values.iter().position(|value: &f32| !value.is_finite()) {
-            None => Ok(Elements::F32(values)),
+        let narrow = |word| {
+            let value = self.kind.number(word);
+            is_exact(value).then(|| rounded(value))
+        };
+        self.fill(reader, narrow)?
+            .map(|values| self.checked(Numbers::F32(values)))
+            .transpose()
+    }
+
+    /// The elements, row-major, in f64.
+    pub(super) fn wide_elements(&self, reader: &mut dyn Read) -> Result<Elements, DataError> {
+        let values = self.fill(reader, |word| Some(self.kind.number(word)))?;
+        self.checked(Numbers::F64(
+            values.expect("f64 takes every element there is"),
+        ))
+    }
+
+    fn checked(&self, values: Numbers) -> Result<Elements, DataError> {
+        match values.first_bad() {
+            None => Ok(Elements::Numbers(values)),
             Some(at) => {
                 let row = at / (self.elements / self.shape[0]);
                 Err(DataError::malformed(
                     format!("{}, row {row}", self.at),
-                    format!("{} at {:?}", values[at], unravel(at, &self.shape)),
+                    format!("{} at {:?}", values.get(at), unravel(at, &self.shape)),
                     "finite numbers within the range of f32",
                     "remove the row or fill in a value",
                 ))
@@ -248,11 +267,12 @@ impl Header {
         }
     }
 
+    /// All elements, or none once `make` has made none.
     fn fill<T: Copy + Default>(
         &self,
         reader: &mut dyn Read,
-        make: impl Fn(u64) -> T,
-    ) -> Result<Vec<T>, DataError> {
+        make: impl Fn(u64) -> Option<T>,
+    ) -> Result<Option<Vec<T>>, DataError> {
         let io = |error: io::Error| damaged(&self.at, &error);
         let size = self.kind.size();
         let mut values = Vec::new();
@@ -271,12 +291,17 @@ impl Header {
             let words = chunk[..wanted]
                 .chunks_exact(size)
                 .map(|bytes| make(word(bytes, self.big_endian)));
-            match &mut order {
-                None => {
-                    make_room(&mut values, wanted / size, self.elements);
-                    values.extend(words);
+            if order.is_none() {
+                make_room(&mut values, wanted / size, self.elements);
+            }
+            for value in words {
+                let Some(value) = value else {
+                    return Ok(None);
+                };
+                match &mut order {
+                    None => values.push(value),
+                    Some(order) => values[order.next()] = value,
                 }
-                Some(order) => words.for_each(|value| values[order.next()] = value),
             }
             done += wanted / size;
         }
@@ -284,7 +309,7 @@ impl Header {
         if read_full(reader, &mut [0]).map_err(io)? > 0 {
             return Err(self.short((self.elements * size + 1) as u64));
         }
-        Ok(values)
+        Ok(Some(values))
     }
 }
 

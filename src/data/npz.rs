@@ -43,7 +43,12 @@ pub(super) fn read_npy(path: &Path, require_target: bool) -> Result<Table, DataE
     let size = file.metadata().map_err(io)?.len();
     let mut reader = BufReader::new(file);
     let header = Header::read(&mut reader, size, &source)?;
-    let x = header.elements(&mut reader)?;
+    if let Some(x) = header.elements(&mut reader)? {
+        return table(source, &header.shape, x, TableTarget::None);
+    }
+    reader.rewind().map_err(io)?;
+    let header = Header::read(&mut reader, size, &source)?;
+    let x = header.wide_elements(&mut reader)?;
     table(source, &header.shape, x, TableTarget::None)
 }
 
@@ -61,7 +66,7 @@ fn table(
     };
     let inputs = match x {
         Elements::U8(values) => TableInputs::Pixels { values, shape },
-        Elements::F32(values) => TableInputs::Matrix { values, shape },
+        Elements::Numbers(values) => TableInputs::Matrix { values, shape },
     };
     Table::new(source, inputs, target)
 }
@@ -81,7 +86,7 @@ fn target((shape, y): (Vec<usize>, Elements), source: &str) -> Result<TableTarge
         }
     };
     Ok(TableTarget::Matrix {
-        values: y.into_f32(),
+        values: y.into_numbers(),
         outputs,
     })
 }
@@ -181,7 +186,15 @@ fn array(
             .map_err(|error| broken(&at, &error))?;
         header = Header::read(&mut member, size, &at)?;
     }
-    let elements = header.elements(&mut member)?;
+    if let Some(elements) = header.elements(&mut member)? {
+        return Ok((header.shape, elements));
+    }
+    drop(member);
+    member = archive
+        .by_index(index)
+        .map_err(|error| broken(&at, &error))?;
+    header = Header::read(&mut member, size, &at)?;
+    let elements = header.wide_elements(&mut member)?;
     Ok((header.shape, elements))
 }
 

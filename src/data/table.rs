@@ -1,6 +1,7 @@
 //! A data set as it is in its file, before anything is scaled or encoded.
 
 use super::error::{DataError, list};
+use super::numbers::Numbers;
 use super::prepare::ColumnKind;
 
 /// What to take from a file.
@@ -31,7 +32,7 @@ impl Default for TableOptions {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
     /// Finite numbers.
-    Numbers(Vec<f32>),
+    Numbers(Numbers),
     /// Text: row `i` is `names[codes[i]]`, the names being in order of first occurrence.
     Text {
         /// `[rows]`.
@@ -80,7 +81,7 @@ pub enum TableInputs {
     /// Finite numbers, row-major `[rows, ..shape]`.
     Matrix {
         /// The numbers.
-        values: Vec<f32>,
+        values: Numbers,
         /// The shape of a row.
         shape: Vec<usize>,
     },
@@ -100,7 +101,7 @@ pub enum TableTarget {
     /// Finite numbers, row-major `[rows, outputs]`.
     Matrix {
         /// The numbers.
-        values: Vec<f32>,
+        values: Numbers,
         /// How many a row.
         outputs: usize,
     },
@@ -121,7 +122,7 @@ impl Table {
     /// A table of one's own; `source` names it in messages.
     ///
     /// # Errors
-    /// When lengths disagree, there are no rows or no inputs, or a number is not finite.
+    /// When lengths disagree, there are no rows or no inputs, or a number is not finite or beyond the range of f32.
     pub fn new(
         source: impl Into<String>,
         inputs: TableInputs,
@@ -272,22 +273,19 @@ fn input_rows(source: &str, inputs: &TableInputs) -> Result<usize, DataError> {
 }
 
 fn check_finite(source: &str, inputs: &TableInputs, target: &TableTarget) -> Result<(), DataError> {
-    let check = |what: &str, values: &[f32], width: usize| {
-        values
-            .iter()
-            .position(|value| !value.is_finite())
-            .map_or(Ok(()), |at| {
-                Err(DataError::malformed(
-                    format!(
-                        "{source}, {what}, row {}, column {}",
-                        at / width,
-                        at % width
-                    ),
-                    format!("{}", values[at]),
-                    "a finite number",
-                    "remove the row or fill in a value",
-                ))
-            })
+    let check = |what: &str, values: &Numbers, width: usize| {
+        values.first_bad().map_or(Ok(()), |at| {
+            Err(DataError::malformed(
+                format!(
+                    "{source}, {what}, row {}, column {}",
+                    at / width,
+                    at % width
+                ),
+                format!("{}", values.get(at)),
+                "a finite number within the range of f32",
+                "remove the row or fill in a value",
+            ))
+        })
     };
     match inputs {
         TableInputs::Matrix { values, shape } => check("inputs", values, shape.iter().product())?,

@@ -208,3 +208,34 @@ fn a_closed_pipe_ends_quietly() {
         "{err}"
     );
 }
+
+/// Times in seconds as input and as target: neither training nor the output may round them to f32.
+#[test]
+fn a_large_offset_keeps_its_digits() {
+    let place = Place::new();
+    let (mut classes, mut later) = ("t,y\n".to_owned(), "t,u\n".to_owned());
+    for i in 0..200 {
+        let t = 1.7e9 + f64::from(i * 37 % 200) * 0.5;
+        let side = if t < 1.7e9 + 50.0 { "before" } else { "after" };
+        classes.push_str(&format!("{t},{side}\n"));
+        later.push_str(&format!("{t},{}\n", t + 3600.25));
+    }
+    std::fs::write(place.path("classes.csv"), classes).unwrap();
+    std::fs::write(place.path("later.csv"), later).unwrap();
+    let flags = "--device cpu --lr 0.05 --batch-size 16";
+    let found = place.json(&format!(
+        "train --data classes.csv {flags} --epochs 60 --out classes"
+    ));
+    let accuracy = found["val_accuracy"].as_f64().unwrap();
+    assert!(accuracy > 0.9, "{found}");
+    place.ok(&format!(
+        "train --data later.csv {flags} --hidden= --epochs 200 --out later"
+    ));
+    std::fs::write(place.path("new.csv"), "t\n1700000010\n1700000077.5\n").unwrap();
+    let out = place.ok("predict later --data new.csv --device cpu");
+    let rows = rows(&out);
+    for (row, expected) in rows[1..].iter().zip([1_700_003_610.25, 1_700_003_677.75]) {
+        let found: f64 = row[0].parse().unwrap();
+        assert!((found - expected).abs() < 0.1, "{found} for {expected}");
+    }
+}

@@ -1,13 +1,15 @@
 //! CSV files: what is accepted, and what is refused with its line.
 
-use thalweg::data::{Column, ColumnKind, Table, TableInputs, TableOptions, TableTarget, Values};
+use thalweg::data::{
+    Column, ColumnKind, Numbers, Table, TableInputs, TableOptions, TableTarget, Values,
+};
 
 use super::{Folder, gz, inputs, load, load_with, refuses, refuses_file};
 
 fn numbers(name: &str, values: &[f32]) -> Column {
     Column {
         name: name.to_owned(),
-        values: Values::Numbers(values.to_vec()),
+        values: Values::Numbers(values.to_vec().into()),
     }
 }
 
@@ -53,6 +55,36 @@ fn columns_have_their_kinds() {
     assert_eq!(
         table.target(),
         &TableTarget::Column(numbers("c", &[0.5, 1.0, 2.0]))
+    );
+}
+
+/// A column is in f32 only while that rounds nothing, whatever row the first long number is in.
+#[test]
+fn numbers_keep_their_digits() {
+    let table = read(
+        b"time,count,y\n1700000000,16777216,2\n1700000001.5,3,0.1\n",
+        &TableOptions::default(),
+    );
+    let wide = |name: &str, values: &[f64]| Column {
+        name: name.to_owned(),
+        values: Values::Numbers(Numbers::F64(values.to_vec())),
+    };
+    let columns = vec![
+        wide("time", &[1_700_000_000.0, 1_700_000_001.5]),
+        numbers("count", &[16_777_216.0, 3.0]),
+    ];
+    assert_eq!(table.inputs(), &TableInputs::Columns(columns));
+    assert_eq!(table.target(), &TableTarget::Column(wide("y", &[2.0, 0.1])));
+    // The same when the kinds are known, and the first reading need not guess them.
+    let schema = vec![("time".to_owned(), ColumnKind::Number)];
+    let options = TableOptions {
+        schema: Some(schema),
+        ..inputs()
+    };
+    let columns = vec![wide("time", &[1_700_000_001.0])];
+    assert_eq!(
+        read(b"time\n1700000001\n", &options).inputs(),
+        &TableInputs::Columns(columns)
     );
 }
 

@@ -1,6 +1,6 @@
 //! Generated data is the same for the same seed, another for another, and of the shape it says.
 
-use thalweg::data::{GeneratorKind, Spec, Table, TableInputs, TableOptions, TableTarget};
+use thalweg::data::{GeneratorKind, Numbers, Spec, Table, TableInputs, TableOptions, TableTarget};
 
 use super::{load, refuses};
 
@@ -19,7 +19,10 @@ fn points(table: &Table) -> &[f32] {
     let TableInputs::Matrix { values, .. } = table.inputs() else {
         panic!("no points")
     };
-    values
+    match values {
+        Numbers::F32(values) => values,
+        Numbers::F64(_) => panic!("generators make f32"),
+    }
 }
 
 #[test]

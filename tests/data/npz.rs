@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use thalweg::data::{Table, TableInputs, TableOptions, TableTarget};
+use thalweg::data::{Numbers, Table, TableInputs, TableOptions, TableTarget};
 use zip::CompressionMethod::{Deflated, Stored};
 
 use super::{Folder, f4, inputs, load, load_with, npy_bytes, npz_bytes, refuses_file};
@@ -19,7 +19,7 @@ fn read_npz(bytes: &[u8]) -> Table {
 
 fn matrix(values: &[f32], shape: &[usize]) -> TableInputs {
     TableInputs::Matrix {
-        values: values.to_vec(),
+        values: values.to_vec().into(),
         shape: shape.to_vec(),
     }
 }
@@ -39,11 +39,7 @@ fn all_element_types_of_both_byte_orders_are_read() {
     macro_rules! check {
         ($code:literal, $type:ty, $values:expr) => {{
             let values: [$type; 6] = $values;
-            #[allow(
-                clippy::cast_possible_truncation,
-                reason = "rounding to f32 is wanted; not every type needs it"
-            )]
-            let expected: Vec<f32> = values.iter().map(|&x| x as f32).collect();
+            let expected: Vec<f64> = values.iter().map(|&x| x as f64).collect();
             let little: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
             let big: Vec<u8> = values.iter().flat_map(|x| x.to_be_bytes()).collect();
             for (mark, bytes) in [("<", &little), (">", &big)] {
@@ -53,7 +49,20 @@ fn all_element_types_of_both_byte_orders_are_read() {
                     "(3, 2)",
                     bytes,
                 ));
-                assert_eq!(table.inputs(), &matrix(&expected, &[2]), "{mark}{}", $code);
+                let TableInputs::Matrix { values, shape } = table.inputs() else {
+                    panic!("no numbers")
+                };
+                let found: Vec<f64> = values.iter().collect();
+                assert_eq!(
+                    (found, &shape[..]),
+                    (expected.clone(), &[2][..]),
+                    "{mark}{}",
+                    $code
+                );
+                let wide = expected
+                    .iter()
+                    .any(|x| f64::from(x.to_string().parse::<f32>().unwrap()) != *x);
+                assert_eq!(wide, matches!(values, Numbers::F64(_)), "{mark}{}", $code);
             }
         }};
     }
@@ -129,7 +138,7 @@ fn fortran_order_is_turned() {
     assert_eq!(
         table.target(),
         &TableTarget::Matrix {
-            values: vec![3.0, 4.0],
+            values: Numbers::F32(vec![3.0, 4.0]),
             outputs: 1
         }
     );
@@ -155,6 +164,7 @@ fn archives_have_inputs_and_targets() {
                 table.inputs(),
                 &matrix(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[1, 2])
             );
+            let values = Numbers::F32(values);
             assert_eq!(table.target(), &TableTarget::Matrix { values, outputs });
         }
     }
@@ -176,6 +186,31 @@ fn a_large_array_comes_through() {
     let y = npy_bytes("'<f4'", false, "(100000,)", &f4(&values[..100_000]));
     let table = read_npz(&npz_bytes(Deflated, &[("x.npy", &x), ("y.npy", &y)]));
     assert_eq!(table.inputs(), &matrix(&values, &[3]));
+}
+
+/// The first number that f32 would round comes late, in both orders, alone and packed: all are read again.
+#[test]
+fn digits_are_kept_from_the_first_to_the_last() {
+    let mut values: Vec<f64> = (0..60_000).map(f64::from).collect();
+    values[59_999] = 1_700_000_000.5;
+    let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+    for (fortran, shape) in [(false, "(60000,)"), (true, "(60000, 1)")] {
+        let array = npy_bytes("'<f8'", fortran, shape, &bytes);
+        let expected = Numbers::F64(values.clone());
+        let table = read_npy(&array);
+        let TableInputs::Matrix { values: found, .. } = table.inputs() else {
+            panic!("no numbers")
+        };
+        assert!(found == &expected, "{shape}");
+        let table = read_npz(&npz_bytes(
+            Deflated,
+            &[("x.npy", &array), ("y.npy", &array)],
+        ));
+        let TableTarget::Matrix { values: found, .. } = table.target() else {
+            panic!("no numbers")
+        };
+        assert!(found == &expected, "{shape}");
+    }
 }
 
 #[test]

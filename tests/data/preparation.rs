@@ -1,8 +1,8 @@
 //! Scales, categories and classes: learnt from the training rows, kept, and applied to other tables.
 
 use thalweg::data::{
-    DataError, Dataset, Inputs, Normalize, Preparation, Table, TableInputs, TableTarget, Targets,
-    Task,
+    DataError, Dataset, Inputs, Normalize, Numbers, Preparation, Table, TableInputs, TableTarget,
+    Targets, Task,
 };
 
 use super::{Folder, load, load_with};
@@ -172,12 +172,12 @@ fn generators_are_left_as_they_are() {
     let TableInputs::Matrix { values, .. } = table.inputs() else {
         panic!("no points")
     };
-    assert_eq!(numbers(&data), values);
+    assert_eq!(&Numbers::F32(numbers(&data).to_vec()), values);
     let standard = fit(&table, Task::Auto, Normalize::Standard)
         .unwrap()
         .prepare(&table)
         .unwrap();
-    assert_ne!(numbers(&standard), values);
+    assert_ne!(&Numbers::F32(numbers(&standard).to_vec()), values);
 }
 
 #[test]
@@ -229,21 +229,100 @@ fn classes_are_in_numerical_order() {
 }
 
 #[test]
-fn classes_that_f32_cannot_tell_apart_are_refused() {
-    let table = csv("a,y\n1,16777216\n2,16777217\n3,16777218\n");
+fn classes_that_f64_cannot_tell_apart_are_refused() {
+    let table = csv("a,y\n1,9007199254740993\n2,9007199254740992\n3,1\n");
     let message = fit(&table, Task::Classification, Normalize::Auto)
         .unwrap_err()
         .to_string();
     assert!(
-        message.contains("16777216") && message.contains("as text"),
+        message.contains("9007199254740992") && message.contains("as text"),
         "{message}"
     );
-    let table = csv("a,y\n1,16777215\n2,16777214\n3,-16777215\n");
-    let preparation = fit(&table, Task::Classification, Normalize::Auto).unwrap();
+    let table = csv("a,y\n1,16777216\n2,16777217\n3,-9007199254740991\n4,16777217\n");
+    let preparation = fit(&table, Task::Auto, Normalize::Auto).unwrap();
     assert_eq!(
         preparation.class_names().unwrap(),
-        ["-16777215", "16777214", "16777215"]
+        ["-9007199254740991", "16777216", "16777217"]
     );
+    let data = preparation.prepare(&table).unwrap();
+    assert_eq!(
+        data.targets(),
+        &Targets::Classes {
+            labels: vec![1, 2, 0, 2],
+            classes: 3
+        }
+    );
+    let pixels = TableInputs::Pixels {
+        values: vec![0; 3],
+        shape: vec![1],
+    };
+    let labels = TableTarget::Labels(vec![16_777_216, 16_777_217, u32::MAX]);
+    let table = Table::new("t", pixels, labels).unwrap();
+    let preparation = fit(&table, Task::Auto, Normalize::Auto).unwrap();
+    assert_eq!(preparation.outputs(), 3);
+}
+
+/// Times in seconds: what differs between rows is far below what f32 keeps of 1.7e9.
+#[test]
+fn a_large_offset_takes_no_digits() {
+    let table = csv("t,y\n1700000001,1700000050.25\n1700000003,1700000050.75\n");
+    let preparation = fit(&table, Task::Regression, Normalize::Auto).unwrap();
+    let data = preparation.prepare(&table).unwrap();
+    assert_eq!(numbers(&data), [-1.0, 1.0]);
+    assert_eq!(
+        data.targets(),
+        &Targets::Numbers {
+            values: vec![-1.0, 1.0],
+            outputs: 1
+        }
+    );
+    let scale = preparation.target_scale().unwrap();
+    assert_eq!(
+        (scale.offset, scale.scale),
+        (&[1_700_000_050.5][..], &[0.25][..])
+    );
+    // Many rows of a larger offset: the sum must not take the digits either.
+    let values: Vec<f64> = (0..10_000).map(|i| 1e15 + f64::from(i % 2)).collect();
+    let matrix = TableInputs::Matrix {
+        values: values.into(),
+        shape: vec![1],
+    };
+    let table = Table::new("t", matrix, TableTarget::None).unwrap();
+    let data = fit(&table, Task::Auto, Normalize::Auto)
+        .unwrap()
+        .prepare(&table)
+        .unwrap();
+    assert_eq!(numbers(&data)[..2], [-1.0, 1.0]);
+    // So small that a square is 0 even in f64: constant.
+    let table = csv("t,y\n1e-200,a\n2e-200,b\n");
+    let preparation = fit(&table, Task::Auto, Normalize::Auto).unwrap();
+    assert_eq!(numbers(&preparation.prepare(&table).unwrap()), [0.0, 0.0]);
+}
+
+#[test]
+fn what_f32_would_blur_must_be_scaled() {
+    let refused = |table: &Table, parts: &[&str]| {
+        let error = fit(table, Task::Regression, Normalize::None).unwrap_err();
+        let message = error.to_string();
+        for part in parts {
+            assert!(message.contains(part), "no {part:?} in: {message}");
+        }
+    };
+    let table = csv("a,t,y\n1,1700000001,1\n2,1700000033,2\n");
+    refused(&table, &["t.csv, column \"t\"", "1700000017", "standard"]);
+    let table = csv("a,t\n1,1700000001\n2,1700000033\n");
+    refused(&table, &["target of", "1700000017", "standard"]);
+    let matrix = TableInputs::Matrix {
+        values: vec![1.0, 1_700_000_001.0, 0.1, 1_700_000_033.0].into(),
+        shape: vec![2],
+    };
+    let table = Table::new("t", matrix, TableTarget::None).unwrap();
+    refused(&table, &["t, inputs, column 1", "1700000017", "standard"]);
+    // Exact in f32, or with a spread that survives, or constant: nothing that differs is lost.
+    for rows in ["1700000000,1\n1700000128,2\n", "1000.1,1\n1000.2,2\n"] {
+        let table = csv(&format!("t,y\n{rows}"));
+        fit(&table, Task::Regression, Normalize::None).unwrap();
+    }
 }
 
 #[test]
@@ -262,11 +341,11 @@ fn a_regression_goes_back_to_its_units() {
     assert_eq!((scale.offset, scale.scale), (&[200.5][..], &[100.0][..]));
     // Several targets, each with its own scale.
     let inputs = TableInputs::Matrix {
-        values: vec![0.0, 1.0],
+        values: vec![0.0_f32, 1.0].into(),
         shape: vec![1],
     };
     let target = TableTarget::Matrix {
-        values: vec![0.0, 10.0, 2.0, 30.0],
+        values: vec![0.0_f32, 10.0, 2.0, 30.0].into(),
         outputs: 2,
     };
     let table = Table::new("t", inputs, target).unwrap();

@@ -85,7 +85,7 @@ pub(crate) fn generate(generator: &Generator) -> Result<Table, DataError> {
         labels,
     } = points;
     let inputs = TableInputs::Matrix {
-        values,
+        values: values.into(),
         shape: vec![features],
     };
     Ok(Table::new(source, inputs, TableTarget::Labels(labels))?.generated())

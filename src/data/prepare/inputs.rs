@@ -8,6 +8,7 @@ use super::scaling::Scaling;
 use super::{ColumnKind, Normalize};
 use crate::data::dataset::Inputs;
 use crate::data::error::{DataError, nearest};
+use crate::data::numbers::{Numbers, rounded};
 use crate::data::table::{Column, Table, TableInputs, Values};
 
 /// How a table's inputs become numbers.
@@ -41,15 +42,21 @@ pub(super) enum ColumnPreparation {
 }
 
 impl InputPreparation {
-    pub(super) fn fit(table: &Table, rows: &[u32], normalize: Normalize) -> Self {
-        match table.inputs() {
+    pub(super) fn fit(
+        table: &Table,
+        rows: &[u32],
+        normalize: Normalize,
+    ) -> Result<Self, DataError> {
+        Ok(match table.inputs() {
             TableInputs::Pixels { values, shape } => fit_pixels(values, shape, rows, normalize),
             TableInputs::Matrix { values, shape } => {
                 let how = match normalize {
                     Normalize::Auto if table.is_generated() => Normalize::None,
                     how => how,
                 };
-                let scaling = Scaling::fit(values, shape.iter().product(), rows, how);
+                let name = |column| format!("{}, inputs, column {column}", table.source());
+                let features = shape.iter().product();
+                let scaling = Scaling::fit_numbers(values, features, rows, how, name)?;
                 Self::Matrix {
                     shape: shape.clone(),
                     scaling,
@@ -58,10 +65,10 @@ impl InputPreparation {
             TableInputs::Columns(columns) => Self::Columns {
                 columns: columns
                     .iter()
-                    .map(|column| fit_column(column, rows, normalize))
-                    .collect(),
+                    .map(|column| fit_column(table, column, rows, normalize))
+                    .collect::<Result<_, _>>()?,
             },
-        }
+        })
     }
 
     pub(super) fn prepare(&self, table: &Table) -> Result<(Inputs, Vec<usize>), DataError> {
@@ -88,7 +95,7 @@ impl InputPreparation {
             (Self::Matrix { scaling, .. }, TableInputs::Matrix { values, shape })
                 if fits(shape) =>
             {
-                Inputs::F32(scaling.apply_all(values))
+                Inputs::F32(scaling.apply_numbers(values))
             }
             (Self::Matrix { scaling, .. }, TableInputs::Columns(columns)) => {
                 Inputs::F32(in_order(columns, scaling, table.rows()).ok_or_else(other)?)
@@ -237,11 +244,17 @@ fn fit_pixels(
     }
 }
 
-fn fit_column(column: &Column, rows: &[u32], normalize: Normalize) -> ColumnPreparation {
+fn fit_column(
+    table: &Table,
+    column: &Column,
+    rows: &[u32],
+    normalize: Normalize,
+) -> Result<ColumnPreparation, DataError> {
     let name = column.name.clone();
-    match &column.values {
+    Ok(match &column.values {
         Values::Numbers(values) => {
-            let fitted = Scaling::fit(values, 1, rows, normalize);
+            let place = |_| format!("{}, column {name:?}", table.source());
+            let fitted = Scaling::fit_numbers(values, 1, rows, normalize, place)?;
             ColumnPreparation::Number {
                 name,
                 offset: fitted.offset[0],
@@ -253,7 +266,7 @@ fn fit_column(column: &Column, rows: &[u32], normalize: Normalize) -> ColumnPrep
             categories.sort();
             ColumnPreparation::Category { name, categories }
         }
-    }
+    })
 }
 
 /// Columns for a network that was trained on unnamed numbers: as many, all numeric, in the order of the file.
@@ -266,8 +279,8 @@ fn in_order(columns: &[Column], scaling: &Scaling, rows: usize) -> Option<Vec<f3
         let Values::Numbers(values) = &column.values else {
             return None;
         };
-        for (row, &value) in values.iter().enumerate() {
-            out[row * columns.len() + at] = scaling.apply(at, value.into());
+        for (row, value) in values.iter().enumerate() {
+            out[row * columns.len() + at] = scaling.apply(at, value);
         }
     }
     Some(out)
@@ -307,8 +320,8 @@ fn prepare_columns(
                     offset: vec![*offset],
                     scale: vec![*scale],
                 };
-                for (row, &value) in values.iter().enumerate() {
-                    out[row * width + at] = scaling.apply(0, value.into());
+                for (row, value) in values.iter().enumerate() {
+                    out[row * width + at] = scaling.apply(0, value);
                 }
             }
             ColumnPreparation::Category { name, categories } => {
@@ -346,11 +359,11 @@ pub(super) fn codes(
     };
     match values {
         Values::Numbers(values) => {
-            // Adding 0 makes -0 the same as 0. Each number is written out once only.
+            // Each number is written out once only.
             let mut found = HashMap::new();
-            let code = |(row, value): (usize, &f32)| match found.get(&value.to_bits()) {
+            let code = |(row, value): (usize, f64)| match found.get(&value.to_bits()) {
                 Some(&category) => Ok(category),
-                None => find(row, &(value + 0.0).to_string()).inspect(|&category| {
+                None => find(row, &written(value, values)).inspect(|&category| {
                     found.insert(value.to_bits(), category);
                 }),
             };
@@ -372,6 +385,15 @@ pub(super) fn codes(
                 })
                 .collect()
         }
+    }
+}
+
+/// One of `values` as the name of a class, in the digits that its type has.
+pub(super) fn written(value: f64, values: &Numbers) -> String {
+    // Adding 0 makes -0 the same as 0.
+    match values {
+        Numbers::F32(_) => (rounded(value) + 0.0).to_string(),
+        Numbers::F64(_) => (value + 0.0).to_string(),
     }
 }
 

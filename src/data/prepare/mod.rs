@@ -117,7 +117,8 @@ impl Preparation {
     ///
     /// # Errors
     /// When there are no training rows or they have one class only, when text should be regressed, or several targets
-    /// or fractions classified without saying so.
+    /// or fractions classified without saying so, or when numbers that shall not be scaled are too near one another,
+    /// for their magnitude, for f32.
     ///
     /// # Panics
     /// When a row number is not below the table's number of rows.
@@ -130,7 +131,7 @@ impl Preparation {
         if rows.is_empty() {
             return Err(DataError::mismatch("training rows", "none", "at least one"));
         }
-        let inputs = InputPreparation::fit(table, rows, normalize);
+        let inputs = InputPreparation::fit(table, rows, normalize)?;
         let target = TargetPreparation::fit(table, rows, task, normalize)?;
         Ok(Self { inputs, target })
     }

@@ -3,6 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::Normalize;
+use crate::data::error::DataError;
+use crate::data::numbers::{Numbers, is_exact, rounded, with_values};
+
+/// Columns whose values differ by less are constant: the squares of smaller numbers vanish, even in f64.
+const SMALLEST_RANGE: f64 = 1e-140;
+
+/// Less than this share of the mean as standard deviation, and rounding to f32 (2^-24 of the mean) shows in the data.
+const LEAST_SPREAD: f64 = 1e-5;
 
 /// `prepared = (raw - offset) / scale`, one pair a column; in f64, so that nothing is lost to a large offset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,19 +52,24 @@ impl Scaling {
         let n = rows.len() as f64;
         let mut low = vec![f64::INFINITY; columns];
         let mut high = vec![f64::NEG_INFINITY; columns];
+        // Sums of differences from some value of the column: a large offset would take their last digits.
+        let origin = |column: usize| values[rows[0] as usize * columns + column].into();
         let mut mean = vec![0.0; columns];
         each(&mut |column, x| {
             low[column] = low[column].min(x);
             high[column] = high[column].max(x);
-            mean[column] += x / n;
+            mean[column] += (x - origin(column)) / n;
         });
+        for (column, mean) in mean.iter_mut().enumerate() {
+            *mean += origin(column);
+        }
         let mut variance = vec![0.0; columns];
         each(&mut |column, x| variance[column] += (x - mean[column]) * (x - mean[column]) / n);
 
         let mut fitted = Self::identity(columns);
         for column in 0..columns {
             // Equal values, not a small variance, say that a column is constant: rounding leaves a variance of its own.
-            let constant = low[column] >= high[column];
+            let constant = high[column] - low[column] < SMALLEST_RANGE;
             (fitted.offset[column], fitted.scale[column]) = match how {
                 _ if constant => (low[column], 1.0),
                 Normalize::MinMax => (low[column], high[column] - low[column]),
@@ -66,14 +79,37 @@ impl Scaling {
         fitted
     }
 
+    /// As [`fit`](Self::fit), and refuses columns that are left as they are though f32 would round what differs in them.
+    /// `name` says what a column is called.
+    pub(super) fn fit_numbers(
+        values: &Numbers,
+        columns: usize,
+        rows: &[u32],
+        how: Normalize,
+        name: impl Fn(usize) -> String,
+    ) -> Result<Self, DataError> {
+        if let (Numbers::F64(values), Normalize::None) = (values, how) {
+            let spread = Self::fit(values, columns, rows, Normalize::Standard);
+            for column in 0..columns {
+                let (mean, deviation) = (spread.offset[column], spread.scale[column]);
+                let of_column = values.iter().skip(column).step_by(columns);
+                if deviation < LEAST_SPREAD * mean.abs() && of_column.copied().any(|x| !is_exact(x))
+                {
+                    return Err(DataError::malformed(
+                        name(column),
+                        format!("numbers around {mean} that differ by about {deviation}"),
+                        "numbers that f32 tells apart, since they are not normalised",
+                        "normalise by auto, standard or minmax, or subtract an offset from the column",
+                    ));
+                }
+            }
+        }
+        Ok(with_values!(values, values => Self::fit(values, columns, rows, how)))
+    }
+
     /// One value of a column, prepared.
     pub(super) fn apply(&self, column: usize, value: f64) -> f32 {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "rounding to the type that networks compute in"
-        )]
-        let prepared = ((value - self.offset[column]) / self.scale[column]) as f32;
-        prepared
+        rounded((value - self.offset[column]) / self.scale[column])
     }
 
     /// A row-major matrix, prepared.
@@ -88,6 +124,11 @@ impl Scaling {
             );
         }
         out
+    }
+
+    /// As [`apply_all`](Self::apply_all).
+    pub(super) fn apply_numbers(&self, values: &Numbers) -> Vec<f32> {
+        with_values!(values, values => self.apply_all(values))
     }
 
     /// Whether it belongs to `columns` columns and divides by nothing that is 0 or not a number: what a file says may

@@ -2,17 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::inputs::codes;
+use super::inputs::{codes, written};
 use super::scaling::Scaling;
 use super::{ColumnKind, Normalize, Task};
 use crate::data::dataset::{Dataset, Targets};
 use crate::data::error::DataError;
+use crate::data::numbers::Numbers;
 use crate::data::table::{Column, Table, TableTarget, Values};
 
 /// Integers with more different values than this are numbers to `Task::Auto`.
 const MOST_AUTO_CLASSES: usize = 20;
-/// Integers below this are exact in f32, so that two classes are never one.
-const EXACT: f32 = 16_777_216.0;
+/// Integers below this are exact in f64, so that two classes are never one.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// How a table's target becomes numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,8 +76,7 @@ impl TargetPreparation {
                 return Self::fit_several(table, values, *outputs, rows, (task, normalize));
             }
             TableTarget::Labels(given) => {
-                let given: Vec<f32> = given.iter().map(|&label| label as f32).collect();
-                labels = given;
+                labels = label_numbers(given);
                 (None, &labels)
             }
         };
@@ -99,7 +99,9 @@ impl TargetPreparation {
             return Ok(Self::Numbers {
                 column: column.cloned(),
                 names,
-                scaling: Scaling::fit(values, 1, rows, how),
+                scaling: Scaling::fit_numbers(values, 1, rows, how, |_| {
+                    format!("target of {}", table.source())
+                })?,
             });
         }
         let Some(different) = different else {
@@ -113,11 +115,11 @@ impl TargetPreparation {
             return Err(DataError::mismatch(
                 format!("target of {}", table.source()),
                 format!("the class {large}"),
-                "class numbers nearer to 0 than 16777216, since f32 tells no larger ones apart; number the classes \
-                 from 0, or write them as text, such as \"id 7\"",
+                "class numbers nearer to 0 than 9007199254740992, since f64 tells no larger ones apart; number \
+                 the classes from 0, or write them as text, such as \"id 7\"",
             ));
         }
-        let classes = different.iter().map(f32::to_string).collect();
+        let classes = different.iter().map(|&x| written(x, values)).collect();
         Self::Classes {
             column: column.cloned(),
             classes,
@@ -128,7 +130,7 @@ impl TargetPreparation {
 
     fn fit_several(
         table: &Table,
-        values: &[f32],
+        values: &Numbers,
         outputs: usize,
         rows: &[u32],
         (task, normalize): (Task, Normalize),
@@ -143,7 +145,9 @@ impl TargetPreparation {
         Ok(Self::Numbers {
             column: None,
             names: (0..outputs).map(|i| format!("y{i}")).collect(),
-            scaling: Scaling::fit(values, outputs, rows, normalize),
+            scaling: Scaling::fit_numbers(values, outputs, rows, normalize, |output| {
+                format!("target {output} of {}", table.source())
+            })?,
         })
     }
 
@@ -192,8 +196,7 @@ impl TargetPreparation {
                         return Err(wrong("several numbers a row", "one class a row"));
                     }
                     TableTarget::Labels(labels) => {
-                        let labels = labels.iter().map(|&label| label as f32).collect();
-                        own = Values::Numbers(labels);
+                        own = Values::Numbers(label_numbers(labels));
                         &own
                     }
                 };
@@ -209,11 +212,11 @@ impl TargetPreparation {
                     TableTarget::Column(Column {
                         values: Values::Numbers(values),
                         ..
-                    }) if outputs == 1 => scaling.apply_all(values),
+                    }) if outputs == 1 => scaling.apply_numbers(values),
                     TableTarget::Matrix {
                         values,
                         outputs: given,
-                    } if *given == outputs => scaling.apply_all(values),
+                    } if *given == outputs => scaling.apply_numbers(values),
                     TableTarget::Labels(labels) if outputs == 1 => scaling.apply_all(labels),
                     TableTarget::Column(Column {
                         values: Values::Text { .. },
@@ -261,16 +264,33 @@ impl TargetPreparation {
     }
 }
 
+/// Labels as numbers, exact: u32 fits into f64, and small ones into f32.
+fn label_numbers(labels: &[u32]) -> Numbers {
+    if labels.iter().all(|&label| label <= 1 << 24) {
+        labels
+            .iter()
+            .map(|&label| label as f32)
+            .collect::<Vec<_>>()
+            .into()
+    } else {
+        labels
+            .iter()
+            .map(|&label| f64::from(label))
+            .collect::<Vec<_>>()
+            .into()
+    }
+}
+
 /// The different values in ascending order, or nothing if there are more than `most`.
-fn different(values: &[f32], most: usize) -> Option<Vec<f32>> {
+fn different(values: &Numbers, most: usize) -> Option<Vec<f64>> {
     let mut seen = std::collections::HashSet::new();
-    for value in values {
+    for value in values.iter() {
         // Adding 0 makes -0 the same as 0.
         if seen.insert((value + 0.0).to_bits()) && seen.len() > most {
             return None;
         }
     }
-    let mut different: Vec<f32> = seen.into_iter().map(f32::from_bits).collect();
-    different.sort_by(f32::total_cmp);
+    let mut different: Vec<f64> = seen.into_iter().map(f64::from_bits).collect();
+    different.sort_by(f64::total_cmp);
     Some(different)
 }
