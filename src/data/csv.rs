@@ -28,13 +28,22 @@ struct Plan {
     wide: bool,
 }
 
+/// What the first reading found.
+struct Survey {
+    rows: usize,
+    /// One a plan.
+    columns: Vec<ColumnSurvey>,
+}
+
 /// What the first reading found in a column.
 #[derive(Default, Clone)]
-struct Survey {
+struct ColumnSurvey {
     numbers: usize,
     others: usize,
     /// Whether a number is not exact in f32.
     wide: bool,
+    /// Whether its name is among its values.
+    has_name: bool,
 }
 
 pub(super) fn read(path: &Path, options: &TableOptions) -> Result<Table, DataError> {
@@ -42,14 +51,18 @@ pub(super) fn read(path: &Path, options: &TableOptions) -> Result<Table, DataErr
     let mut file = File::open(path).map_err(|error| DataError::io(path, error))?;
     let mut records = Records::new(&file, path, &source)?;
     let header = header(&mut records)?;
+    let line = records.line;
     let (mut plans, target) = choose(&header, options, &source)?;
-    let rows = survey(&mut records, &mut plans, header.len())?;
+    let found = survey(&mut records, &mut plans, header.len())?;
+    if options.schema.is_none() {
+        check_header(&plans, &found.columns, &format!("{source}:{line}"))?;
+    }
 
     file.seek(SeekFrom::Start(0))
         .map_err(|error| DataError::io(path, error))?;
     let mut records = Records::new(&file, path, &source)?;
     records.next()?;
-    let (mut columns, lines) = fill(&mut records, &plans, [rows, header.len()])?;
+    let (mut columns, lines) = fill(&mut records, &plans, [found.rows, header.len()])?;
     let target = match target {
         true => TableTarget::Column(
             columns
@@ -182,8 +195,8 @@ fn survey(
     records: &mut Records<'_>,
     plans: &mut [Plan],
     columns: usize,
-) -> Result<usize, DataError> {
-    let mut found = vec![Survey::default(); plans.len()];
+) -> Result<Survey, DataError> {
+    let mut found = vec![ColumnSurvey::default(); plans.len()];
     let mut rows = 0_usize;
     while records.next()? {
         records.check_length(columns)?;
@@ -193,7 +206,9 @@ fn survey(
             .zip(&mut found)
             .filter(|(plan, _)| plan.kind != Some(ColumnKind::Category))
         {
-            match records.field(plan.at, &plan.name)?.parse::<f64>() {
+            let text = records.field(plan.at, &plan.name)?;
+            found.has_name |= text == plan.name;
+            match text.parse::<f64>() {
                 Ok(value) => {
                     found.numbers += 1;
                     found.wide |= !is_exact(value);
@@ -211,7 +226,7 @@ fn survey(
             hint,
         ));
     }
-    for (plan, found) in plans.iter_mut().zip(found) {
+    for (plan, found) in plans.iter_mut().zip(&found) {
         let guess = if found.numbers > found.others {
             ColumnKind::Number
         } else {
@@ -220,7 +235,39 @@ fn survey(
         plan.kind.get_or_insert(guess);
         plan.wide = found.wide;
     }
-    Ok(rows)
+    Ok(Survey {
+        rows,
+        columns: found,
+    })
+}
+
+/// Refuses a first line that looks like a row: a number is the name of a column of numbers.
+///
+/// Programs number columns that have no name of their own (`0,1,2,label`), so whole numbers are names where the name of
+/// another column is plainly one: a word above numbers, or one that its column does not have.
+fn check_header(plans: &[Plan], found: &[ColumnSurvey], at: &str) -> Result<(), DataError> {
+    let is_number = |plan: &Plan| plan.name.parse::<f64>().is_ok();
+    let is_whole = |plan: &Plan| plan.name.bytes().all(|byte| byte.is_ascii_digit());
+    let mut numbers = plans
+        .iter()
+        .filter(|plan| plan.kind == Some(ColumnKind::Number) && is_number(plan))
+        .peekable();
+    let Some(&first) = numbers.peek() else {
+        return Ok(());
+    };
+    let is_word = |(plan, found): (&Plan, &ColumnSurvey)| !is_number(plan) && !found.has_name;
+    if numbers.all(is_whole) && plans.iter().zip(found).any(is_word) {
+        return Ok(());
+    }
+    Err(DataError::malformed(
+        format!("{at}, column {}", first.at + 1),
+        format!(
+            "the number {} above a column of numbers",
+            quote(&first.name)
+        ),
+        "a header",
+        "give the file a first line with the names of its columns; where a number is a name, put a letter before it",
+    ))
 }
 
 fn fill(

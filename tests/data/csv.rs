@@ -206,6 +206,20 @@ fn bad_files_are_refused() {
     refused("a,b,a\n1,2,3\n", &["t.csv:1", "\"a\" again", "column 3"]);
     refused("a,,b\n1,2,3\n", &["t.csv:1", "column 2"]);
     refused("5.1,3.5,1.4\n1,2,3\n", &["t.csv:1", "header"]);
+    for row in [
+        "1.234,0.3,yes",
+        "1.234,1,yes",
+        "7,1,yes",
+        "-1,x,yes",
+        "7,1e0,z",
+    ] {
+        let csv = format!("{row}\n1,2,yes\n2,3,no\n3,4,yes\n");
+        refused(
+            csv,
+            &["t.csv:1", "column", "a header", "first line with the names"],
+        );
+    }
+    refused("\n\n7,yes\n1,yes\n2,no\n", &["t.csv:3, column 1", "\"7\""]);
     refused("a;b\n1;2\n", &["';'", "commas"]);
     for value in ["nan", "NaN", "inf", "-Infinity", "1e39", "1e400"] {
         refused(
@@ -237,6 +251,23 @@ fn a_quote_that_never_closes_is_refused_with_its_line() {
         read(b"a,b\n1,2\"\n2,3\"\n", &TableOptions::default()).rows(),
         2
     );
+}
+
+/// Names that programs give where there are none, and names of categories that happen to be numbers.
+#[test]
+fn numbers_may_be_names_beside_words() {
+    for csv in [
+        "0,1,label\n1,2,yes\n2,3,no\n",
+        "0,1,label\n1,2,0\n2,3,1\n",
+        "2019,country,2020\n1,fr,1.5\n2,de,2\n",
+        "3.5,y\nred,1\nblue,2\n",
+    ] {
+        assert_eq!(
+            read(csv.as_bytes(), &TableOptions::default()).rows(),
+            2,
+            "{csv}"
+        );
+    }
 }
 
 #[test]
