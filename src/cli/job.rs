@@ -32,8 +32,7 @@ impl Job {
         let table = config.data.load(&options)?;
         let (training, validation) = rows(&config, table.rows())?;
         let preparation = Preparation::fit(&table, &training, config.task, config.normalize)?;
-        let all = preparation.prepare(&table)?;
-        drop(table);
+        let all = preparation.prepare_owned(table)?;
         config.task = preparation.task();
         let loss = match (config.loss, config.task) {
             (LossChoice::Loss(loss), _) => loss,
@@ -41,13 +40,15 @@ impl Job {
             (LossChoice::Auto, _) => Loss::SquaredError,
         };
         config.loss = LossChoice::Loss(loss);
-        let validation = match &config.val_data {
-            Some(spec) => Some(load_prepared(spec, &preparation)?),
-            None if validation.is_empty() => None,
-            None => Some(all.select(&validation)),
+        let (training, validation) = match &config.val_data {
+            None if !validation.is_empty() => {
+                let (training, validation) = all.into_parts(&training, &validation);
+                (training, Some(validation))
+            }
+            // No row validates, and so none was moved.
+            None => (all, None),
+            Some(spec) => (all, Some(load_prepared(spec, &preparation)?)),
         };
-        let is_all = training.len() == all.rows() && training.is_sorted();
-        let training = if is_all { all } else { all.select(&training) };
         let trainer = trainer(&config, loss, &preparation)?;
         Ok(Self {
             config,
@@ -69,7 +70,7 @@ impl Job {
 
 /// A data set, prepared as the training rows were.
 pub(super) fn load_prepared(spec: &Spec, preparation: &Preparation) -> Result<Dataset, Exit> {
-    Ok(preparation.prepare(&spec.load(&preparation.table_options(true))?)?)
+    Ok(preparation.prepare_owned(spec.load(&preparation.table_options(true))?)?)
 }
 
 /// The numbers of the training rows and of the validation rows.

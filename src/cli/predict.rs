@@ -66,7 +66,7 @@ impl Predict {
             );
         }
         let table = self.data.load(&without_target(&preparation))?;
-        let data = preparation.prepare(&table.without_target())?;
+        let data = preparation.prepare_owned(table.without_target())?;
         let opened = job::open(&self.device, None, false)?;
         // Prediction asks the loss for the output's function alone.
         let objective = file.loss.unwrap_or(Loss::SquaredError).into();

@@ -23,6 +23,16 @@ impl Inputs {
             Self::U8 { pixels, .. } => pixels.len(),
         }
     }
+
+    fn select(&self, features: usize, rows: &[u32]) -> Self {
+        match self {
+            Self::F32(values) => Self::F32(gather(values, features, rows)),
+            Self::U8 { pixels, scale } => Self::U8 {
+                pixels: gather(pixels, features, rows),
+                scale: *scale,
+            },
+        }
+    }
 }
 
 /// What a network shall answer.
@@ -44,6 +54,22 @@ pub enum Targets {
     },
     /// Unknown: the data is there to be predicted.
     None,
+}
+
+impl Targets {
+    fn select(&self, rows: &[u32]) -> Self {
+        match self {
+            Self::Classes { labels, classes } => Self::Classes {
+                labels: gather(labels, 1, rows),
+                classes: *classes,
+            },
+            Self::Numbers { values, outputs } => Self::Numbers {
+                values: gather(values, *outputs, rows),
+                outputs: *outputs,
+            },
+            Self::None => Self::None,
+        }
+    }
 }
 
 /// Rows of inputs with their targets.
@@ -198,6 +224,32 @@ impl Dataset {
         }
     }
 
+    /// The rows of the first numbers and those of the second, as two of [`select`](Self::select), in less memory: inputs
+    /// are dropped before targets are copied.
+    ///
+    /// # Panics
+    /// As [`select`](Self::select).
+    #[must_use]
+    pub fn into_parts(self, first: &[u32], second: &[u32]) -> (Self, Self) {
+        assert!(
+            !first.is_empty() && !second.is_empty(),
+            "a data set has at least one row"
+        );
+        let inputs = [first, second].map(|rows| self.inputs.select(self.features, rows));
+        drop(self.inputs);
+        let targets = [first, second].map(|rows| self.targets.select(rows));
+        drop(self.targets);
+        let part = |inputs, targets, rows: &[u32]| Self {
+            inputs,
+            targets,
+            rows: rows.len(),
+            features: self.features,
+            sample_shape: self.sample_shape.clone(),
+        };
+        let ([x1, x2], [y1, y2]) = (inputs, targets);
+        (part(x1, y1, first), part(x2, y2, second))
+    }
+
     /// The rows of the given numbers, in that order; a row may come more than once.
     ///
     /// # Panics
@@ -205,27 +257,9 @@ impl Dataset {
     #[must_use]
     pub fn select(&self, rows: &[u32]) -> Self {
         assert!(!rows.is_empty(), "a data set has at least one row");
-        let inputs = match &self.inputs {
-            Inputs::F32(values) => Inputs::F32(gather(values, self.features, rows)),
-            Inputs::U8 { pixels, scale } => Inputs::U8 {
-                pixels: gather(pixels, self.features, rows),
-                scale: *scale,
-            },
-        };
-        let targets = match &self.targets {
-            Targets::Classes { labels, classes } => Targets::Classes {
-                labels: gather(labels, 1, rows),
-                classes: *classes,
-            },
-            Targets::Numbers { values, outputs } => Targets::Numbers {
-                values: gather(values, *outputs, rows),
-                outputs: *outputs,
-            },
-            Targets::None => Targets::None,
-        };
         Self {
-            inputs,
-            targets,
+            inputs: self.inputs.select(self.features, rows),
+            targets: self.targets.select(rows),
             rows: rows.len(),
             features: self.features,
             sample_shape: self.sample_shape.clone(),

@@ -189,6 +189,10 @@ impl Table {
         }
     }
 
+    pub(crate) fn inputs_mut(&mut self) -> &mut TableInputs {
+        &mut self.inputs
+    }
+
     /// Where the data comes from: a path or a generator.
     #[must_use]
     pub fn source(&self) -> &str {

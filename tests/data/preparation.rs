@@ -492,7 +492,7 @@ fn points_may_come_from_a_csv() {
 #[test]
 fn it_survives_being_written_down() {
     for table in [
-        csv("a,colour,y\n0.1,red,1.5\n3,blue,2.7\n"),
+        csv("a,colour,y\n0.1,red,1.5\n3,blue,2.7\n4,blue,2\n5,red,3\n"),
         load("glyphs:n=20").unwrap(),
         load("moons").unwrap(),
     ] {
@@ -501,10 +501,11 @@ fn it_survives_being_written_down() {
             let json = serde_json::to_string(&preparation).unwrap();
             let read: Preparation = serde_json::from_str(&json).unwrap();
             assert_eq!(read, preparation);
-            assert_eq!(
-                read.prepare(&table).unwrap(),
-                preparation.prepare(&table).unwrap()
-            );
+            let data = preparation.prepare(&table).unwrap();
+            assert_eq!(read.prepare(&table).unwrap(), data);
+            assert_eq!(read.prepare_owned(table.clone()).unwrap(), data);
+            let parts = (data.select(&[3, 0]), data.select(&[1]));
+            assert_eq!(data.into_parts(&[3, 0], &[1]), parts);
             read.check().unwrap();
         }
     }

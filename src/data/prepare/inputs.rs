@@ -1,6 +1,7 @@
 //! Inputs: scaled numbers, one-hot categories, bytes that stay bytes.
 
 use std::collections::HashMap;
+use std::mem::take;
 
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +107,36 @@ impl InputPreparation {
             _ => return Err(other()),
         };
         Ok((inputs, shape))
+    }
+
+    /// As [`prepare`](Self::prepare); bytes that stay bytes, and numbers in f32, stay where they are in memory.
+    pub(super) fn prepare_owned(
+        &self,
+        mut table: Table,
+    ) -> Result<(Inputs, Vec<usize>), DataError> {
+        let features: usize = self.shape().iter().product();
+        let fits = |given: &[usize]| given.iter().product::<usize>() == features;
+        let inputs = match (self, table.inputs_mut()) {
+            (Self::Pixels { scale, .. }, TableInputs::Pixels { values, shape }) if fits(shape) => {
+                Inputs::U8 {
+                    pixels: take(values),
+                    scale: *scale,
+                }
+            }
+            (
+                Self::Matrix { scaling, .. },
+                TableInputs::Matrix {
+                    values: Numbers::F32(values),
+                    shape,
+                },
+            ) if fits(shape) => {
+                let mut values = take(values);
+                scaling.apply_in_place(&mut values);
+                Inputs::F32(values)
+            }
+            _ => return self.prepare(&table),
+        };
+        Ok((inputs, self.shape()))
     }
 
     pub(super) fn shape(&self) -> Vec<usize> {

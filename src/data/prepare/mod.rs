@@ -147,6 +147,17 @@ impl Preparation {
         Dataset::new(inputs, &shape, targets)
     }
 
+    /// As [`prepare`](Self::prepare), for a table that is not wanted any more: what need not change is not copied, and
+    /// the rest is dropped as soon as it is done with.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub fn prepare_owned(&self, table: Table) -> Result<Dataset, DataError> {
+        let targets = self.target.prepare(&table)?;
+        let (inputs, shape) = self.inputs.prepare_owned(table.without_target())?;
+        Dataset::new(inputs, &shape, targets)
+    }
+
     /// Whether what was read from a file makes sense, so that [`prepare`](Self::prepare) gives numbers.
     ///
     /// # Errors

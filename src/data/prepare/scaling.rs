@@ -126,6 +126,15 @@ impl Scaling {
         out
     }
 
+    /// As [`apply_all`](Self::apply_all), where the values are.
+    pub(super) fn apply_in_place(&self, values: &mut [f32]) {
+        for row in values.chunks_exact_mut(self.offset.len()) {
+            for (column, value) in row.iter_mut().enumerate() {
+                *value = self.apply(column, (*value).into());
+            }
+        }
+    }
+
     /// As [`apply_all`](Self::apply_all).
     pub(super) fn apply_numbers(&self, values: &Numbers) -> Vec<f32> {
         with_values!(values, values => self.apply_all(values))
