@@ -20,8 +20,9 @@ fn main(
 ) {
     let columns = p.columns / WIDTH;
     for (var e = id.x; e < p.groups * p.rows * columns; e += workgroups.x * WORKGROUP) {
-        let j = e % columns;
-        let g = e / (p.rows * columns);
-        y[e] = x[e] + b[g * columns + j];
+        let row = e / columns;
+        var g = 0u;
+        if p.groups > 1u { g = row / p.rows; }
+        y[e] = x[e] + b[g * columns + e - row * columns];
     }
 }

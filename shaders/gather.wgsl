@@ -21,8 +21,9 @@ fn main(
 ) {
     let columns = p.columns / WIDTH;
     for (var e = id.x; e < p.rows * columns; e += workgroups.x * WORKGROUP) {
-        let j = e % columns;
-        let at = p.start + e / columns;
+        let i = e / columns;
+        let j = e - i * columns;
+        let at = p.start + i;
         var value = Value();
         if at < arrayLength(&index) {
             let row = index[at];

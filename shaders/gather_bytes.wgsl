@@ -19,8 +19,9 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
     for (var e = id.x; e < p.rows * p.columns; e += workgroups.x * WORKGROUP) {
-        let j = e % p.columns;
-        let at = p.start + e / p.columns;
+        let i = e / p.columns;
+        let j = e - i * p.columns;
+        let at = p.start + i;
         var value = 0u;
         if at < arrayLength(&index) {
             let row = index[at];

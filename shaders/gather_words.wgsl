@@ -20,12 +20,13 @@ fn main(
 ) {
     let words = p.columns / 4u;
     for (var e = id.x; e < p.rows * words; e += workgroups.x * WORKGROUP) {
-        let at = p.start + e / words;
+        let i = e / words;
+        let at = p.start + i;
         var word = 0u;
         if at < arrayLength(&index) {
             let row = index[at];
             if row < p.table_rows {
-                word = table[row * words + e % words];
+                word = table[row * words + e - i * words];
             }
         }
         let bytes = (vec4<u32>(word) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(255u);

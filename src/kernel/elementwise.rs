@@ -172,6 +172,15 @@ impl ActivationKind {
     }
 }
 
+/// One of two files: for any count, or for counts that divide by 4.
+fn strided_by_four(any: &'static str, wide: &'static str, count: u32, limits: &Limits) -> Shader {
+    if count.is_multiple_of(4) {
+        Shader::strided(wide, count as usize / 4, limits)
+    } else {
+        Shader::strided(any, count as usize, limits)
+    }
+}
+
 /// `y[i] = f(x[i])`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Activation {
@@ -202,7 +211,7 @@ impl Spec for Activation {
     }
 
     fn shader(&self, limits: &Limits) -> Shader {
-        Shader::strided("activation", self.count as usize, limits)
+        strided_by_four("activation", "activation_wide", self.count, limits)
             .with("KIND", self.kind.constant())
     }
 }
@@ -239,8 +248,13 @@ impl Spec for ActivationGrad {
     }
 
     fn shader(&self, limits: &Limits) -> Shader {
-        Shader::strided("activation_grad", self.count as usize, limits)
-            .with("KIND", self.kind.constant())
+        strided_by_four(
+            "activation_grad",
+            "activation_grad_wide",
+            self.count,
+            limits,
+        )
+        .with("KIND", self.kind.constant())
     }
 }
 

@@ -17,6 +17,8 @@ macro_rules! files {
 files![
     "activation",
     "activation_grad",
+    "activation_grad_wide",
+    "activation_wide",
     "activations",
     "adam_update",
     "bias_add",

@@ -37,13 +37,23 @@ pub(super) fn all() -> Vec<Kernel> {
 }
 
 fn elementwise() -> Vec<Kernel> {
-    let (count, alpha) = (1000, 0.01);
+    let (count, odd, alpha) = (1000, 1001, 0.01);
     let mut kernels: Vec<Kernel> = ACTIVATIONS
         .into_iter()
         .flat_map(|kind| {
             kernels![
                 Activation { kind, count, alpha },
                 ActivationGrad { kind, count, alpha },
+                Activation {
+                    kind,
+                    count: odd,
+                    alpha
+                },
+                ActivationGrad {
+                    kind,
+                    count: odd,
+                    alpha
+                },
             ]
         })
         .collect();
