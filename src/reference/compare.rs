@@ -181,7 +181,7 @@ mod tests {
 
     fn refused(actual: &[f32], expected: &[Bounded]) -> usize {
         match compare("y", actual, expected) {
-            Err(Difference::Element { index, .. }) => index,
+            Err(Difference::Element { index, .. } | Difference::Range { index, .. }) => index,
             other => panic!("should have been refused: {other:?}"),
         }
     }
