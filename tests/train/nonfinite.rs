@@ -139,10 +139,10 @@ fn a_weight_that_goes_wrong_later() {
 #[test]
 fn a_poisoned_gradient() {
     let Some(mut device) = gpu() else { return };
-    device.replace_shader("activation_grad", |text| {
+    device.replace_shader("activation_grad_wide", |text| {
         let at = text.rfind("dx[").expect("it writes dx");
         let end = at + text[at..].find(';').expect("a statement");
-        let poison = "; if i == 7u { dx[i] = bitcast<f32>(p.count * 0u + 0xff800000u); }";
+        let poison = "; if i == 1u { dx[i].w = bitcast<f32>(p.count * 0u + 0xff800000u); }";
         format!("{}{poison}{}", &text[..end], &text[end + 1..])
     });
     let trainer = Trainer::new(network(12, 4), Loss::CrossEntropy).batch_size(16);

@@ -166,7 +166,7 @@ fn bytes_are_gathered_right() {
 
 /// One line of each shader that a training step here may run: its kernel, its file, the line's part and what breaks it.
 #[rustfmt::skip] // one a line
-const BREAKS: [[&str; 4]; 24] = [
+const BREAKS: [[&str; 4]; 26] = [
     ["gather", "gather", "index[at]", "index[at] + 1u"],
     ["gather", "gather_bytes", "& 255u", "& 127u"],
     ["gather", "gather_words", "8u, 16u", "16u, 8u"],
@@ -175,7 +175,9 @@ const BREAKS: [[&str; 4]; 24] = [
     ["matmul", "matmul_lanes", "+= term * bs[v]", "+= term"],
     ["bias_add", "bias_add", " + b[", " - b["],
     ["activation", "activation", "activate(x[i]", "activate(-x[i]"],
+    ["activation", "activation_wide", "activate(v.x", "activate(-v.x"],
     ["activation_grad", "activation_grad", "dy[i], p.alpha", "-dy[i], p.alpha"],
+    ["activation_grad", "activation_grad_wide", "d.x, p.alpha", "-d.x, p.alpha"],
     ["dropout", "dropout", "bits >= p.threshold", "bits < p.threshold"],
     ["softmax", "softmax", "y[start + j] /= sum", "y[start + j] *= sum"],
     ["softmax_grad", "softmax_grad", "- dot)", "+ dot)"],
