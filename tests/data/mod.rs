@@ -7,6 +7,7 @@ mod mutations;
 mod npz;
 mod preparation;
 mod splits;
+mod targets;
 
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
