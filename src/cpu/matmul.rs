@@ -1,14 +1,31 @@
 //! The product of matrices, in groups.
 
+use super::finish::finish;
 use super::product::{Matrix, product};
+use super::reduce;
 use super::threads::{Rows, Threads, bodies};
 use crate::kernel::Matmul;
 
 /// Multiply-adds below which a product is left to one thread: 20 µs on one Zen 4 core.
 const PARALLEL: usize = 1 << 20;
 
-/// [`Matmul`]: `y[g] = op(a[g]) op(b[g])`.
-pub(super) fn matmul(threads: &Threads, kernel: &Matmul, a: &[f32], b: &[f32], y: &mut [f32]) {
+/// [`Matmul`]: `y[g] = finish(op(a[g]) op(b[g]))`, and the sums of the rows of `op(a[g])`.
+pub(super) fn matmul(
+    threads: &Threads,
+    kernel: &Matmul,
+    [a, b, fused]: [&[f32]; 3],
+    y: &mut [f32],
+    sums: Option<&mut [f32]>,
+) {
+    products(threads, kernel, a, b, y);
+    finish(threads, kernel, fused, y);
+    if let Some(sums) = sums {
+        reduce::sum(threads, &kernel.row_sum(), a, sums);
+    }
+}
+
+/// `y[g] = op(a[g]) op(b[g])`
+fn products(threads: &Threads, kernel: &Matmul, a: &[f32], b: &[f32], y: &mut [f32]) {
     let (groups, m, n, k) = (
         kernel.groups as usize,
         kernel.m as usize,
@@ -23,7 +40,13 @@ pub(super) fn matmul(threads: &Threads, kernel: &Matmul, a: &[f32], b: &[f32], y
             Rows::new(a, m * k),
             Rows::new(b, k * n),
         );
-        threads.rows(groups, (groups * work, PARALLEL), pieces, *kernel, products);
+        threads.rows(
+            groups,
+            (groups * work, PARALLEL),
+            pieces,
+            *kernel,
+            whole_groups,
+        );
         return;
     }
     let count = if work < PARALLEL { 1 } else { threads.count() };
@@ -43,7 +66,7 @@ pub(super) fn matmul(threads: &Threads, kernel: &Matmul, a: &[f32], b: &[f32], y
 type Products<'a> = (Rows<&'a mut [f32]>, Rows<&'a [f32]>, Rows<&'a [f32]>);
 
 bodies! {
-    fn products(_first, (y, a, b): Products<'_>, kernel: Matmul) {
+    fn whole_groups(_first, (y, a, b): Products<'_>, kernel: Matmul) {
         let pairs = (a.values.chunks_exact(a.columns)).zip(b.values.chunks_exact(b.columns));
         for (y, (a, b)) in y.values.chunks_exact_mut(y.columns).zip(pairs) {
             one(&kernel, a, b, y, 1);
