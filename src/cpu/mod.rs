@@ -138,7 +138,7 @@ impl Kernels {
             Kernel::AdamUpdate(_) => panic!("adam_update needs its mean and square"),
             Kernel::Copy(_) => state::copy(t, x(0), y.real()),
             Kernel::Record(k) => state::record(k, x(0), y.real()),
-            Kernel::Nonfinite(_) => state::nonfinite(t, x(0), y.u32()),
+            Kernel::Nonfinite(k) => state::nonfinite(t, k, x(0), y.u32()),
         }
     }
 

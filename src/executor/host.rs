@@ -151,6 +151,12 @@ impl<K: HostKernels> Host<K> {
         }
     }
 
+    /// For tests: lets plans be made as for a device with these limits.
+    #[doc(hidden)]
+    pub fn choose_as(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     fn allocate_store(&mut self, store: &Store) -> Result<(), ExecutorError> {
         for block in &store.blocks()[self.store.len()..] {
             self.store.push(Memory::new(

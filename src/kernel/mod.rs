@@ -228,9 +228,10 @@ impl Kernel {
     #[must_use]
     pub fn at(mut self, tick: &Tick) -> Self {
         match &mut self {
-            Self::Gather(k) if k.batch => k.start = tick.start,
+            Self::Gather(k) if k.batch => k.start = tick.start + k.skip,
             Self::Dropout(k) => k.step = tick.step,
-            Self::Record(k) => k.slot = tick.slot,
+            // Before the first row it wraps round, and is outside the log.
+            Self::Record(k) => k.slot = tick.slot.wrapping_sub(k.first_slot),
             Self::SgdUpdate(k) => k.at(tick),
             Self::AdamUpdate(k) => k.at(tick),
             _ => {}

@@ -222,18 +222,18 @@ pub(super) fn elementwise() -> Vec<Case> {
         ] {
             let p = f64::from(threshold) / 4_294_967_296.0;
             let (factor, stream) = (1.0 / (1.0 - p), stream::DROPOUT | 2);
-            cases.push(case(
-                Dropout {
+            for offset in [0, 1 << 20] {
+                let kernel = Dropout {
                     count,
+                    offset,
                     threshold,
                     factor,
                     seed,
                     stream,
                     step,
-                }
-                .into(),
-                Draw::Normal,
-            ));
+                };
+                cases.push(case(kernel.into(), Draw::Normal));
+            }
         }
     }
     for [rows, columns] in ROWS {

@@ -69,12 +69,14 @@ impl Op for Gather {
         Lowered::Kernel(
             kernel::Gather {
                 element,
+                first_row: 0,
                 table_rows,
                 rows,
                 columns,
                 indices,
                 start: 0,
                 batch,
+                skip: 0,
                 factor,
             }
             .into(),
@@ -104,6 +106,7 @@ impl Op for GatherGrad {
         let rows = size(inputs[1].shape.len());
         Lowered::Kernel(
             kernel::GatherGrad {
+                first_row: 0,
                 table_rows,
                 rows,
                 columns,
