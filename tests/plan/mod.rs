@@ -111,18 +111,18 @@ fn what_a_device_cannot_bind_is_split_or_refused_with_its_name() {
         assert!(small > 8, "{small} products of small pieces");
     }
 
-    let classes = Network::mlp(4, &[100], 4, Activation::Softmax);
-    assert!(forward(&classes, &limits(400, 1 << 20)).is_ok());
-    let error = forward(&classes, &limits(399, 1 << 20)).expect_err("no place to cut");
+    let classes = Network::mlp(4, &[128], 4, Activation::Softmax);
+    assert!(forward(&classes, &limits(512, 1 << 20)).is_ok());
+    let error = forward(&classes, &limits(511, 1 << 20)).expect_err("no place to cut");
     let PlanError::TooLarge {
         plan, bytes, limit, ..
     } = &error
     else {
         panic!("found {error:?}")
     };
-    assert_eq!((plan.as_str(), *bytes, *limit), ("forward", 400, 399));
+    assert_eq!((plan.as_str(), *bytes, *limit), ("forward", 512, 511));
     let message = error.to_string();
-    for part in ["layers.0.", "400", "399", "--device cpu"] {
+    for part in ["layers.0.", "512", "511", "--device cpu"] {
         assert!(message.contains(part), "`{part}` is missing in: {message}");
     }
     let network = network(16);

@@ -6,6 +6,7 @@ mod learning;
 mod nonfinite;
 mod pytorch;
 mod repeat;
+mod split;
 mod submission;
 
 use std::io;
