@@ -41,6 +41,10 @@ impl Op for Gather {
         Ok((table.shape.with_axis(0, self.rows), element))
     }
 
+    fn addresses_rows(&self) -> bool {
+        true
+    }
+
     fn gradient(&self, graph: &mut Graph, at: &Backward) -> Gradients {
         let (table, index) = (graph.tensor(at.inputs[0]), graph.tensor(at.inputs[1]));
         if self.batch || index.shape.len() != self.rows {
