@@ -8,7 +8,7 @@ use super::pipeline::bind;
 use crate::executor::{Data, DeviceInfo, Executor, ExecutorError, PlanHandle};
 use crate::graph::Store;
 use crate::kernel::{Grid, Kernel, Limits, Tick};
-use crate::plan::{BufferId, Place, Plan};
+use crate::plan::{BufferId, Place, Plan, Step};
 use crate::tensor::Element;
 
 /// A step, ready to be recorded.
@@ -55,14 +55,12 @@ impl Gpu {
     }
 
     fn load_step(
-        &mut self,
+        &self,
         plan: &Plan,
         buffers: &[Memory],
-        index: usize,
+        step: &Step,
+        (pipeline, grid): (usize, Grid),
     ) -> Result<LoadedStep, ExecutorError> {
-        let step = &plan.steps[index];
-        let shader = step.kernel.spec().shader(&self.limits);
-        let pipeline = self.pipelines.of(&self.device, &step.kernel, &shader)?;
         let operands = step.inputs.iter().chain(&step.outputs);
         let ranges: Vec<_> = operands
             .map(|&tensor| {
@@ -81,7 +79,7 @@ impl Gpu {
             kernel: step.kernel,
             pipeline,
             bindings,
-            grid: shader.grid,
+            grid,
         })
     }
 
@@ -214,8 +212,13 @@ impl Executor for Gpu {
             }
             buffers.push(memory);
         }
-        let steps = (0..plan.steps.len())
-            .map(|index| self.load_step(&plan, &buffers, index))
+        let chosen = |step: &Step| (step.kernel, step.kernel.spec().shader(&self.limits));
+        let chosen: Vec<_> = plan.steps.iter().map(chosen).collect();
+        let pipelines = self.pipelines.of(&self.device, &chosen)?;
+        let grids = chosen.iter().map(|(_, shader)| shader.grid);
+        let steps = (plan.steps.iter())
+            .zip(pipelines.into_iter().zip(grids))
+            .map(|(step, chosen)| self.load_step(&plan, &buffers, step, chosen))
             .collect::<Result<_, _>>()?;
         self.device.look()?;
         self.plans.push(Loaded { buffers, steps });
