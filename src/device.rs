@@ -1,6 +1,7 @@
 //! Which device to use, and why.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::cpu::Cpu;
@@ -68,13 +69,40 @@ pub struct Opened {
     pub why: String,
 }
 
+/// How a device is opened.
+#[derive(Debug, Clone, Default)]
+pub struct Opening {
+    /// Threads of the CPU; `None` is one a core.
+    pub threads: Option<usize>,
+    /// The folder in which a GPU keeps what it compiled, for later processes.
+    pub cache: Option<PathBuf>,
+}
+
 impl Device {
-    /// Opens the device. `threads` is for the CPU; `None` is as many as pay.
+    /// Opens the device. `threads` is for the CPU; `None` is one a core. Nothing is kept for later processes.
     ///
     /// # Errors
     /// If there is no such device, or it cannot be used.
     pub fn open(&self, threads: Option<usize>) -> Result<Opened, ExecutorError> {
-        let gpu = |wanted: Wanted| Gpu::new(&wanted, gpu::Options::default());
+        self.open_with(&Opening {
+            threads,
+            cache: None,
+        })
+    }
+
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// If there is no such device, or it cannot be used.
+    pub fn open_with(&self, opening: &Opening) -> Result<Opened, ExecutorError> {
+        let threads = opening.threads;
+        let gpu = |wanted: Wanted| -> Result<Gpu, ExecutorError> {
+            let mut gpu = Gpu::new(&wanted, gpu::Options::default())?;
+            if let Some(folder) = &opening.cache {
+                gpu.keep_pipelines_in(folder);
+            }
+            Ok(gpu)
+        };
         let opened = |executor: Box<dyn Executor>, why: &str| {
             Ok(Opened {
                 executor,

@@ -1,12 +1,14 @@
 //! What a configuration comes to: data that are loaded, and a trainer that is ready.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
 
 use super::config::Config;
 use super::exit::Exit;
 use super::flags::LossChoice;
 use crate::data::{Dataset, Preparation, Spec, TableOptions, Task, split};
-use crate::device::{Device, Opened};
+use crate::device::{Device, Opened, Opening};
 use crate::executor::{DeviceInfo, ExecutorError};
 use crate::network::{Loss, Network};
 use crate::run::load_weights;
@@ -107,19 +109,35 @@ fn trainer(config: &Config, loss: Loss, preparation: &Preparation) -> Result<Tra
 
 /// Opens a device, and says once if `auto` found no GPU.
 pub(super) fn open(device: &Device, threads: Option<usize>, quiet: bool) -> Result<Opened, Exit> {
-    let opened = device.open(threads).map_err(|error| {
-        let missing = matches!(error, ExecutorError::NoDevice { .. });
-        let exit = Exit::from(error);
-        if missing {
-            exit.hint("there are always `auto`, `cpu`, `reference` and `reference-f32`")
-        } else {
-            exit
-        }
-    })?;
+    let cache = cache_folder();
+    let opened = device
+        .open_with(&Opening { threads, cache })
+        .map_err(|error| {
+            let missing = matches!(error, ExecutorError::NoDevice { .. });
+            let exit = Exit::from(error);
+            if missing {
+                exit.hint("there are always `auto`, `cpu`, `reference` and `reference-f32`")
+            } else {
+                exit
+            }
+        })?;
     if *device == Device::Auto && opened.executor.device().executor != "gpu" && !quiet {
         super::output::note(&format!("note: {}", opened.why));
     }
     Ok(opened)
+}
+
+/// The folder for what is worth keeping between processes: `THALWEG_CACHE`, or a folder in the user's own for caches. None
+/// if `THALWEG_CACHE` is empty, or the user has no such folder.
+pub(super) fn cache_folder() -> Option<PathBuf> {
+    match std::env::var_os("THALWEG_CACHE") {
+        Some(folder) if folder.is_empty() => None,
+        Some(folder) => Some(folder.into()),
+        None => {
+            let folders = etcetera::choose_base_strategy().ok()?;
+            Some(folders.cache_dir().join("thalweg"))
+        }
+    }
 }
 
 /// A device's name in results: an adapter's, else the executor's.

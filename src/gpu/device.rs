@@ -53,7 +53,9 @@ pub(super) struct Device {
 impl Device {
     /// Opens an adapter with all its limits, and of its features those that the engine uses.
     pub(super) fn open(info: &AdapterInfo, adapter: &wgpu::Adapter) -> Result<Self, ExecutorError> {
-        let welcome = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let welcome = wgpu::Features::SUBGROUP
+            | wgpu::Features::TIMESTAMP_QUERY
+            | wgpu::Features::PIPELINE_CACHE;
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("thalweg"),
             required_features: wgpu::Features::IMMEDIATES | (adapter.features() & welcome),

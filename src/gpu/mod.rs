@@ -8,6 +8,7 @@
 //! it was noticed. A lost device stays lost, and every later call says so.
 
 mod adapter;
+mod cache;
 mod device;
 mod executor;
 mod memory;
@@ -20,10 +21,12 @@ pub use probe::adapters;
 #[cfg(feature = "cli")]
 pub(crate) use probe::quiet_device_selection;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::executor::{DeviceInfo, ExecutorError};
 use crate::kernel::Limits;
+use cache::PipelineCache;
 use device::Device;
 use executor::Loaded;
 use memory::{Memory, Transfer};
@@ -114,6 +117,15 @@ impl Gpu {
             transfer: Transfer::default(),
             device,
         })
+    }
+
+    /// Takes compiled pipelines from a folder where earlier processes kept them, and keeps them there when this is dropped,
+    /// if the adapter supports it. What goes wrong with the folder is a warning in the log: pipelines are made anew then.
+    pub fn keep_pipelines_in(&mut self, folder: &Path) {
+        let info = self.device.wgpu.adapter_info();
+        if let Some(cache) = PipelineCache::open(&self.device, &info, folder) {
+            self.pipelines.keep(cache);
+        }
     }
 
     /// The adapter it runs on.
