@@ -1,6 +1,6 @@
 //! The product of matrices, in groups.
 
-use super::product::{Matrix, product};
+use super::gemm::{Matrix, Plain, product};
 use super::threads::{Rows, Threads, bodies};
 use crate::kernel::Matmul;
 
@@ -23,14 +23,20 @@ pub(super) fn matmul(threads: &Threads, kernel: &Matmul, a: &[f32], b: &[f32], y
             Rows::new(a, m * k),
             Rows::new(b, k * n),
         );
-        threads.rows(groups, (groups * work, PARALLEL), pieces, *kernel, products);
+        threads.rows(
+            groups,
+            (groups * work, PARALLEL),
+            pieces,
+            (threads, *kernel),
+            products,
+        );
         return;
     }
     let count = if work < PARALLEL { 1 } else { threads.count() };
     let mut all = || {
         for (g, y) in y.chunks_exact_mut(m * n).enumerate() {
             let (a, b) = (&a[g * m * k..][..m * k], &b[g * k * n..][..k * n]);
-            one(kernel, a, b, y, count);
+            one(threads, kernel, a, b, y, count);
         }
     };
     if count > 1 {
@@ -43,15 +49,15 @@ pub(super) fn matmul(threads: &Threads, kernel: &Matmul, a: &[f32], b: &[f32], y
 type Products<'a> = (Rows<&'a mut [f32]>, Rows<&'a [f32]>, Rows<&'a [f32]>);
 
 bodies! {
-    fn products(_first, (y, a, b): Products<'_>, kernel: Matmul) {
+    fn products(_first, (y, a, b): Products<'_>, (threads, kernel): (&Threads, Matmul)) {
         let pairs = (a.values.chunks_exact(a.columns)).zip(b.values.chunks_exact(b.columns));
         for (y, (a, b)) in y.values.chunks_exact_mut(y.columns).zip(pairs) {
-            one(&kernel, a, b, y, 1);
+            one(threads, &kernel, a, b, y, 1);
         }
     }
 }
 
-fn one(kernel: &Matmul, a: &[f32], b: &[f32], y: &mut [f32], threads: usize) {
+fn one(threads: &Threads, kernel: &Matmul, a: &[f32], b: &[f32], y: &mut [f32], count: usize) {
     let (m, n, k) = (kernel.m as usize, kernel.n as usize, kernel.k as usize);
     let a = Matrix {
         values: a,
@@ -65,5 +71,5 @@ fn one(kernel: &Matmul, a: &[f32], b: &[f32], y: &mut [f32], threads: usize) {
         columns: n,
         transposed: kernel.transpose_b,
     };
-    product(y, a, b, threads);
+    product(threads, count, y, (a, b), Plain);
 }
