@@ -63,6 +63,7 @@ impl Flags {
             seed: self.seed.unwrap_or(defaults.seed),
             shuffle: !self.no_shuffle.unwrap_or(false),
             init: self.init.unwrap_or(Init::Default),
+            fuse: !self.no_fusion.unwrap_or(false),
         };
         let glyphs = || {
             Spec::Generator(crate::data::Generator::new(
@@ -243,6 +244,7 @@ impl Config {
             seed,
             shuffle,
             init,
+            fuse,
         } = self.options;
         let (momentum, weight_decay) = match optimizer.update {
             Update::Sgd {
@@ -293,6 +295,7 @@ impl Config {
         put("no-shuffle", Some((!shuffle).to_string()));
         put("device", Some(quoted(self.device.to_string())));
         put("threads", self.threads.map(|n| n.to_string()));
+        put("no-fusion", Some((!fuse).to_string()));
         text
     }
 }

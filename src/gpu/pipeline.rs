@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::device::{Device, Fault};
 use crate::executor::ExecutorError;
-use crate::kernel::{Access, Binding, Constant, Kernel, Shader, source};
+use crate::kernel::{Access, Binding, Constant, Kernel, Shader, SourceError, parts, source};
 
 /// Changes the text of a shader.
 type Edit = Arc<dyn Fn(&str) -> String + Send + Sync>;
@@ -18,12 +18,15 @@ pub(super) struct Pipeline {
     pub(super) bindings: wgpu::BindGroupLayout,
 }
 
+/// What a pipeline is made of: the files, and the constants in them.
+type Key = (Vec<&'static str>, Vec<Constant>);
+
 /// All pipelines of a device.
 #[derive(Default)]
 pub(super) struct Pipelines {
     checked: bool,
     made: Vec<Pipeline>,
-    known: HashMap<(&'static str, Vec<Constant>), usize>,
+    known: HashMap<Key, usize>,
     edits: HashMap<String, Edit>,
 }
 
@@ -39,7 +42,7 @@ impl Pipelines {
     /// Changes a file's text, its constants already in place, in the pipelines that are made from now on.
     pub(super) fn edit(&mut self, file: &str, edit: Edit) {
         self.edits.insert(file.to_owned(), edit);
-        self.known.retain(|(known, _), _| *known != file);
+        self.known.retain(|(parts, _), _| !parts.contains(&file));
     }
 
     /// A pipeline by its number.
@@ -54,17 +57,21 @@ impl Pipelines {
         kernel: &Kernel,
         shader: &Shader,
     ) -> Result<usize, ExecutorError> {
-        let key = (shader.file, shader.constants.clone());
+        let refused = |cause: SourceError| ExecutorError::Shader {
+            file: shader.file.to_owned(),
+            cause: cause.to_string(),
+        };
+        let parts = parts(shader).map_err(refused)?;
+        let edits: Vec<_> = parts
+            .iter()
+            .filter_map(|&part| self.edits.get(part))
+            .collect();
+        let key = (parts, shader.constants.clone());
         if let Some(&index) = self.known.get(&key) {
             return Ok(index);
         }
-        let mut text = source(shader).map_err(|cause| ExecutorError::Shader {
-            file: shader.file.to_owned(),
-            cause: cause.to_string(),
-        })?;
-        if let Some(edit) = self.edits.get(shader.file) {
-            text = edit(&text);
-        }
+        let text = source(shader).map_err(refused)?;
+        let text = edits.into_iter().fold(text, |text, edit| edit(&text));
         let pipeline = make(
             device,
             shader.file,

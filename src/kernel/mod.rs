@@ -26,7 +26,7 @@ pub use loss::{
     Correct, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, SoftmaxCrossEntropy,
     SoftmaxCrossEntropyGrad,
 };
-pub use matmul::Matmul;
+pub use matmul::{Finish, Function, Matmul};
 pub use optimizer::{AdamUpdate, SgdUpdate};
 pub use parameters::{Field, FieldKind, Parameters};
 pub use reduce::{Broadcast, Sum};
@@ -159,7 +159,7 @@ macro_rules! kernels {
 }
 
 kernels! {
-    /// `y = op(a) op(b)`.
+    /// `y = op(a) op(b)`, and what is fused into it.
     Matmul,
     /// `y = x + b`, a row of `b` to each row.
     BiasAdd,

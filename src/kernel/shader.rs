@@ -48,6 +48,8 @@ pub struct Constant {
 pub struct Shader {
     /// The file in `shaders/`, without its ending.
     pub file: &'static str,
+    /// Files of functions that it calls by a name that several of them define: the host chooses one.
+    pub joined: Vec<&'static str>,
     /// The constants that are replaced.
     pub constants: Vec<Constant>,
     /// The dispatch.
@@ -61,6 +63,7 @@ impl Shader {
     pub(crate) const fn new(file: &'static str, grid: Grid) -> Self {
         Self {
             file,
+            joined: Vec::new(),
             constants: Vec::new(),
             grid,
         }
@@ -97,6 +100,11 @@ impl Shader {
         } else {
             Self::strided(file, count, limits).with("Value", scalar.to_owned())
         }
+    }
+
+    pub(crate) fn join(mut self, file: &'static str) -> Self {
+        self.joined.push(file);
+        self
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {

@@ -209,6 +209,7 @@ impl Trainer {
             seed: self.options.seed,
         };
         let mut session = Session::new(recipe, executor)?;
+        session.fuse = self.options.fuse;
         session.set_training(data)?;
         match &self.initial {
             Some(values) => session.set_parameters(values)?,

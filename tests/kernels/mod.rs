@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thalweg::executor::{Data, Executor};
 use thalweg::gpu::Options;
-use thalweg::kernel::{Kernel, Limits, files, parts};
+use thalweg::kernel::{Finish, Kernel, Limits, files, parts};
 use thalweg::reference::{Bounded, Closeness, compare};
 
 use crate::common::{
@@ -229,7 +229,9 @@ fn every_kind_and_flag_is_in_the_table() {
             .extend(kind(&case.kernel));
     }
     let expected = [
-        ("matmul", 4),
+        // Every finish with every activation; and, each with operands stored each way: none, with row sums or not, a bias
+        // alone, ReLU with row sums, and its gradient. Two of these are among the first.
+        ("matmul", 2 * table::ACTIVATIONS.len() + 5 * 4 - 2),
         ("activation", table::ACTIVATIONS.len()),
         ("activation_grad", table::ACTIVATIONS.len()),
         ("binary", table::BINARIES.len()),
@@ -247,7 +249,17 @@ fn every_kind_and_flag_is_in_the_table() {
 /// What of a kernel is no size.
 fn kind(kernel: &Kernel) -> Option<String> {
     Some(match kernel {
-        Kernel::Matmul(k) => format!("{} {}", k.transpose_a, k.transpose_b),
+        Kernel::Matmul(k) => {
+            let finish = match k.finish {
+                Finish::None => "none".to_owned(),
+                Finish::Bias(f) => format!("bias {:?}", f.kind),
+                Finish::Gradient(f) => format!("gradient {:?}", f.kind),
+            };
+            format!(
+                "{finish} {} {} {}",
+                k.row_sums, k.transpose_a, k.transpose_b
+            )
+        }
         Kernel::Activation(k) => format!("{:?}", k.kind),
         Kernel::ActivationGrad(k) => format!("{:?}", k.kind),
         Kernel::Binary(k) => format!("{:?}", k.kind),
@@ -276,9 +288,9 @@ fn every_shader_is_in_the_table() {
         .iter()
         .flat_map(|case| {
             [&software, &hardware, &Limits::SMALLEST]
-                .map(|limits| case.kernel.spec().shader(limits).file)
+                .map(|limits| case.kernel.spec().shader(limits))
         })
-        .flat_map(|file| parts(file).expect("the file is embedded"))
+        .flat_map(|shader| parts(&shader).expect("the file is embedded"))
         .collect();
     // That one is no kernel: it measures an adapter.
     let known: BTreeSet<&str> = files().filter(|&file| file != "multiply_add").collect();

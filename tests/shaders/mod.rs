@@ -282,26 +282,23 @@ fn the_entry_point_is_main_and_strided_kernels_have_their_workgroup() {
 fn every_header_names_the_reference_and_the_host() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     each(|kernel, shader, _| {
-        let path = root
-            .join("shaders")
-            .join(shader.file)
-            .with_extension("wgsl");
-        let text = std::fs::read_to_string(&path).expect("the file that is embedded");
-        let reference = format!("Reference: `reference::{}`", kernel.name());
-        assert!(
-            text.contains(&reference),
-            "{}.wgsl: expected \"{reference}\"",
-            shader.file
-        );
-        let host = text
-            .split_once("Host: `")
-            .and_then(|(_, behind)| behind.split_once('`'))
-            .map(|(host, _)| root.join("src").join(host));
-        assert!(
-            host.as_ref().is_some_and(|host| host.is_file()),
-            "{}.wgsl: its host is {host:?}, which is no file",
-            shader.file
-        );
+        for file in shader.joined.iter().chain([&shader.file]) {
+            let path = root.join("shaders").join(file).with_extension("wgsl");
+            let text = std::fs::read_to_string(&path).expect("the file that is embedded");
+            let reference = format!("Reference: `reference::{}`", kernel.name());
+            assert!(
+                text.contains(&reference),
+                "{file}.wgsl: expected \"{reference}\""
+            );
+            let host = text
+                .split_once("Host: `")
+                .and_then(|(_, behind)| behind.split_once('`'))
+                .map(|(host, _)| root.join("src").join(host));
+            assert!(
+                host.as_ref().is_some_and(|host| host.is_file()),
+                "{file}.wgsl: its host is {host:?}, which is no file"
+            );
+        }
     });
 }
 
@@ -331,7 +328,7 @@ fn every_file_is_embedded_and_used() {
     let used: BTreeSet<String> = examples::all()
         .iter()
         .flat_map(|kernel| DEVICES.map(|limits| kernel.spec().shader(&limits)))
-        .flat_map(|shader| parts(shader.file).expect("every file is embedded"))
+        .flat_map(|shader| parts(&shader).expect("every file is embedded"))
         .map(str::to_owned)
         .collect();
     // The one shader that measures a device and is no kernel.

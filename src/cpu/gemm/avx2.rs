@@ -74,6 +74,7 @@ fn mask(lanes: usize) -> __m256i {
 }
 
 #[target_feature(enable = "avx2,fma")]
+#[inline(never)]
 unsafe fn tile<const R: usize, const V: usize, const APART: bool>(of: &Tile) {
     let last = mask(of.lanes);
     let whole = of.lanes == LANES;

@@ -77,6 +77,7 @@ const fn mask(lanes: usize) -> __mmask16 {
 }
 
 #[target_feature(enable = "avx512f,fma")]
+#[inline(never)]
 unsafe fn tile<const R: usize, const V: usize, const APART: bool>(of: &Tile) {
     let last = mask(of.lanes);
     let mut sums = [[_mm512_setzero_ps(); V]; R];

@@ -2,6 +2,7 @@
 
 use gemm::Parallelism;
 
+use super::super::threads::{Body, HEAVY, Rows, Threads};
 use super::{Finish, Matrix};
 
 /// `y = a b`, with `y` stored row after row.
@@ -9,14 +10,15 @@ use super::{Finish, Matrix};
 /// gemm divides rows and columns among threads, never the sum, so that the bits do not depend on their number
 /// (tested). It uses the rayon pool of the calling thread.
 pub(super) fn product<F: Finish>(
+    threads: &Threads,
+    count: usize,
     y: &mut [f32],
     (a, b): (Matrix<'_>, Matrix<'_>),
-    threads: usize,
     finish: F,
 ) {
     let (m, n, k) = (a.rows, b.columns, a.columns);
-    let parallelism = if threads > 1 {
-        Parallelism::Rayon(threads)
+    let parallelism = if count > 1 {
+        Parallelism::Rayon(count)
     } else {
         Parallelism::None
     };
@@ -25,7 +27,7 @@ pub(super) fn product<F: Finish>(
     let (b_row, b_column) = signed(b.strides());
     // SAFETY: the lengths are those that extents and strides reach (checked by the caller); `y` is borrowed mutably, so
     // nothing else reads or writes it; gemm does not read it, since `read_dst` is false.
-    unsafe {
+    let mut call = || unsafe {
         gemm::gemm(
             m,
             n,
@@ -47,10 +49,27 @@ pub(super) fn product<F: Finish>(
             false,
             parallelism,
         );
+    };
+    if count > 1 {
+        threads.enter(call);
+    } else {
+        call();
     }
     if F::NEEDED {
-        for (row, y) in y.chunks_exact_mut(n).enumerate() {
-            finish.finish(row, 0, y);
+        let grain = if count > 1 { HEAVY } else { y.len() };
+        threads.rows(m, (y.len(), grain), Rows::new(y, n), finish, Finishing);
+    }
+}
+
+/// Finishes whole rows.
+#[derive(Clone, Copy)]
+struct Finishing;
+
+impl<F: Finish> Body<Rows<&mut [f32]>, F> for Finishing {
+    #[inline(always)]
+    fn run(self, first: usize, y: Rows<&mut [f32]>, finish: F) {
+        for (i, row) in y.values.chunks_exact_mut(y.columns).enumerate() {
+            finish.finish(first + i, 0, row);
         }
     }
 }

@@ -139,7 +139,7 @@ fn product_with(
                 unsafe { avx2::work(&job, from, to, finish) }
             });
         }
-        Vectors::Other => fallback::product(y, (a, b), count, finish),
+        Vectors::Other => fallback::product(threads, count, y, (a, b), finish),
     }
 }
 
