@@ -16,6 +16,7 @@ Times are wall time with the wait inside. Nothing is timed that has not been com
 """
 
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -28,7 +29,7 @@ IMPORTED = time.monotonic()
 NETWORKS = [
     "784-256-128-10:128",
     "784-2048-2048-10:256",
-    "1024-1000-1000-1000-1000-1000-1000-1000-10:256",
+    "1024-1000x7-10:256",
     "256-64-10:32",
 ]
 
@@ -69,8 +70,11 @@ class Case:
             self.operations = 2 * self.n**3
         elif self.kind == "train":
             widths, _, batch = rest.partition(":")
-            self.widths, self.batch = [int(w) for w in widths.split("-")], int(batch)
-            self.name = f"train {widths} batch {batch}"
+            runs = [(int(w), int(times or 1)) for w, _, times in (part.partition("x") for part in widths.split("-"))]
+            self.widths, self.batch = [w for w, times in runs for _ in range(times)], int(batch)
+            # A width that repeats is written once, as `thalweg bench` writes it.
+            runs = [(w, len(list(same))) for w, same in itertools.groupby(self.widths)]
+            self.name = f"train {'-'.join(f'{w}x{n}' if n > 1 else str(w) for w, n in runs)} batch {batch}"
             weights = [a * b for a, b in zip(self.widths, self.widths[1:])]
             self.operations = 2 * self.batch * (3 * sum(weights) - weights[0])
         else:

@@ -16,6 +16,7 @@ mod matmul;
 mod optimizer;
 mod philox;
 mod product;
+mod rate;
 mod reduce;
 mod rows;
 mod state;
