@@ -4,10 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::BenchError;
-use crate::data::Dataset;
+use crate::data::{Dataset, Inputs, Targets};
 use crate::network::{Activation, Loss, Network};
 use crate::random::{Random, stream};
-use crate::train::{Optimizer, TrainError, Trainer};
+use crate::train::{Optimizer, Trainer};
 
 /// A network of linear layers with ReLU between them, and its batch size: `784-256-128-10:128`. A width that repeats may
 /// be written once: `1024-1000x7-10:256`.
@@ -45,11 +45,12 @@ impl NetworkCase {
         let x: Vec<f32> = (0..(rows * inputs) as u64)
             .map(|i| random.uniform(i) as f32)
             .collect();
-        let classes = u32::try_from(classes).unwrap_or(u32::MAX);
-        let labels: Vec<u32> = (0..classes).cycle().take(rows).collect();
-        Dataset::classes(&x, inputs, &labels).map_err(|cause| {
-            BenchError::Train(TrainError::Weights(format!("the rows of {self}: {cause}")))
-        })
+        let labels = (0..u32::try_from(classes).unwrap_or(u32::MAX)).cycle();
+        let targets = Targets::Classes {
+            labels: labels.take(rows).collect(),
+            classes,
+        };
+        Ok(Dataset::new(Inputs::F32(x), &[inputs], targets)?)
     }
 
     /// Weights, without biases.

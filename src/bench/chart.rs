@@ -129,7 +129,7 @@ impl Panel {
         y.draw_left(text);
         for line in &self.lines {
             let index = names.iter().position(|n| *n == line.name).unwrap_or(0);
-            line.draw(&x, &y, colour(index), text);
+            line.draw(&x, &y, index, text);
         }
     }
 }
@@ -141,7 +141,9 @@ impl Line {
         self.points.iter().filter(positive).copied()
     }
 
-    fn draw(&self, x: &Axis, y: &Axis, colour: &str, text: &mut String) {
+    /// Earlier lines are wider, so that they show under later ones.
+    fn draw(&self, x: &Axis, y: &Axis, index: usize, text: &mut String) {
+        let (colour, width) = (colour(index), if index == 0 { 4.0 } else { 1.5 });
         let place = |(a, b)| {
             (
                 LEFT + x.share(a) * PLOT.0,
@@ -155,7 +157,7 @@ impl Line {
             .collect();
         let _ = writeln!(
             text,
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\"/>",
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\"/>",
             path.join(" ")
         );
         for (x, y) in places {

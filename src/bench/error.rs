@@ -1,5 +1,6 @@
 //! Why nothing was measured.
 
+use crate::data::DataError;
 use crate::executor::ExecutorError;
 use crate::plan::PlanError;
 use crate::train::TrainError;
@@ -28,6 +29,9 @@ pub enum BenchError {
         /// What is wrong with it.
         difference: String,
     },
+    /// The network cannot have such data.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// The training step failed.
     #[error(transparent)]
     Train(#[from] TrainError),

@@ -83,7 +83,7 @@ pub fn sweeps(largest: usize) -> Vec<Sweep> {
         },
         Sweep {
             name: "rows",
-            network: "4-64-2 batch 256, N rows in random order",
+            network: "4-64-2 batch 256, of N rows",
             work: "row trained",
             held: "row held",
             points: rows.collect(),
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn sweeps_can_be_cut_short() {
         assert!(
-            super::sweeps(100)
+            sweeps(100)
                 .iter()
                 .flat_map(|s| &s.points)
                 .all(|p| p.at <= 100)

@@ -95,7 +95,7 @@ fn status(error: &anyhow::Error) -> u8 {
         || error.downcast_ref().is_some_and(train)
         || error
             .downcast_ref()
-            .is_some_and(|e| matches!(e, BenchError::Case { .. }))
+            .is_some_and(|e| matches!(e, BenchError::Case { .. } | BenchError::Data(_)))
         || error.downcast_ref().is_some_and(bad_device);
     if bad_input { 2 } else { 1 }
 }

@@ -18,11 +18,14 @@ pub(super) struct Common {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Time for the samples of one case; one sample is taken whatever it costs
-    #[arg(long, value_name = "S", value_parser = seconds, default_value = "1")]
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true, default_value = "0.5")]
     seconds: f64,
     /// Most samples of one case
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000), default_value = "1000")]
     repeats: u32,
+    /// Leave out the yardsticks, which take about a second a device, and the shares of them
+    #[arg(long)]
+    no_yardsticks: bool,
     /// How results are written
     #[arg(long, value_enum, default_value = "md")]
     pub(super) format: Format,
@@ -76,10 +79,11 @@ impl Common {
         let machine = |device: Device| {
             let opened = job::open(&device, threads, self.quiet)?;
             let info = opened.executor.device().clone();
-            self.progress(&format!("{device}: multiply-add and copy"));
-            let rates = match info.executor {
-                "reference" => Rates::default(),
-                _ => rates(opened.executor)?,
+            let rates = if self.no_yardsticks || info.executor == "reference" {
+                Rates::default()
+            } else {
+                self.progress(&format!("{device}: multiply-add and copy"));
+                rates(opened.executor)?
             };
             Ok(Machine {
                 short: device.to_string(),

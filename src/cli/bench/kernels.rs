@@ -1,7 +1,7 @@
 //! `thalweg bench kernels`.
 
 use super::common::{Common, Machine, legend};
-use super::table::{self, Table, figure, percent, range};
+use super::table::{self, Table, figure, percent};
 use crate::bench::{KernelTimes, NetworkCase, Record, Training, kernels};
 use crate::cli::exit::Exit;
 
@@ -12,7 +12,7 @@ const EXAMPLES: &str = "Examples:
 
 The kernels of one training step, each timed where it stands in whole steps: on a GPU by its own
 timestamps, on the CPU by the clock around it. `n` says how often the step has a kernel of that shape;
-`share` is their part of the step. The limit that applies to a kernel is multiply-add or the copy,
+`spread` is from the 10th to the 90th percentile, over the median; `share` is their part of the step. The limit that applies to a kernel is multiply-add or the copy,
 whichever it is nearer to. A share above 100 % of the copy means that the data were in a cache.";
 
 /// Times every kernel of a training step.
@@ -84,7 +84,7 @@ impl Kernels {
 impl Found<'_> {
     fn text(&self) -> String {
         let headings = [
-            "kernel", "n", "us", "p10-p90", "share", "GFLOP/s", "GB/s", "of limit", "limit",
+            "kernel", "n", "us", "spread", "share", "GFLOP/s", "GB/s", "of limit", "limit",
         ];
         let total = |times: &KernelTimes| times.timing.statistics.median * times.count as f64;
         let sum: f64 = self.kernels.iter().map(|(times, _)| total(times)).sum();
@@ -100,7 +100,7 @@ impl Found<'_> {
                 times.name(),
                 times.count.to_string(),
                 figure(micro(record.median_ms)),
-                range(micro(record.p10_ms), micro(record.p90_ms)),
+                percent(record.spread),
                 percent(Some(total(times) / sum)),
                 figure(record.gflops),
                 figure(record.gbs),

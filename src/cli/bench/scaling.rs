@@ -26,7 +26,7 @@ pub(super) struct Scaling {
     #[arg(long, value_name = "FILE.svg")]
     out: Option<PathBuf>,
     /// Leave out points whose step would take longer
-    #[arg(long, value_name = "S", default_value = "1", value_parser = longest)]
+    #[arg(long, value_name = "S", default_value = "1", value_parser = longest, allow_negative_numbers = true)]
     longest: f64,
     /// Leave out points above this width, batch, depth and number of rows
     #[arg(long, value_name = "N", default_value = "4194304", value_parser = clap::value_parser!(u32).range(1..))]
@@ -51,7 +51,8 @@ struct Measured<'a> {
 impl Scaling {
     pub(super) fn run(self) -> Result<(), Exit> {
         let machines = self.common.machines()?;
-        let sweeps = sweeps(self.largest as usize);
+        let mut sweeps = sweeps(self.largest as usize);
+        sweeps.retain(|sweep| !sweep.points.is_empty());
         let mut found = Vec::new();
         for sweep in &sweeps {
             let mut points = Vec::new();
@@ -124,6 +125,7 @@ impl Scaling {
                 None => return Err(error.into()),
             },
         };
+        training.check_loss()?;
         let timing = measure(self.common.bounds(), |steps| training.run(steps).map(drop))?;
         let (operations, bytes) = (training.operations(), training.traffic());
         measured.bytes = Some(training.bytes());
@@ -148,9 +150,25 @@ impl Measured<'_> {
     }
 }
 
+/// The unit in which the smallest value of a column is not above some thousands, and what to multiply it by.
+fn unit(
+    values: impl Iterator<Item = Option<f64>>,
+    units: [&'static str; 2],
+) -> (&'static str, f64) {
+    let smallest = values.flatten().fold(f64::INFINITY, f64::min);
+    if smallest.is_finite() && smallest >= 3e3 {
+        (units[1], 1e-3)
+    } else {
+        (units[0], 1.0)
+    }
+}
+
 fn text(sweep: &Sweep, points: &[Measured<'_>]) -> String {
-    let time = format!("ns a {}", sweep.work);
-    let memory = format!("B a {}", sweep.held);
+    let nanoseconds = |p: &Measured<'_>| p.seconds_a_unit().map(|s| s * 1e9);
+    let (second, by_time) = unit(points.iter().map(nanoseconds), ["ns", "us"]);
+    let (byte, by_memory) = unit(points.iter().map(Measured::bytes_a_unit), ["B", "kB"]);
+    let time = format!("{second} a {}", sweep.work);
+    let memory = format!("{byte} a {}", sweep.held);
     let headings = [
         sweep.name, "device", "ms", "p10-p90", &time, "GFLOP/s", "MB", &memory,
     ];
@@ -169,10 +187,10 @@ fn text(sweep: &Sweep, points: &[Measured<'_>]) -> String {
             point.machine.short.clone(),
             figure(record.median_ms),
             range(record.p10_ms, record.p90_ms),
-            figure(point.seconds_a_unit().map(|s| s * 1e9)),
+            figure(nanoseconds(point).map(|ns| ns * by_time)),
             figure(record.gflops),
             megabytes(point.bytes),
-            figure(point.bytes_a_unit()),
+            figure(point.bytes_a_unit().map(|bytes| bytes * by_memory)),
         ]);
     }
     format!(

@@ -82,6 +82,7 @@ impl Train {
 
     fn time(&self, machine: &Machine, case: &NetworkCase) -> Result<Record, Exit> {
         let mut training = Training::new(machine.open()?, case, None)?;
+        training.check_loss()?;
         let timing = measure(self.common.bounds(), |steps| training.run(steps).map(drop))?;
         let (operations, bytes) = (training.operations(), training.traffic());
         let record = machine.record(Case::Train(case.clone()).to_string());
@@ -152,25 +153,23 @@ fn pays(gpu: &str, network: &str, cpu: &[(usize, f64)], times: &[(usize, f64)]) 
     let ratio = |i: usize| figure(Some((cpu[i].1 / times[i].1).max(times[i].1 / cpu[i].1)));
     let last = faster.len() - 1;
     let slower = faster.iter().rposition(|faster| !faster);
-    match slower {
-        None => format!(
-            "{gpu} pays from the smallest batch measured, {}, on ({network}; {} times as fast at {}).\n",
-            cpu[0].0,
-            ratio(last),
-            cpu[last].0
+    let largest = cpu[last].0;
+    let faster = format!(
+        "It is {} times as fast as the CPU at {largest}",
+        ratio(last)
+    );
+    let (said, ratio) = match slower {
+        None => (
+            format!("from the smallest batch measured, {}, on", cpu[0].0),
+            faster,
         ),
-        Some(slower) if slower < last => format!(
-            "{gpu} pays from batch {} on ({network}; {} times as fast at {}).\n",
-            cpu[slower + 1].0,
-            ratio(last),
-            cpu[last].0
+        Some(slower) if slower < last => (format!("from batch {} on", cpu[slower + 1].0), faster),
+        Some(_) => (
+            format!("never on this machine, up to batch {largest}"),
+            format!("The CPU is {} times as fast as it there", ratio(last)),
         ),
-        Some(_) => format!(
-            "{gpu} never pays on this machine, up to batch {} ({network}; the CPU is {} times as fast there).\n",
-            cpu[last].0,
-            ratio(last)
-        ),
-    }
+    };
+    format!("{gpu} pays {said}. {ratio} ({network}).\n")
 }
 
 #[cfg(test)]
@@ -198,7 +197,7 @@ mod tests {
         );
         let never = said([0.5, 3.0, 32.0]);
         assert!(
-            never.contains("never") && never.contains("2.00 times"),
+            never.contains("pays never on this machine") && never.contains("2.00 times"),
             "{never}"
         );
     }
