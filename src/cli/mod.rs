@@ -14,6 +14,7 @@ mod interrupt;
 mod job;
 mod output;
 mod predict;
+mod profile;
 mod progress;
 mod run_path;
 mod train;
