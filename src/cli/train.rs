@@ -1,6 +1,7 @@
 //! `thalweg train`.
 
 use std::io;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use super::flags::Flags;
 use super::interrupt;
 use super::job::{self, Job};
 use super::output::{self, Facts, duration, grouped, print, print_json, short};
+use super::profile;
 use super::progress::Progress;
 use crate::data::{Spec, Task};
 use crate::device::Opened;
@@ -17,7 +19,7 @@ use crate::executor::{DeviceInfo, ExecutorError};
 use crate::network::Loss;
 use crate::run::{CONFIG, ENVIRONMENT, MODEL, Out, Recorder};
 use crate::train::{
-    EpochReport, Fitted, Model, NonFinite, Observer, StepsReport, Summary, TrainError,
+    EpochReport, Fitted, Model, NonFinite, Observer, Profile, StepsReport, Summary, TrainError,
 };
 
 const EXAMPLES: &str = "Examples:
@@ -41,6 +43,9 @@ what was learnt; a second Ctrl-C ends it at once.";
 pub(super) struct Train {
     #[command(flatten)]
     flags: Flags,
+    /// Tell where the time goes, by layer and phase, and write trace.json into the run folder
+    #[arg(long, help_heading = "Output")]
+    profile: bool,
 }
 
 impl Train {
@@ -75,6 +80,7 @@ impl Train {
         let mut watch = Watch {
             recorder,
             progress: run.progress(&job, quiet),
+            profile: self.profile.then(Profile::new),
         };
         interrupt::training_begins();
         let fitted = job.trainer.fit_on(
@@ -90,10 +96,17 @@ impl Train {
             .recorder
             .path()
             .map_or_else(String::new, |path| path.display().to_string());
+        let step_seconds = fitted.summary.step_seconds;
+        let (mut object, mut text) = (run.json(&fitted, &path), run.table(&fitted, &path));
+        if let Some(found) = &watch.profile {
+            let trace = profile::write(found, job::name(&run.device), Path::new(&path))?;
+            object["profile"] = profile::to_json(found, step_seconds, &trace);
+            text.push_str(&profile::text(found, step_seconds, &trace));
+        }
         let printed = if json {
-            print_json(&run.json(&fitted, &path))
+            print_json(&object)
         } else {
-            print(&run.table(&fitted, &path))
+            print(&text)
         };
         if fitted.summary.interrupted && interrupt::asked() {
             output::note(&format!(
@@ -106,10 +119,11 @@ impl Train {
     }
 }
 
-/// The recorder and the progress as one observer.
+/// The recorder, the progress and the profile as one observer.
 struct Watch {
     recorder: Recorder,
     progress: Progress,
+    profile: Option<Profile>,
 }
 
 impl Observer for Watch {
@@ -121,6 +135,10 @@ impl Observer for Watch {
     fn epoch(&mut self, report: &EpochReport<'_>) -> io::Result<()> {
         self.progress.epoch(report);
         self.recorder.epoch(report)
+    }
+
+    fn profile(&mut self) -> Option<&mut Profile> {
+        self.profile.as_mut()
     }
 
     fn interrupted(&self) -> bool {
@@ -301,7 +319,7 @@ fn name(data: &Spec) -> String {
         Spec::Generator(generator) => generator.kind.name().to_owned(),
         Spec::Path(path) => {
             let first = path.split(',').next().unwrap_or(path);
-            let file = std::path::Path::new(first)
+            let file = Path::new(first)
                 .file_name()
                 .map_or_else(String::new, |f| f.to_string_lossy().into_owned());
             file.split('.')

@@ -17,6 +17,7 @@ mod math;
 mod matmul;
 mod optimizer;
 mod philox;
+mod rate;
 mod reduce;
 mod rows;
 mod state;

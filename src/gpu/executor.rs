@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Gpu;
 use super::memory::Memory;
-use super::pipeline::bind;
-use crate::executor::{Data, DeviceInfo, Executor, ExecutorError, PlanHandle};
+use super::pipeline::{Pipelines, bind};
+use crate::executor::{Data, DeviceInfo, Executor, ExecutorError, PlanHandle, StepTimes};
 use crate::graph::Store;
 use crate::kernel::{Grid, Kernel, Limits, Tick};
 use crate::plan::{BufferId, Place, Plan, Step};
@@ -13,11 +13,30 @@ use crate::tensor::Element;
 
 /// A step, ready to be recorded.
 #[derive(Debug)]
-struct LoadedStep {
+pub(super) struct LoadedStep {
     kernel: Kernel,
     pipeline: usize,
     bindings: wgpu::BindGroup,
     grid: Grid,
+}
+
+impl LoadedStep {
+    /// Records the step. The pipeline is set first if `pipelines` are given: it is another one than the last step's.
+    pub(super) fn record(
+        &self,
+        pass: &mut wgpu::ComputePass<'_>,
+        pipelines: Option<&Pipelines>,
+        tick: &Tick,
+    ) {
+        if let Some(pipelines) = pipelines {
+            pass.set_pipeline(&pipelines.get(self.pipeline).pipeline);
+        }
+        pass.set_bind_group(0, &self.bindings, &[]);
+        let parameters = self.kernel.at(tick).spec().parameters();
+        pass.set_immediates(0, bytemuck::cast_slice(parameters.words()));
+        let [x, y, z] = self.grid;
+        pass.dispatch_workgroups(x, y, z);
+    }
 }
 
 /// A plan with its buffers and steps.
@@ -30,6 +49,10 @@ pub(super) struct Loaded {
 impl Loaded {
     pub(super) fn buffers(&self) -> &[Memory] {
         &self.buffers
+    }
+
+    pub(super) fn steps(&self) -> &[LoadedStep] {
+        &self.steps
     }
 }
 
@@ -99,14 +122,8 @@ impl Gpu {
         let mut pipeline = None;
         for tick in ticks {
             for step in &self.plans[plan.0].steps[steps.clone()] {
-                if pipeline.replace(step.pipeline) != Some(step.pipeline) {
-                    pass.set_pipeline(&self.pipelines.get(step.pipeline).pipeline);
-                }
-                pass.set_bind_group(0, &step.bindings, &[]);
-                let parameters = step.kernel.at(tick).spec().parameters();
-                pass.set_immediates(0, bytemuck::cast_slice(parameters.words()));
-                let [x, y, z] = step.grid;
-                pass.dispatch_workgroups(x, y, z);
+                let changed = pipeline.replace(step.pipeline) != Some(step.pipeline);
+                step.record(&mut pass, changed.then_some(&self.pipelines), tick);
             }
         }
         drop(pass);
@@ -237,6 +254,23 @@ impl Executor for Gpu {
         tick: &Tick,
     ) -> Result<(), ExecutorError> {
         self.submit(plan, step..step + 1, std::slice::from_ref(tick))
+    }
+
+    fn run_timed(
+        &mut self,
+        plan: PlanHandle,
+        _steps: usize,
+        tick: &Tick,
+    ) -> Result<StepTimes, ExecutorError> {
+        self.timed(plan, tick)
+    }
+
+    fn arithmetic_rate(&mut self) -> Result<Option<f64>, ExecutorError> {
+        self.multiply_add_rate().map(Some)
+    }
+
+    fn device_bytes(&self) -> Option<u64> {
+        Some(self.allocated())
     }
 
     fn write(&mut self, plan: PlanHandle, place: Place, data: &Data) -> Result<(), ExecutorError> {

@@ -15,6 +15,7 @@ mod memory;
 mod pipeline;
 mod probe;
 mod rate;
+mod timing;
 
 pub use adapter::{AdapterFeatures, AdapterInfo, AdapterLimits, DeviceKind, Wanted, choose};
 pub use probe::adapters;

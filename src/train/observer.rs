@@ -1,6 +1,6 @@
 //! What a training run tells while it goes.
 
-use super::{Evaluation, Model};
+use super::{Evaluation, Model, Profile};
 
 /// Training steps that have just been done.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +54,11 @@ pub trait Observer {
     /// An error ends the run and comes back as it is.
     fn epoch(&mut self, _report: &EpochReport<'_>) -> std::io::Result<()> {
         Ok(())
+    }
+
+    /// Where times are collected, if they shall be.
+    fn profile(&mut self) -> Option<&mut Profile> {
+        None
     }
 
     /// Whether the run shall end; asked after each submission.

@@ -1,6 +1,7 @@
 //! The command line, through the real binary.
 
 mod bad_input;
+mod bench;
 mod interruption;
 mod model_files;
 mod predictions;
