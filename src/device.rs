@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::cpu::Cpu;
 use crate::executor::{Executor, ExecutorError};
-use crate::gpu::{self, Gpu, Wanted};
+use crate::gpu::{self, Gpu, Tuning, Wanted};
 use crate::reference::Reference;
 
 /// A device, as a person names it.
@@ -74,8 +74,10 @@ pub struct Opened {
 pub struct Opening {
     /// Threads of the CPU; `None` is one a core.
     pub threads: Option<usize>,
-    /// The folder in which a GPU keeps what it compiled, for later processes.
+    /// The folder in which a GPU keeps what it compiled and timed, for later processes.
     pub cache: Option<PathBuf>,
+    /// Whether a GPU times the shaders that it can choose among; see [`Gpu::autotune`].
+    pub autotune: bool,
 }
 
 impl Device {
@@ -86,7 +88,7 @@ impl Device {
     pub fn open(&self, threads: Option<usize>) -> Result<Opened, ExecutorError> {
         self.open_with(&Opening {
             threads,
-            cache: None,
+            ..Opening::default()
         })
     }
 
@@ -100,6 +102,12 @@ impl Device {
             let mut gpu = Gpu::new(&wanted, gpu::Options::default())?;
             if let Some(folder) = &opening.cache {
                 gpu.keep_pipelines_in(folder);
+            }
+            if opening.autotune {
+                gpu.autotune(Tuning {
+                    folder: opening.cache.clone(),
+                    ..Tuning::default()
+                });
             }
             Ok(gpu)
         };

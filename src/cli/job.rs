@@ -108,28 +108,34 @@ fn trainer(config: &Config, loss: Loss, preparation: &Preparation) -> Result<Tra
 }
 
 /// Opens a device, and says once if `auto` found no GPU.
-pub(super) fn open(device: &Device, threads: Option<usize>, quiet: bool) -> Result<Opened, Exit> {
-    let cache = cache_folder();
-    let opened = device
-        .open_with(&Opening { threads, cache })
-        .map_err(|error| {
-            let missing = matches!(error, ExecutorError::NoDevice { .. });
-            let exit = Exit::from(error);
-            if missing {
-                exit.hint("there are always `auto`, `cpu`, `reference` and `reference-f32`")
-            } else {
-                exit
-            }
-        })?;
+pub(super) fn open(device: &Device, opening: Opening, quiet: bool) -> Result<Opened, Exit> {
+    let opened = device.open_with(&opening).map_err(|error| {
+        let missing = matches!(error, ExecutorError::NoDevice { .. });
+        let exit = Exit::from(error);
+        if missing {
+            exit.hint("there are always `auto`, `cpu`, `reference` and `reference-f32`")
+        } else {
+            exit
+        }
+    })?;
     if *device == Device::Auto && opened.executor.device().executor != "gpu" && !quiet {
         super::output::note(&format!("note: {}", opened.why));
     }
     Ok(opened)
 }
 
+/// How this program opens devices: what is worth keeping is kept in the user's folder for it.
+pub(super) fn opening(threads: Option<usize>, autotune: bool) -> Opening {
+    Opening {
+        threads,
+        cache: cache_folder(),
+        autotune,
+    }
+}
+
 /// The folder for what is worth keeping between processes: `THALWEG_CACHE`, or a folder in the user's own for caches. None
 /// if `THALWEG_CACHE` is empty, or the user has no such folder.
-pub(super) fn cache_folder() -> Option<PathBuf> {
+fn cache_folder() -> Option<PathBuf> {
     match std::env::var_os("THALWEG_CACHE") {
         Some(folder) if folder.is_empty() => None,
         Some(folder) => Some(folder.into()),

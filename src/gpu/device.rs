@@ -134,7 +134,7 @@ impl Device {
     }
 
     /// Waits until there is nothing left to do, and looks whether the device is lost.
-    fn settle(&self) -> Result<(), ExecutorError> {
+    pub(super) fn settle(&self) -> Result<(), ExecutorError> {
         self.poll(wgpu::PollType::Wait {
             submission_index: None,
             timeout: Some(PATIENCE),

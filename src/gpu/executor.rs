@@ -1,5 +1,6 @@
 //! The executor: plans loaded onto the device, and their runs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Gpu;
@@ -209,6 +210,10 @@ impl Executor for Gpu {
         &self.limits
     }
 
+    fn choices(&self) -> BTreeMap<String, String> {
+        self.choices.taken.clone()
+    }
+
     /// A software adapter lives in the host's memory; of a GPU's, wgpu does not tell.
     fn available_memory(&self) -> Option<u64> {
         self.adapter
@@ -219,6 +224,9 @@ impl Executor for Gpu {
 
     fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError> {
         self.allocate_store(store)?;
+        if self.choices.is_open() {
+            self.tune(&plan)?;
+        }
         let mut buffers = Vec::with_capacity(plan.buffers.len());
         for buffer in &plan.buffers {
             let memory = self.allocate(buffer.element, buffer.len, &plan.name)?;
@@ -229,8 +237,10 @@ impl Executor for Gpu {
             }
             buffers.push(memory);
         }
-        let chosen = |step: &Step| (step.kernel, step.kernel.spec().shader(&self.limits));
-        let chosen: Vec<_> = plan.steps.iter().map(chosen).collect();
+        let mut chosen = Vec::with_capacity(plan.steps.len());
+        for Step { kernel, .. } in &plan.steps {
+            chosen.push((*kernel, self.choices.of(kernel, &self.limits)));
+        }
         let pipelines = self.pipelines.of(&self.device, &chosen)?;
         let grids = chosen.iter().map(|(_, shader)| shader.grid);
         let steps = (plan.steps.iter())

@@ -16,11 +16,13 @@ mod pipeline;
 mod probe;
 mod rate;
 mod timing;
+mod tune;
 
 pub use adapter::{AdapterFeatures, AdapterInfo, AdapterLimits, DeviceKind, Wanted, choose};
 pub use probe::adapters;
 #[cfg(feature = "cli")]
 pub(crate) use probe::quiet_device_selection;
+pub use tune::{Timed, Tuning, TuningTable};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +34,7 @@ use device::Device;
 use executor::Loaded;
 use memory::{Memory, Transfer};
 use pipeline::Pipelines;
+use tune::Choices;
 
 /// How a device is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +86,7 @@ pub struct Gpu {
     plans: Vec<Loaded>,
     store: Vec<Memory>,
     pipelines: Pipelines,
+    choices: Choices,
     transfer: Transfer,
     device: Device,
 }
@@ -115,6 +119,7 @@ impl Gpu {
             plans: Vec::new(),
             store: Vec::new(),
             pipelines: Pipelines::new(options.checked),
+            choices: Choices::default(),
             transfer: Transfer::default(),
             device,
         })

@@ -183,6 +183,10 @@ impl Trainer {
         if let Some(rows) = validation {
             session.set_validation(rows)?;
         }
+        if let Some(first) = batches(data.rows(), self.options.batch_size).first() {
+            session.plan(Purpose::Training(first.rows))?;
+        }
+        observer.chose(&session.executor.choices())?;
         let (options, units) = (&self.options, self.units.as_deref());
         let (model, summary) = fit::Fit {
             session,
