@@ -1,23 +1,43 @@
 //! The executor: plans loaded onto the device, and their runs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Gpu;
 use super::memory::Memory;
-use super::pipeline::bind;
-use crate::executor::{Data, DeviceInfo, Executor, ExecutorError, PlanHandle};
+use super::pipeline::{Pipelines, bind};
+use crate::executor::{Data, DeviceInfo, Executor, ExecutorError, PlanHandle, StepTimes};
 use crate::graph::Store;
 use crate::kernel::{Grid, Kernel, Limits, Tick};
-use crate::plan::{BufferId, Place, Plan};
+use crate::plan::{BufferId, Place, Plan, Step};
 use crate::tensor::Element;
 
 /// A step, ready to be recorded.
 #[derive(Debug)]
-struct LoadedStep {
+pub(super) struct LoadedStep {
     kernel: Kernel,
     pipeline: usize,
     bindings: wgpu::BindGroup,
     grid: Grid,
+}
+
+impl LoadedStep {
+    /// Records the step. The pipeline is set first if `pipelines` are given: it is another one than the last step's.
+    pub(super) fn record(
+        &self,
+        pass: &mut wgpu::ComputePass<'_>,
+        pipelines: Option<&Pipelines>,
+        tick: &Tick,
+    ) {
+        if let Some(pipelines) = pipelines {
+            pass.set_pipeline(&pipelines.get(self.pipeline).pipeline);
+        }
+        pass.set_bind_group(0, &self.bindings, &[]);
+        let parameters = self.kernel.at(tick).spec().parameters();
+        pass.set_immediates(0, bytemuck::cast_slice(parameters.words()));
+        let [x, y, z] = self.grid;
+        pass.dispatch_workgroups(x, y, z);
+    }
 }
 
 /// A plan with its buffers and steps.
@@ -30,6 +50,10 @@ pub(super) struct Loaded {
 impl Loaded {
     pub(super) fn buffers(&self) -> &[Memory] {
         &self.buffers
+    }
+
+    pub(super) fn steps(&self) -> &[LoadedStep] {
+        &self.steps
     }
 }
 
@@ -55,14 +79,12 @@ impl Gpu {
     }
 
     fn load_step(
-        &mut self,
+        &self,
         plan: &Plan,
         buffers: &[Memory],
-        index: usize,
+        step: &Step,
+        (pipeline, grid): (usize, Grid),
     ) -> Result<LoadedStep, ExecutorError> {
-        let step = &plan.steps[index];
-        let shader = step.kernel.spec().shader(&self.limits);
-        let pipeline = self.pipelines.of(&self.device, &step.kernel, &shader)?;
         let operands = step.inputs.iter().chain(&step.outputs);
         let ranges: Vec<_> = operands
             .map(|&tensor| {
@@ -81,7 +103,7 @@ impl Gpu {
             kernel: step.kernel,
             pipeline,
             bindings,
-            grid: shader.grid,
+            grid,
         })
     }
 
@@ -101,14 +123,8 @@ impl Gpu {
         let mut pipeline = None;
         for tick in ticks {
             for step in &self.plans[plan.0].steps[steps.clone()] {
-                if pipeline.replace(step.pipeline) != Some(step.pipeline) {
-                    pass.set_pipeline(&self.pipelines.get(step.pipeline).pipeline);
-                }
-                pass.set_bind_group(0, &step.bindings, &[]);
-                let parameters = step.kernel.at(tick).spec().parameters();
-                pass.set_immediates(0, bytemuck::cast_slice(parameters.words()));
-                let [x, y, z] = step.grid;
-                pass.dispatch_workgroups(x, y, z);
+                let changed = pipeline.replace(step.pipeline) != Some(step.pipeline);
+                step.record(&mut pass, changed.then_some(&self.pipelines), tick);
             }
         }
         drop(pass);
@@ -194,6 +210,10 @@ impl Executor for Gpu {
         &self.limits
     }
 
+    fn choices(&self) -> BTreeMap<String, String> {
+        self.choices.taken.clone()
+    }
+
     /// A software adapter lives in the host's memory; of a GPU's, wgpu does not tell.
     fn available_memory(&self) -> Option<u64> {
         self.adapter
@@ -204,6 +224,9 @@ impl Executor for Gpu {
 
     fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError> {
         self.allocate_store(store)?;
+        if self.choices.is_open() {
+            self.tune(&plan)?;
+        }
         let mut buffers = Vec::with_capacity(plan.buffers.len());
         for buffer in &plan.buffers {
             let memory = self.allocate(buffer.element, buffer.len, &plan.name)?;
@@ -214,8 +237,15 @@ impl Executor for Gpu {
             }
             buffers.push(memory);
         }
-        let steps = (0..plan.steps.len())
-            .map(|index| self.load_step(&plan, &buffers, index))
+        let mut chosen = Vec::with_capacity(plan.steps.len());
+        for Step { kernel, .. } in &plan.steps {
+            chosen.push((*kernel, self.choices.of(kernel, &self.limits)));
+        }
+        let pipelines = self.pipelines.of(&self.device, &chosen)?;
+        let grids = chosen.iter().map(|(_, shader)| shader.grid);
+        let steps = (plan.steps.iter())
+            .zip(pipelines.into_iter().zip(grids))
+            .map(|(step, chosen)| self.load_step(&plan, &buffers, step, chosen))
             .collect::<Result<_, _>>()?;
         self.device.look()?;
         self.plans.push(Loaded { buffers, steps });
@@ -234,6 +264,23 @@ impl Executor for Gpu {
         tick: &Tick,
     ) -> Result<(), ExecutorError> {
         self.submit(plan, step..step + 1, std::slice::from_ref(tick))
+    }
+
+    fn run_timed(
+        &mut self,
+        plan: PlanHandle,
+        _steps: usize,
+        tick: &Tick,
+    ) -> Result<StepTimes, ExecutorError> {
+        self.timed(plan, tick)
+    }
+
+    fn arithmetic_rate(&mut self) -> Result<Option<f64>, ExecutorError> {
+        self.multiply_add_rate().map(Some)
+    }
+
+    fn device_bytes(&self) -> Option<u64> {
+        Some(self.allocated())
     }
 
     fn write(&mut self, plan: PlanHandle, place: Place, data: &Data) -> Result<(), ExecutorError> {

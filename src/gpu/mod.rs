@@ -8,26 +8,33 @@
 //! it was noticed. A lost device stays lost, and every later call says so.
 
 mod adapter;
+mod cache;
 mod device;
 mod executor;
 mod memory;
 mod pipeline;
 mod probe;
 mod rate;
+mod timing;
+mod tune;
 
 pub use adapter::{AdapterFeatures, AdapterInfo, AdapterLimits, DeviceKind, Wanted, choose};
 pub use probe::adapters;
 #[cfg(feature = "cli")]
 pub(crate) use probe::quiet_device_selection;
+pub use tune::{Timed, Tuning, TuningTable};
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::executor::{DeviceInfo, ExecutorError};
 use crate::kernel::Limits;
+use cache::PipelineCache;
 use device::Device;
 use executor::Loaded;
 use memory::{Memory, Transfer};
 use pipeline::Pipelines;
+use tune::Choices;
 
 /// How a device is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +86,7 @@ pub struct Gpu {
     plans: Vec<Loaded>,
     store: Vec<Memory>,
     pipelines: Pipelines,
+    choices: Choices,
     transfer: Transfer,
     device: Device,
 }
@@ -111,9 +119,19 @@ impl Gpu {
             plans: Vec::new(),
             store: Vec::new(),
             pipelines: Pipelines::new(options.checked),
+            choices: Choices::default(),
             transfer: Transfer::default(),
             device,
         })
+    }
+
+    /// Takes compiled pipelines from a folder where earlier processes kept them, and keeps them there when this is dropped,
+    /// if the adapter supports it. What goes wrong with the folder is a warning in the log: pipelines are made anew then.
+    pub fn keep_pipelines_in(&mut self, folder: &Path) {
+        let info = self.device.wgpu.adapter_info();
+        if let Some(cache) = PipelineCache::open(&self.device, &info, folder) {
+            self.pipelines.keep(cache);
+        }
     }
 
     /// The adapter it runs on.

@@ -39,7 +39,7 @@ impl Gpu {
             TEXT.to_owned(),
             &[false],
             12,
-            self.checked,
+            (self.checked, None),
         )?;
         let bindings = bind(
             &self.device,
