@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use super::dry_run;
 use super::exit::Exit;
 use super::flags::Flags;
 use super::interrupt;
@@ -47,6 +48,9 @@ pub(super) struct Train {
     /// Tell where the time goes, by layer and phase, and write trace.json into the run folder
     #[arg(long, help_heading = "Output")]
     profile: bool,
+    /// Tell what the run would take of memory, and do no more: nothing is allocated on the device, and nothing is written
+    #[arg(long, help_heading = "Output")]
+    dry_run: bool,
 }
 
 impl Train {
@@ -66,6 +70,9 @@ impl Train {
         Recorder::new(out.clone(), Vec::new())?;
         let job = Job::load(config)?;
         let opened = job::open(&job.config.device, job.config.opening(), quiet)?;
+        if self.dry_run {
+            return foretell(&job, opened, json);
+        }
         let run = Run::new(&job, &opened);
         let environment = run.environment(&job, &opened);
         let files = vec![
@@ -122,6 +129,20 @@ impl Train {
     }
 }
 
+/// Tells what the run would take of memory; an error if there is not so much.
+fn foretell(job: &Job, opened: Opened, json: bool) -> Result<(), Exit> {
+    let device = job::name(opened.executor.device()).to_owned();
+    let files = |model| Recorder::FILES * model;
+    let (training, validation) = (&job.training, job.validation.as_ref());
+    let foretold = (job.trainer).foretell(opened.executor, training, validation, files)?;
+    if json {
+        print_json(&dry_run::json(&foretold, &device))?;
+    } else {
+        print(&dry_run::text(&foretold, &device))?;
+    }
+    foretold.lack.map_or(Ok(()), |lack| Err(lack.into()))
+}
+
 /// The recorder, the progress and the profile as one observer.
 struct Watch {
     recorder: Recorder,
@@ -146,6 +167,10 @@ impl Observer for Watch {
     fn epoch(&mut self, report: &EpochReport<'_>) -> io::Result<()> {
         self.progress.epoch(report);
         self.recorder.epoch(report)
+    }
+
+    fn keeps(&self, model_bytes: u64) -> u64 {
+        Recorder::FILES * model_bytes
     }
 
     fn profile(&mut self) -> Option<&mut Profile> {

@@ -73,6 +73,16 @@ impl<T: Copy> Memory<T> {
         })
     }
 
+    /// Bytes it takes.
+    fn bytes(&self) -> u64 {
+        let bytes = match self {
+            Self::Real(values) => values.capacity() * size_of::<T>(),
+            Self::U32(values) => values.capacity() * size_of::<u32>(),
+            Self::U8(values) => values.capacity(),
+        };
+        bytes as u64
+    }
+
     const fn element(&self) -> Element {
         match self {
             Self::Real(_) => Element::F32,
@@ -165,7 +175,7 @@ impl<K: HostKernels> Host<K> {
     }
 
     fn allocate_store(&mut self, store: &Store) -> Result<(), ExecutorError> {
-        for block in &store.blocks()[self.store.len()..] {
+        for block in &store.blocks()[self.store.len().min(store.blocks().len())..] {
             self.store.push(Memory::new(
                 block.element,
                 block.len,
@@ -288,6 +298,23 @@ impl<K: HostKernels> Executor for Host<K> {
 
     fn available_memory(&self) -> Option<u64> {
         super::available()
+    }
+
+    fn buffer_bytes(&self, element: Element, len: usize) -> u64 {
+        let size = match element {
+            Element::F32 => size_of::<K::Real>(),
+            Element::U32 | Element::U8 => element.size(),
+        };
+        (len as u64).saturating_mul(size as u64)
+    }
+
+    fn allocated(&self) -> u64 {
+        let plans = self.plans.iter().flat_map(|p| &p.buffers);
+        self.store.iter().chain(plans).map(Memory::bytes).sum()
+    }
+
+    fn reserve(&mut self, store: &Store) -> Result<(), ExecutorError> {
+        self.allocate_store(store)
     }
 
     fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError> {

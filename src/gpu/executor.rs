@@ -222,6 +222,14 @@ impl Executor for Gpu {
             .flatten()
     }
 
+    fn allocated(&self) -> u64 {
+        self.allocated()
+    }
+
+    fn reserve(&mut self, store: &Store) -> Result<(), ExecutorError> {
+        self.allocate_store(store)
+    }
+
     fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError> {
         self.allocate_store(store)?;
         if self.choices.is_open() {

@@ -230,7 +230,7 @@ impl Fit<'_> {
         if let Some(data) = self.validation {
             let mut evaluation = self
                 .session
-                .evaluate(self.options.batch_size.max(256), self.units)?;
+                .evaluate(Evaluation::batch_size(self.options.batch_size), self.units)?;
             evaluation.complete(data);
             if !evaluation.loss.is_finite() {
                 return Err(progress

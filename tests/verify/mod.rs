@@ -330,6 +330,14 @@ impl Executor for Forgetful {
         self.0.limits()
     }
 
+    fn allocated(&self) -> u64 {
+        self.0.allocated()
+    }
+
+    fn reserve(&mut self, store: &Store) -> Result<(), ExecutorError> {
+        self.0.reserve(store)
+    }
+
     fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError> {
         self.0.load(plan, store)
     }
