@@ -45,8 +45,9 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Model files that may be in memory at once: what is written, what waits, and what is made.
-    pub(crate) const FILES: u64 = 3;
+    /// Model files that are in memory at once: what is written, and what waits.
+    #[cfg(feature = "cli")]
+    pub(crate) const FILES: u64 = 2;
     /// The model after the last epoch is written no more often than this; the best one always.
     const PAUSE: Duration = Duration::from_secs(1);
 

@@ -2,6 +2,7 @@
 
 use super::{Evaluation, Options, Purpose, Session, TrainError};
 use crate::data::Dataset;
+use crate::graph::GraphError;
 use crate::plan::PlanError;
 
 /// Something that takes memory.
@@ -186,11 +187,14 @@ impl Session {
         }
         let footprint = match self.footprint(options, kept) {
             Ok(footprint) => footprint,
-            Err(TrainError::Plan(
-                error @ (PlanError::TooLarge { .. }
-                | PlanError::TooLong { .. }
-                | PlanError::Buffer { .. }),
-            )) => return Ok(Some(error.to_string())),
+            Err(
+                error @ (TrainError::Plan(
+                    PlanError::TooLarge { .. }
+                    | PlanError::TooLong { .. }
+                    | PlanError::Buffer { .. },
+                )
+                | TrainError::Graph(GraphError::TooLarge { .. })),
+            ) => return Ok(Some(error.to_string())),
             Err(error) => return Err(error),
         };
         let (needed, available) = (footprint.to_come(), self.executor.available_memory());
