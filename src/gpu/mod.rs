@@ -10,6 +10,7 @@
 mod adapter;
 mod device;
 mod executor;
+mod image;
 mod memory;
 mod pipeline;
 mod probe;
@@ -23,7 +24,7 @@ pub(crate) use probe::quiet_device_selection;
 use std::sync::Arc;
 
 use crate::executor::{DeviceInfo, ExecutorError};
-use crate::kernel::Limits;
+use crate::kernel::{Kernel, Limits, Shader};
 use device::Device;
 use executor::Loaded;
 use memory::{Memory, Transfer};
@@ -69,6 +70,22 @@ pub struct Counters {
     pub shader_modules: usize,
 }
 
+/// Which of the candidates does a kernel's work.
+#[derive(Clone)]
+struct Choose(Arc<dyn Fn(&Kernel, &[Shader]) -> usize + Send + Sync>);
+
+impl Default for Choose {
+    fn default() -> Self {
+        Self(Arc::new(|_, _| 0))
+    }
+}
+
+impl std::fmt::Debug for Choose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Choose")
+    }
+}
+
 /// The executor on a GPU.
 #[derive(Debug)]
 pub struct Gpu {
@@ -78,6 +95,7 @@ pub struct Gpu {
     checked: bool,
     plans: Vec<Loaded>,
     store: Vec<Memory>,
+    choose: Choose,
     pipelines: Pipelines,
     transfer: Transfer,
     device: Device,
@@ -109,6 +127,7 @@ impl Gpu {
             adapter,
             checked: options.checked,
             plans: Vec::new(),
+            choose: Choose::default(),
             store: Vec::new(),
             pipelines: Pipelines::new(options.checked),
             transfer: Transfer::default(),
@@ -123,8 +142,8 @@ impl Gpu {
 
     /// Bytes of the buffers made for stores and plans.
     pub fn allocated(&self) -> u64 {
-        let plans = self.plans.iter().flat_map(Loaded::buffers);
-        self.store.iter().chain(plans).map(Memory::bytes).sum()
+        let plans = self.plans.iter().map(Loaded::bytes).sum::<u64>();
+        self.store.iter().map(Memory::bytes).sum::<u64>() + plans
     }
 
     /// How many things wgpu holds for this device.
@@ -160,6 +179,12 @@ impl Gpu {
     #[doc(hidden)]
     pub fn choose_as(&mut self, limits: Limits) {
         self.limits = limits;
+    }
+
+    /// Of the candidates for a kernel, which are shaders that all do its work, takes the one of this index in plans that
+    /// are loaded from now on. Without this, the first.
+    pub fn choose(&mut self, choose: impl Fn(&Kernel, &[Shader]) -> usize + Send + Sync + 'static) {
+        self.choose = Choose(Arc::new(choose));
     }
 
     /// For tests: destroys the device, as if it had been lost. Later calls return [`ExecutorError::DeviceLost`].
