@@ -11,6 +11,7 @@ mod adapter;
 mod cache;
 mod device;
 mod executor;
+mod image;
 mod memory;
 mod pipeline;
 mod probe;
@@ -28,13 +29,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::executor::{DeviceInfo, ExecutorError};
-use crate::kernel::Limits;
+use crate::kernel::{Kernel, Limits, Shader};
 use cache::PipelineCache;
 use device::Device;
 use executor::Loaded;
 use memory::{Memory, Transfer};
 use pipeline::Pipelines;
-use tune::Choices;
+use tune::{ByTest, Choices};
 
 /// How a device is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,8 +142,8 @@ impl Gpu {
 
     /// Bytes of the buffers made for stores and plans.
     pub fn allocated(&self) -> u64 {
-        let plans = self.plans.iter().flat_map(Loaded::buffers);
-        self.store.iter().chain(plans).map(Memory::bytes).sum()
+        let plans = self.plans.iter().map(Loaded::bytes).sum::<u64>();
+        self.store.iter().map(Memory::bytes).sum::<u64>() + plans
     }
 
     /// How many things wgpu holds for this device.
@@ -178,6 +179,12 @@ impl Gpu {
     #[doc(hidden)]
     pub fn choose_as(&mut self, limits: Limits) {
         self.limits = limits;
+    }
+
+    /// Of the candidates for a kernel, which are shaders that all do its work, takes the one of this index in plans that
+    /// are loaded from now on. Without this, the first.
+    pub fn choose(&mut self, choose: impl Fn(&Kernel, &[Shader]) -> usize + Send + Sync + 'static) {
+        self.choices.by_test = Some(ByTest(Arc::new(choose)));
     }
 
     /// For tests: destroys the device, as if it had been lost. Later calls return [`ExecutorError::DeviceLost`].

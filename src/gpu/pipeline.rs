@@ -94,7 +94,7 @@ impl Pipelines {
             device,
             shader.file,
             edits.fold(text, |text, edit| edit(&text)),
-            &read_only(&kernel.bindings()),
+            &slots(&kernel.bindings(), shader),
             size_of_val(kernel.spec().parameters().words()),
             (self.checked, self.cache.as_ref()),
         )
@@ -152,17 +152,57 @@ impl fmt::Debug for Pipelines {
     }
 }
 
-/// Which bindings are only read.
-fn read_only(bindings: &[Binding]) -> Vec<bool> {
-    bindings.iter().map(|b| b.access == Access::Read).collect()
+/// What a shader binds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// A buffer that is only read.
+    Read,
+    /// A buffer that is written.
+    Write,
+    /// An image that is read.
+    Image,
 }
 
-/// Makes a pipeline whose bindings are only read where `read_only` says so, and which gets `immediates` bytes.
+fn slots(bindings: &[Binding], shader: &Shader) -> Vec<Slot> {
+    let slot = |(at, binding): (usize, &Binding)| {
+        if shader.images.iter().any(|image| image.binding == at) {
+            Slot::Image
+        } else if binding.access == Access::Read {
+            Slot::Read
+        } else {
+            Slot::Write
+        }
+    };
+    bindings.iter().enumerate().map(slot).collect()
+}
+
+impl Slot {
+    const fn layout(self) -> wgpu::BindingType {
+        let read_only = match self {
+            Self::Image => {
+                return wgpu::BindingType::StorageTexture {
+                    access: wgpu::StorageTextureAccess::ReadOnly,
+                    format: wgpu::TextureFormat::Rgba32Float,
+                    view_dimension: wgpu::TextureViewDimension::D2,
+                };
+            }
+            Self::Read => true,
+            Self::Write => false,
+        };
+        wgpu::BindingType::Buffer {
+            ty: wgpu::BufferBindingType::Storage { read_only },
+            has_dynamic_offset: false,
+            min_binding_size: None,
+        }
+    }
+}
+
+/// Makes a pipeline that binds `slots` and gets `immediates` bytes.
 pub(super) fn make(
     device: &Device,
     file: &str,
     text: String,
-    read_only: &[bool],
+    slots: &[Slot],
     immediates: usize,
     (checked, cache): (bool, Option<&PipelineCache>),
 ) -> Result<Pipeline, ExecutorError> {
@@ -187,17 +227,13 @@ pub(super) fn make(
             device.wgpu.create_shader_module_trusted(descriptor, checks)
         }
     })?;
-    let entry = |(binding, &read_only): (u32, &bool)| wgpu::BindGroupLayoutEntry {
+    let entry = |(binding, slot): (u32, &Slot)| wgpu::BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer {
-            ty: wgpu::BufferBindingType::Storage { read_only },
-            has_dynamic_offset: false,
-            min_binding_size: None,
-        },
+        ty: slot.layout(),
         count: None,
     };
-    let entries: Vec<_> = (0..).zip(read_only).map(entry).collect();
+    let entries: Vec<_> = (0..).zip(slots).map(entry).collect();
     let bindings = device
         .wgpu
         .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
@@ -226,25 +262,35 @@ pub(super) fn make(
     Ok(Pipeline { pipeline, bindings })
 }
 
-/// Binds ranges of buffers, each a first byte and a number of bytes, in order.
-pub(super) fn bind<'a>(
+/// What is bound to a slot: a range of a buffer, as its first byte and its number of bytes, or an image.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Bound<'a> {
+    Range(&'a wgpu::Buffer, u64, u64),
+    Image(&'a wgpu::TextureView),
+}
+
+/// Binds buffers and images, in order.
+pub(super) fn bind(
     device: &Device,
     pipeline: &Pipeline,
-    ranges: &[(&'a wgpu::Buffer, u64, u64)],
+    bound: &[Bound<'_>],
 ) -> Result<wgpu::BindGroup, ExecutorError> {
-    let entry = |(binding, range): (u32, &(&'a wgpu::Buffer, u64, u64))| {
-        let &(buffer, offset, size) = range;
-        let size = wgpu::BufferSize::new(size);
-        wgpu::BindGroupEntry {
+    let entries: Vec<_> = (0..)
+        .zip(bound)
+        .map(|(binding, &bound)| wgpu::BindGroupEntry {
             binding,
-            resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                buffer,
-                offset,
-                size,
-            }),
-        }
-    };
-    let entries: Vec<_> = (0..).zip(ranges).map(entry).collect();
+            resource: match bound {
+                Bound::Image(view) => wgpu::BindingResource::TextureView(view),
+                Bound::Range(buffer, offset, size) => {
+                    wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                        buffer,
+                        offset,
+                        size: wgpu::BufferSize::new(size),
+                    })
+                }
+            },
+        })
+        .collect();
     let group = device.wgpu.create_bind_group(&wgpu::BindGroupDescriptor {
         label: None,
         layout: &pipeline.bindings,

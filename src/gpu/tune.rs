@@ -5,6 +5,7 @@
 //! the text of the shaders together, and later processes that ask for timing begin with it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,6 +68,16 @@ struct Kept {
     products: TuningTable,
 }
 
+/// What a test chooses among the candidates for a kernel: the number of one.
+#[derive(Clone)]
+pub(super) struct ByTest(pub(super) Arc<dyn Fn(&Kernel, &[Shader]) -> usize + Send + Sync>);
+
+impl fmt::Debug for ByTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ByTest")
+    }
+}
+
 /// The choices of a device.
 #[derive(Debug, Default)]
 pub(super) struct Choices {
@@ -76,6 +87,7 @@ pub(super) struct Choices {
     table: TuningTable,
     /// The shader that is being timed, whatever the table says.
     forced: Option<Shader>,
+    pub(super) by_test: Option<ByTest>,
     /// What was chosen for the plans that are loaded.
     pub(super) taken: BTreeMap<String, String>,
 }
@@ -88,6 +100,11 @@ impl Choices {
 
     /// The shader for a kernel, and a note of it.
     pub(super) fn of(&mut self, kernel: &Kernel, limits: &kernel::Limits) -> Shader {
+        if let Some(by_test) = &self.by_test {
+            let mut candidates = kernel.spec().candidates(limits);
+            let chosen = (by_test.0)(kernel, &candidates);
+            return candidates.swap_remove(chosen);
+        }
         let Kernel::Matmul(product) = kernel else {
             return kernel.spec().shader(limits);
         };

@@ -31,7 +31,7 @@ pub use optimizer::{AdamUpdate, SgdUpdate};
 pub use parameters::{Field, FieldKind, Parameters};
 pub use reduce::{Broadcast, Sum};
 pub use rows::{Concat, Gather, GatherGrad, Pad, Slice};
-pub use shader::{Constant, Grid, Limits, Shader, WORKGROUP};
+pub use shader::{Constant, Grid, Image, Limits, Shader, WORKGROUP};
 pub use source::{SourceError, checksum, files, parts, source};
 pub use state::{Copy, Nonfinite, Record};
 
@@ -119,7 +119,7 @@ pub trait Spec {
     fn parameters(&self) -> Parameters;
     /// The shader that does this work on a device with these limits.
     fn shader(&self, limits: &Limits) -> Shader;
-    /// Every shader that does this work on a device with these limits: the first is [`Spec::shader`]'s choice.
+    /// Every shader that does this work on a device with these limits. The first is [`Spec::shader`].
     fn candidates(&self, limits: &Limits) -> Vec<Shader> {
         vec![self.shader(limits)]
     }
