@@ -88,7 +88,13 @@ pub trait Executor {
             * 16
     }
 
-    /// Bytes of the buffers made for stores and plans.
+    /// Bytes that a plan will take when it is loaded.
+    fn plan_bytes(&self, plan: &Plan) -> u64 {
+        let buffers = plan.buffers.iter();
+        buffers.map(|b| self.buffer_bytes(b.element, b.len)).sum()
+    }
+
+    /// Bytes made for stores and plans.
     fn allocated(&self) -> u64;
 
     /// Allocates the blocks of the store that are not there yet. New memory holds zeros.

@@ -294,6 +294,23 @@ impl Executor for Gpu {
             .flatten()
     }
 
+    /// The buffers, and an image for each matrix of its own size that the chosen shaders read from one.
+    fn plan_bytes(&self, plan: &Plan) -> u64 {
+        let mut images = Vec::new();
+        for step in &plan.steps {
+            let shader = self.choices.shader(&step.kernel, &self.limits);
+            let operands = [&step.inputs[..], &step.outputs[..]].concat();
+            for image in shader.images {
+                let wanted = (image, plan.tensors[operands[image.binding]].place.len);
+                if !images.contains(&wanted) {
+                    images.push(wanted);
+                }
+            }
+        }
+        let images = images.iter().map(|(i, len)| Image::bytes_for(i, *len));
+        plan.bytes() + images.sum::<u64>()
+    }
+
     fn allocated(&self) -> u64 {
         self.allocated()
     }

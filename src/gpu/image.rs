@@ -10,6 +10,11 @@ const TEXEL: u64 = 16;
 /// elements fall on the same few lines of the cache: a product of 1024 runs at 28 to 55 GFLOP/s then, not 95.
 const PADDING: u32 = 4;
 
+/// How many texels hold so many reals.
+fn texels(len: usize) -> u32 {
+    u32::try_from(len / 4).unwrap_or(u32::MAX)
+}
+
 /// An image of a tensor.
 #[derive(Debug)]
 pub(super) struct Image {
@@ -29,7 +34,7 @@ impl Image {
         len: usize,
     ) -> Result<Self, ExecutorError> {
         let line = image.line;
-        let texels = u32::try_from(len / 4).unwrap_or(u32::MAX);
+        let texels = texels(len);
         let texture = device.wgpu.create_texture(&wgpu::TextureDescriptor {
             label: Some("image"),
             size: wgpu::Extent3d {
@@ -60,6 +65,12 @@ impl Image {
     pub(super) fn bytes(&self) -> u64 {
         let size = self.texture.size();
         u64::from(size.width) * u64::from(size.height) * TEXEL
+    }
+
+    /// Bytes that an image for a tensor of `len` reals will take.
+    pub(super) fn bytes_for(image: &kernel::Image, len: usize) -> u64 {
+        let height = texels(len).div_ceil(image.line);
+        u64::from(image.line + PADDING) * u64::from(height) * TEXEL
     }
 
     /// Copies the tensor that begins at byte `start` of a buffer.

@@ -115,10 +115,7 @@ impl Session {
         }
         for purpose in purposes {
             let (plan, _) = self.built(purpose)?;
-            let buffers = plan.buffers.iter();
-            let bytes = buffers
-                .map(|b| self.executor.buffer_bytes(b.element, b.len))
-                .sum();
+            let bytes = self.executor.plan_bytes(&plan);
             let name = match purpose.rows() {
                 Some(rows) => format!("{} ({rows} rows)", plan.name),
                 None => plan.name.clone(),

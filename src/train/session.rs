@@ -257,7 +257,7 @@ impl Session {
         }
         let plan = self.built(purpose)?;
         self.built.remove(&purpose);
-        self.require(plan.0.bytes(), &plan.0.name)?;
+        self.require(self.executor.plan_bytes(&plan.0), &plan.0.name)?;
         let handle = self.executor.load(Arc::clone(&plan.0), &self.store)?;
         let ready = Ready {
             plan: plan.0,

@@ -357,12 +357,12 @@ fn a_dry_run_tells_the_memory_and_no_more() {
         let mut sizes = items.filter(|item| item["name"] == name);
         sizes.next().and_then(|item| item["bytes"].as_u64())
     };
-    // 256-50-10: each parameter begins at a multiple of 64 numbers.
+    // The pictures are bytes. 256-50-10: each parameter begins at a multiple of 64 numbers.
     let parameters = 4 * (256 * 50 + 64 + 512 + 64);
     for block in ["parameters", "parameters.mean.good", "parameters.square"] {
         assert_eq!(of("store", block), Some(parameters), "{block} in {found}");
     }
-    assert_eq!(of("store", "train.inputs"), Some(240 * 256 * 4), "{found}");
+    assert_eq!(of("store", "train.inputs"), Some(240 * 256), "{found}");
     assert!(
         of("plans", "train (100 rows)") > Some(parameters),
         "{found}"
@@ -395,12 +395,21 @@ fn a_batch_that_does_not_fit_is_refused_with_the_largest_that_does() {
     };
     let refused = run(200_000, "");
     assert_eq!(refused.status, Some(1), "{refused:#?}");
-    for part in ["cannot hold", "200000 rows", "the largest batch that fits has "] {
+    for part in [
+        "cannot hold",
+        "200000 rows",
+        "the largest batch that fits has ",
+    ] {
         assert!(refused.err.contains(part), "`{part}`: {}", refused.err);
     }
     assert!(place.listing().is_empty(), "nothing is written");
     let (_, rest) = (refused.err.split_once("that fits has ")).expect("it was just found");
-    let largest: u64 = rest.split(' ').next().expect("a word").parse().expect("a number");
+    let largest: u64 = rest
+        .split(' ')
+        .next()
+        .expect("a word")
+        .parse()
+        .expect("a number");
     assert!((100..150_000).contains(&largest), "{largest} rows");
     // Other programs take and give back memory meanwhile.
     let fits = run(largest * 3 / 4, "--dry-run");

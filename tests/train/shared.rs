@@ -57,6 +57,10 @@ impl<E: Executor> Executor for Shared<E> {
         self.lock().buffer_bytes(element, len)
     }
 
+    fn plan_bytes(&self, plan: &Plan) -> u64 {
+        self.lock().plan_bytes(plan)
+    }
+
     fn allocated(&self) -> u64 {
         self.lock().allocated()
     }
