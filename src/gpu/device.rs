@@ -53,7 +53,9 @@ pub(super) struct Device {
 impl Device {
     /// Opens an adapter with all its limits, and of its features those that the engine uses.
     pub(super) fn open(info: &AdapterInfo, adapter: &wgpu::Adapter) -> Result<Self, ExecutorError> {
-        let welcome = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let welcome = wgpu::Features::SUBGROUP
+            | wgpu::Features::TIMESTAMP_QUERY
+            | wgpu::Features::PIPELINE_CACHE;
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("thalweg"),
             required_features: wgpu::Features::IMMEDIATES | (adapter.features() & welcome),
@@ -132,7 +134,7 @@ impl Device {
     }
 
     /// Waits until there is nothing left to do, and looks whether the device is lost.
-    fn settle(&self) -> Result<(), ExecutorError> {
+    pub(super) fn settle(&self) -> Result<(), ExecutorError> {
         self.poll(wgpu::PollType::Wait {
             submission_index: None,
             timeout: Some(PATIENCE),

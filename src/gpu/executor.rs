@@ -1,12 +1,13 @@
 //! The executor: plans loaded onto the device, and their runs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Gpu;
 use super::image::Image;
 use super::memory::Memory;
-use super::pipeline::{Bound, bind};
-use crate::executor::{Data, DeviceInfo, Executor, ExecutorError, PlanHandle};
+use super::pipeline::{Bound, Pipelines, bind};
+use crate::executor::{Data, DeviceInfo, Executor, ExecutorError, PlanHandle, StepTimes};
 use crate::graph::Store;
 use crate::kernel::{self, Grid, Kernel, Limits, Shader, Tick};
 use crate::plan::{BufferId, Place, Plan, Step};
@@ -14,12 +15,44 @@ use crate::tensor::Element;
 
 /// A step, ready to be recorded.
 #[derive(Debug)]
-struct LoadedStep {
+pub(super) struct LoadedStep {
     kernel: Kernel,
     pipeline: usize,
     bindings: wgpu::BindGroup,
     grid: Grid,
     copies: Vec<Copy>,
+}
+
+impl LoadedStep {
+    /// Records the copies that the step needs before it, outside of any pass.
+    pub(super) fn copy_images(&self, images: &Images, encoder: &mut wgpu::CommandEncoder) {
+        for copy in &self.copies {
+            let image = &images[copy.image].1;
+            image.copy(encoder, &copy.buffer, copy.start);
+        }
+    }
+
+    /// Whether anything is copied before it.
+    pub(super) const fn copies(&self) -> bool {
+        !self.copies.is_empty()
+    }
+
+    /// Records the step. The pipeline is set first if `pipelines` are given: it is another one than the last step's.
+    pub(super) fn record(
+        &self,
+        pass: &mut wgpu::ComputePass<'_>,
+        pipelines: Option<&Pipelines>,
+        tick: &Tick,
+    ) {
+        if let Some(pipelines) = pipelines {
+            pass.set_pipeline(&pipelines.get(self.pipeline).pipeline);
+        }
+        pass.set_bind_group(0, &self.bindings, &[]);
+        let parameters = self.kernel.at(tick).spec().parameters();
+        pass.set_immediates(0, bytemuck::cast_slice(parameters.words()));
+        let [x, y, z] = self.grid;
+        pass.dispatch_workgroups(x, y, z);
+    }
 }
 
 /// What is copied into an image before a step, from this byte on.
@@ -31,7 +64,7 @@ struct Copy {
 }
 
 /// The images of a plan, each with what it was made for: steps that want the same share one.
-type Images = Vec<((kernel::Image, usize), Image)>;
+pub(super) type Images = Vec<((kernel::Image, usize), Image)>;
 
 /// A plan with its buffers and steps.
 #[derive(Debug)]
@@ -50,6 +83,14 @@ impl Loaded {
                 .iter()
                 .map(|(_, image)| image.bytes())
                 .sum::<u64>()
+    }
+
+    pub(super) const fn images(&self) -> &Images {
+        &self.images
+    }
+
+    pub(super) fn steps(&self) -> &[LoadedStep] {
+        &self.steps
     }
 }
 
@@ -147,24 +188,15 @@ impl Gpu {
                 if !step.copies.is_empty() {
                     pass = None;
                     pipeline = None;
-                }
-                for copy in &step.copies {
-                    let image = &images[copy.image].1;
-                    image.copy(&mut encoder, &copy.buffer, copy.start);
+                    step.copy_images(images, &mut encoder);
                 }
                 // No copy is recorded while a pass is open, which wgpu would refuse.
                 let pass = pass.get_or_insert_with(|| {
                     let descriptor = wgpu::ComputePassDescriptor::default();
                     encoder.begin_compute_pass(&descriptor).forget_lifetime()
                 });
-                if pipeline.replace(step.pipeline) != Some(step.pipeline) {
-                    pass.set_pipeline(&self.pipelines.get(step.pipeline).pipeline);
-                }
-                pass.set_bind_group(0, &step.bindings, &[]);
-                let parameters = step.kernel.at(tick).spec().parameters();
-                pass.set_immediates(0, bytemuck::cast_slice(parameters.words()));
-                let [x, y, z] = step.grid;
-                pass.dispatch_workgroups(x, y, z);
+                let changed = pipeline.replace(step.pipeline) != Some(step.pipeline);
+                step.record(pass, changed.then_some(&self.pipelines), tick);
             }
         }
         drop(pass);
@@ -250,6 +282,10 @@ impl Executor for Gpu {
         &self.limits
     }
 
+    fn choices(&self) -> BTreeMap<String, String> {
+        self.choices.taken.clone()
+    }
+
     /// A software adapter lives in the host's memory; of a GPU's, wgpu does not tell.
     fn available_memory(&self) -> Option<u64> {
         self.adapter
@@ -260,6 +296,9 @@ impl Executor for Gpu {
 
     fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError> {
         self.allocate_store(store)?;
+        if self.choices.is_open() {
+            self.tune(&plan)?;
+        }
         let mut buffers = Vec::with_capacity(plan.buffers.len());
         for buffer in &plan.buffers {
             let memory = self.allocate(buffer.element, buffer.len, &plan.name)?;
@@ -270,12 +309,10 @@ impl Executor for Gpu {
             }
             buffers.push(memory);
         }
-        let chosen = |step: &Step| {
-            let mut candidates = step.kernel.spec().candidates(&self.limits);
-            let index = (self.choose.0)(&step.kernel, &candidates);
-            (step.kernel, candidates.swap_remove(index))
-        };
-        let chosen: Vec<_> = plan.steps.iter().map(chosen).collect();
+        let mut chosen = Vec::with_capacity(plan.steps.len());
+        for Step { kernel, .. } in &plan.steps {
+            chosen.push((*kernel, self.choices.of(kernel, &self.limits)));
+        }
         let pipelines = self.pipelines.of(&self.device, &chosen)?;
         let shaders = chosen.iter().map(|(_, shader)| shader);
         let mut images = Images::new();
@@ -304,6 +341,23 @@ impl Executor for Gpu {
         tick: &Tick,
     ) -> Result<(), ExecutorError> {
         self.submit(plan, step..step + 1, std::slice::from_ref(tick))
+    }
+
+    fn run_timed(
+        &mut self,
+        plan: PlanHandle,
+        _steps: usize,
+        tick: &Tick,
+    ) -> Result<StepTimes, ExecutorError> {
+        self.timed(plan, tick)
+    }
+
+    fn arithmetic_rate(&mut self) -> Result<Option<f64>, ExecutorError> {
+        self.multiply_add_rate().map(Some)
+    }
+
+    fn device_bytes(&self) -> Option<u64> {
+        Some(self.allocated())
     }
 
     fn write(&mut self, plan: PlanHandle, place: Place, data: &Data) -> Result<(), ExecutorError> {

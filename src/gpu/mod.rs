@@ -8,6 +8,7 @@
 //! it was noticed. A lost device stays lost, and every later call says so.
 
 mod adapter;
+mod cache;
 mod device;
 mod executor;
 mod image;
@@ -15,20 +16,26 @@ mod memory;
 mod pipeline;
 mod probe;
 mod rate;
+mod timing;
+mod tune;
 
 pub use adapter::{AdapterFeatures, AdapterInfo, AdapterLimits, DeviceKind, Wanted, choose};
 pub use probe::adapters;
 #[cfg(feature = "cli")]
 pub(crate) use probe::quiet_device_selection;
+pub use tune::{Timed, Tuning, TuningTable};
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::executor::{DeviceInfo, ExecutorError};
 use crate::kernel::{Kernel, Limits, Shader};
+use cache::PipelineCache;
 use device::Device;
 use executor::Loaded;
 use memory::{Memory, Transfer};
 use pipeline::Pipelines;
+use tune::{ByTest, Choices};
 
 /// How a device is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,22 +77,6 @@ pub struct Counters {
     pub shader_modules: usize,
 }
 
-/// Which of the candidates does a kernel's work.
-#[derive(Clone)]
-struct Choose(Arc<dyn Fn(&Kernel, &[Shader]) -> usize + Send + Sync>);
-
-impl Default for Choose {
-    fn default() -> Self {
-        Self(Arc::new(|_, _| 0))
-    }
-}
-
-impl std::fmt::Debug for Choose {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Choose")
-    }
-}
-
 /// The executor on a GPU.
 #[derive(Debug)]
 pub struct Gpu {
@@ -95,8 +86,8 @@ pub struct Gpu {
     checked: bool,
     plans: Vec<Loaded>,
     store: Vec<Memory>,
-    choose: Choose,
     pipelines: Pipelines,
+    choices: Choices,
     transfer: Transfer,
     device: Device,
 }
@@ -127,12 +118,21 @@ impl Gpu {
             adapter,
             checked: options.checked,
             plans: Vec::new(),
-            choose: Choose::default(),
             store: Vec::new(),
             pipelines: Pipelines::new(options.checked),
+            choices: Choices::default(),
             transfer: Transfer::default(),
             device,
         })
+    }
+
+    /// Takes compiled pipelines from a folder where earlier processes kept them, and keeps them there when this is dropped,
+    /// if the adapter supports it. What goes wrong with the folder is a warning in the log: pipelines are made anew then.
+    pub fn keep_pipelines_in(&mut self, folder: &Path) {
+        let info = self.device.wgpu.adapter_info();
+        if let Some(cache) = PipelineCache::open(&self.device, &info, folder) {
+            self.pipelines.keep(cache);
+        }
     }
 
     /// The adapter it runs on.
@@ -184,7 +184,7 @@ impl Gpu {
     /// Of the candidates for a kernel, which are shaders that all do its work, takes the one of this index in plans that
     /// are loaded from now on. Without this, the first.
     pub fn choose(&mut self, choose: impl Fn(&Kernel, &[Shader]) -> usize + Send + Sync + 'static) {
-        self.choose = Choose(Arc::new(choose));
+        self.choices.by_test = Some(ByTest(Arc::new(choose)));
     }
 
     /// For tests: destroys the device, as if it had been lost. Later calls return [`ExecutorError::DeviceLost`].

@@ -6,6 +6,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::cache::PipelineCache;
 use super::device::Device;
 use crate::executor::ExecutorError;
 use crate::kernel::{Access, Binding, Constant, Kernel, Shader, SourceError, parts, source};
@@ -29,6 +30,7 @@ pub(super) struct Pipelines {
     checked: bool,
     made: Vec<Pipeline>,
     known: HashMap<Key, usize>,
+    cache: Option<PipelineCache>,
     edits: HashMap<String, Edit>,
 }
 
@@ -45,6 +47,11 @@ impl Pipelines {
     pub(super) fn edit(&mut self, file: &str, edit: Edit) {
         self.edits.insert(file.to_owned(), edit);
         self.known.retain(|(parts, _), _| !parts.contains(&file));
+    }
+
+    /// Takes pipelines from a cache where it has them, and adds what is made.
+    pub(super) fn keep(&mut self, cache: PipelineCache) {
+        self.cache = Some(cache);
     }
 
     /// A pipeline by its number.
@@ -89,7 +96,7 @@ impl Pipelines {
             edits.fold(text, |text, edit| edit(&text)),
             &slots(&kernel.bindings(), shader),
             size_of_val(kernel.spec().parameters().words()),
-            self.checked,
+            (self.checked, self.cache.as_ref()),
         )
     }
 }
@@ -197,7 +204,7 @@ pub(super) fn make(
     text: String,
     slots: &[Slot],
     immediates: usize,
-    checked: bool,
+    (checked, cache): (bool, Option<&PipelineCache>),
 ) -> Result<Pipeline, ExecutorError> {
     let checks = if checked {
         wgpu::ShaderRuntimeChecks::checked()
@@ -249,7 +256,7 @@ pub(super) fn make(
             zero_initialize_workgroup_memory: false,
             ..wgpu::PipelineCompilationOptions::default()
         },
-        cache: None,
+        cache: cache.map(PipelineCache::get),
     };
     let pipeline = device.scoped(file, || device.wgpu.create_compute_pipeline(&descriptor))?;
     Ok(Pipeline { pipeline, bindings })

@@ -39,7 +39,7 @@ impl Gpu {
             TEXT.to_owned(),
             &[Slot::Write],
             12,
-            self.checked,
+            (self.checked, None),
         )?;
         let bindings = bind(
             &self.device,

@@ -32,7 +32,7 @@ pub use parameters::{Field, FieldKind, Parameters};
 pub use reduce::{Broadcast, Sum};
 pub use rows::{Concat, Gather, GatherGrad, Pad, Slice};
 pub use shader::{Constant, Grid, Image, Limits, Shader, WORKGROUP};
-pub use source::{SourceError, files, parts, source};
+pub use source::{SourceError, checksum, files, parts, source};
 pub use state::{Copy, Nonfinite, Record};
 
 use crate::tensor::Element;

@@ -13,9 +13,11 @@ mod objective;
 mod observer;
 mod options;
 mod pace;
+mod profile;
 mod recipe;
 mod session;
 mod tables;
+mod trace;
 
 pub use error::{NonFinite, TrainError};
 pub use evaluation::Evaluation;
@@ -24,6 +26,7 @@ pub use model::Model;
 pub use objective::{CustomLoss, Objective};
 pub use observer::{EpochReport, Observer, Silent, StepsReport};
 pub use options::{Optimizer, Options};
+pub use profile::{Part, PartTime, Profile, Span, TimedStep};
 pub use recipe::Recipe;
 pub use session::{Logged, Position, Purpose, Ready, Session, batches};
 pub use tables::{Batch, Metric, SLOTS, Tables};
@@ -180,6 +183,10 @@ impl Trainer {
         if let Some(rows) = validation {
             session.set_validation(rows)?;
         }
+        if let Some(first) = batches(data.rows(), self.options.batch_size).first() {
+            session.plan(Purpose::Training(first.rows))?;
+        }
+        observer.chose(&session.executor.choices())?;
         let (options, units) = (&self.options, self.units.as_deref());
         let (model, summary) = fit::Fit {
             session,
