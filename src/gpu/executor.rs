@@ -81,7 +81,7 @@ impl Loaded {
             + self
                 .images
                 .iter()
-                .map(|(_, image)| image.bytes())
+                .map(|(_, image)| image.bytes)
                 .sum::<u64>()
     }
 

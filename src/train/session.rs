@@ -181,7 +181,8 @@ impl Session {
             return Ok(ready.clone());
         }
         let plan = self.build(purpose)?;
-        self.require(plan.0.bytes(), &plan.0.name)?;
+        let bytes = plan.0.bytes() + plan.0.image_bytes(self.executor.limits());
+        self.require(bytes, &plan.0.name)?;
         let handle = self.executor.load(Arc::clone(&plan.0), &self.store)?;
         let ready = Ready {
             plan: plan.0,
