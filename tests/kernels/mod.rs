@@ -109,7 +109,7 @@ fn other_candidates_for_matmuls() {
         gpu.choose(move |_, _| index);
         let cases: Vec<Case> = (counted.iter())
             .filter(|&&(_, count)| count > index)
-            .map(|(case, _)| case.clone())
+            .map(|&(case, _)| case)
             .collect();
         check_on(vec![named(format!("candidate {index}"), gpu)], &cases);
     }
