@@ -81,7 +81,7 @@ impl Loaded {
             + self
                 .images
                 .iter()
-                .map(|(_, image)| image.bytes())
+                .map(|(_, image)| image.bytes)
                 .sum::<u64>()
     }
 
@@ -307,7 +307,7 @@ impl Executor for Gpu {
                 }
             }
         }
-        let images = images.iter().map(|(i, len)| Image::bytes_for(i, *len));
+        let images = images.iter().map(|(i, len)| i.bytes(*len));
         plan.bytes() + images.sum::<u64>()
     }
 

@@ -20,10 +20,10 @@ mod split;
 
 pub use error::PlanError;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::graph::{Graph, GraphError, Phase, Store, Stored, TensorId};
-use crate::kernel::{Access, Kernel, Limits, WORKGROUP};
+use crate::kernel::{Access, Image, Kernel, Limits, WORKGROUP};
 use crate::tensor::{Element, Shape};
 
 /// A buffer, by its number in the store or in the plan.
@@ -192,6 +192,19 @@ impl Plan {
     /// The bytes of the plan's own buffers on a device. What is in the store comes on top; see [`Store::bytes`].
     pub fn bytes(&self) -> u64 {
         self.buffers.iter().map(Buffer::bytes).sum()
+    }
+
+    /// The bytes of the images that its steps read on a device with these limits, on top of [`Plan::bytes`]. Steps that
+    /// want the same image share one.
+    pub fn image_bytes(&self, limits: &Limits) -> u64 {
+        let images: HashSet<_> = (self.steps.iter())
+            .flat_map(|step| {
+                let images = step.kernel.spec().shader(limits).images;
+                let len = |image: &Image| self.tensors[step.inputs[image.binding]].place.len;
+                images.into_iter().map(move |image| (image, len(&image)))
+            })
+            .collect();
+        images.iter().map(|(image, len)| image.bytes(*len)).sum()
     }
 
     /// The bytes that its passing tensors would take if no buffer were used twice.
