@@ -58,6 +58,11 @@ impl Shape {
         self.0.iter().product()
     }
 
+    /// How many elements; `None` if they are more than this machine can address.
+    pub fn checked_len(&self) -> Option<usize> {
+        self.0.iter().try_fold(1_usize, |n, d| n.checked_mul(*d))
+    }
+
     /// Whether there is no element, which no graph accepts.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

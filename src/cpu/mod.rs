@@ -17,6 +17,7 @@ mod math;
 mod matmul;
 mod optimizer;
 mod philox;
+mod rate;
 mod reduce;
 mod rows;
 mod state;
@@ -138,7 +139,7 @@ impl Kernels {
             Kernel::AdamUpdate(_) => panic!("adam_update needs its mean and square"),
             Kernel::Copy(_) => state::copy(t, x(0), y.real()),
             Kernel::Record(k) => state::record(k, x(0), y.real()),
-            Kernel::Nonfinite(_) => state::nonfinite(t, x(0), y.u32()),
+            Kernel::Nonfinite(k) => state::nonfinite(t, k, x(0), y.u32()),
         }
     }
 

@@ -282,13 +282,13 @@ fn elements() -> Vec<Kernel> {
     let kernels = vec![
         Activation { kind, count, alpha }.into(),
         ActivationGrad { kind, count, alpha }.into(),
-        Dropout { count, threshold, factor, seed, stream, step }.into(),
+        Dropout { count, offset: 64, threshold, factor, seed, stream, step }.into(),
         PointwiseLoss { kind: loss, count }.into(),
         PointwiseLossGrad { kind: loss, at_target, count }.into(),
         SgdUpdate { count, learning_rate, momentum, nesterov, weight_decay }.into(),
         adam.into(),
         Copy { count }.into(),
-        Nonfinite { count }.into(),
+        Nonfinite { count, offset: 0 }.into(),
     ];
     kernels
 }
@@ -313,8 +313,8 @@ fn extents() -> Vec<Kernel> {
         Sum { outer: 5, axis: 70, inner: 901, factor }.into(),
         Broadcast { outer: 301, axis: 1001, inner: 1, factor }.into(),
         Broadcast { outer: 7, axis: 99, inner: 501, factor }.into(),
-        Gather { element, table_rows, rows, columns, indices, start, batch, factor }.into(),
-        GatherGrad { table_rows: 60, rows, columns }.into(),
+        Gather { element, first_row: 0, table_rows, rows, columns, indices, start, batch, skip: 0, factor }.into(),
+        GatherGrad { first_row: 0, table_rows: 60, rows, columns }.into(),
         Slice { outer: 1001, axis: 31, inner: 17, start: 3, len: 20 }.into(),
         Pad { outer: 1001, axis: 31, inner: 17, start: 3, len: 20 }.into(),
         Concat { outer: 1001, axis_a: 31, axis_b: 5, inner: 17 }.into(),
@@ -377,6 +377,7 @@ fn random_numbers_are_philox() {
         let (count, threshold, factor) = (0, 0, 1.0);
         let kernel = Dropout {
             count,
+            offset: 0,
             threshold,
             factor,
             seed,

@@ -53,6 +53,14 @@ impl Data {
         }
     }
 
+    /// As [`Data::to_f32`], without a copy where there is nothing to round.
+    pub fn into_f32(self) -> Vec<f32> {
+        match self {
+            Self::F32(values) => values,
+            other => other.to_f32(),
+        }
+    }
+
     /// The reals in double precision; empty for integers.
     pub fn to_f64(&self) -> Vec<f64> {
         match self {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Data, DeviceInfo, Executor, ExecutorError, PlanHandle, View, ViewMut};
+use super::{
+    Data, DeviceInfo, Executor, ExecutorError, HostClock, PlanHandle, StepTimes, View, ViewMut,
+};
 use crate::graph::Store;
 use crate::kernel::{Kernel, Limits, Tick};
 use crate::plan::{Buffer, BufferId, Place, Plan, Step};
@@ -26,6 +28,11 @@ pub trait HostKernels: Send + Sync {
 
     /// Reals on their way out.
     fn data(values: &[Self::Real]) -> Data;
+
+    /// The multiply-adds of all threads together, in GFLOP/s of 2 operations each, where that is measured.
+    fn arithmetic_rate(&self) -> Option<f64> {
+        None
+    }
 
     /// Runs a kernel. `outputs` of in-place kernels hold the values before.
     fn run(
@@ -64,6 +71,16 @@ impl<T: Copy> Memory<T> {
             Element::U32 => Self::U32(filled(0, len, what)?),
             Element::U8 => Self::U8(filled(0, len, what)?),
         })
+    }
+
+    /// Bytes it takes.
+    fn bytes(&self) -> u64 {
+        let bytes = match self {
+            Self::Real(values) => values.capacity() * size_of::<T>(),
+            Self::U32(values) => values.capacity() * size_of::<u32>(),
+            Self::U8(values) => values.capacity(),
+        };
+        bytes as u64
     }
 
     const fn element(&self) -> Element {
@@ -151,8 +168,14 @@ impl<K: HostKernels> Host<K> {
         }
     }
 
+    /// For tests: lets plans be made as for a device with these limits.
+    #[doc(hidden)]
+    pub fn choose_as(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     fn allocate_store(&mut self, store: &Store) -> Result<(), ExecutorError> {
-        for block in &store.blocks()[self.store.len()..] {
+        for block in &store.blocks()[self.store.len().min(store.blocks().len())..] {
             self.store.push(Memory::new(
                 block.element,
                 block.len,
@@ -277,6 +300,23 @@ impl<K: HostKernels> Executor for Host<K> {
         super::available()
     }
 
+    fn buffer_bytes(&self, element: Element, len: usize) -> u64 {
+        let size = match element {
+            Element::F32 => size_of::<K::Real>(),
+            Element::U32 | Element::U8 => element.size(),
+        };
+        (len as u64).saturating_mul(size as u64)
+    }
+
+    fn allocated(&self) -> u64 {
+        let plans = self.plans.iter().flat_map(|p| &p.buffers);
+        self.store.iter().chain(plans).map(Memory::bytes).sum()
+    }
+
+    fn reserve(&mut self, store: &Store) -> Result<(), ExecutorError> {
+        self.allocate_store(store)
+    }
+
     fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError> {
         self.allocate_store(store)?;
         let new = |b: &Buffer| Memory::new(b.element, b.len, K::real(b.fill), &plan.name);
@@ -303,6 +343,27 @@ impl<K: HostKernels> Executor for Host<K> {
     ) -> Result<(), ExecutorError> {
         self.step(plan, step, tick);
         Ok(())
+    }
+
+    /// The device is the host, so its clock is the device's.
+    fn run_timed(
+        &mut self,
+        plan: PlanHandle,
+        steps: usize,
+        tick: &Tick,
+    ) -> Result<StepTimes, ExecutorError> {
+        Ok(Arc::clone(&self.kernels).enter(|| {
+            let mut clock = HostClock::new(steps);
+            (0..steps).for_each(|index| clock.time(|| self.step(plan, index, tick)));
+            StepTimes {
+                by_device: true,
+                ..clock.times()
+            }
+        }))
+    }
+
+    fn arithmetic_rate(&mut self) -> Result<Option<f64>, ExecutorError> {
+        Ok(self.kernels.arithmetic_rate())
     }
 
     fn write(&mut self, plan: PlanHandle, place: Place, data: &Data) -> Result<(), ExecutorError> {

@@ -3,23 +3,27 @@
 //! An [`Executor`] holds the values of a store and of the plans loaded into it. Three there are: the reference (plain
 //! loops, in f32 or f64), the CPU (fast), and the GPU. Whoever trains, evaluates or verifies sees only this trait.
 
+mod clock;
 mod data;
 mod error;
 mod host;
 mod memory;
 mod view;
 
+pub(crate) use clock::HostClock;
 pub use data::Data;
 pub use error::ExecutorError;
 pub use host::{Host, HostKernels};
 pub(crate) use memory::available;
 pub use view::{View, ViewMut};
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::graph::Store;
 use crate::kernel::{Limits, Tick};
 use crate::plan::{Place, Plan};
+use crate::tensor::Element;
 
 /// A plan that has been loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,6 +42,24 @@ pub struct DeviceInfo {
     pub driver: String,
 }
 
+/// When a step of a plan ran, in seconds on the clock that was read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepTime {
+    /// When it began, counted from the beginning of the plan's run.
+    pub start: f64,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// The times of all steps of a plan, and whose clock they are from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepTimes {
+    /// One for each step, in order.
+    pub steps: Vec<StepTime>,
+    /// Whether the device itself told them. If not, they hold what the host needs to submit a step and to wait for it.
+    pub by_device: bool,
+}
+
 /// What runs plans over a store.
 pub trait Executor {
     /// The device.
@@ -50,6 +72,36 @@ pub trait Executor {
     fn available_memory(&self) -> Option<u64> {
         None
     }
+
+    /// The shader chosen for each product of the plans that are loaded, in words: what results depend on beside the device
+    /// and its driver. Empty for executors that have no choice.
+    fn choices(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+
+    /// Bytes that a buffer of so many elements takes.
+    fn buffer_bytes(&self, element: Element, len: usize) -> u64 {
+        (len as u64)
+            .saturating_mul(element.size() as u64)
+            .saturating_add(15)
+            / 16
+            * 16
+    }
+
+    /// Bytes that a plan will take when it is loaded.
+    fn plan_bytes(&self, plan: &Plan) -> u64 {
+        let buffers = plan.buffers.iter();
+        buffers.map(|b| self.buffer_bytes(b.element, b.len)).sum()
+    }
+
+    /// Bytes made for stores and plans.
+    fn allocated(&self) -> u64;
+
+    /// Allocates the blocks of the store that are not there yet. New memory holds zeros.
+    ///
+    /// # Errors
+    /// If the device cannot hold them.
+    fn reserve(&mut self, store: &Store) -> Result<(), ExecutorError>;
 
     /// Allocates what the plan needs, and the blocks of the store that are not there yet. New memory holds zeros, or
     /// the buffer's fill.
@@ -71,6 +123,40 @@ pub trait Executor {
     fn run_step(&mut self, plan: PlanHandle, step: usize, tick: &Tick)
     -> Result<(), ExecutorError>;
 
+    /// Runs a plan once, as [`Executor::run`] does and with the same results, and says how long each step took. `steps`
+    /// is the number of the plan's steps. Slower than `run`: for profiles, not for training.
+    ///
+    /// Unless an executor knows better, this is the host's clock around each step.
+    ///
+    /// # Errors
+    /// If the device failed.
+    fn run_timed(
+        &mut self,
+        plan: PlanHandle,
+        steps: usize,
+        tick: &Tick,
+    ) -> Result<StepTimes, ExecutorError> {
+        let mut clock = HostClock::new(steps);
+        for step in 0..steps {
+            clock.time(|| self.run_step(plan, step, tick))?;
+        }
+        Ok(clock.times())
+    }
+
+    /// The multiply-adds that the device does in registers, in GFLOP/s of 2 operations each, measured now: no kernel can
+    /// be faster. `None` where nobody measures it.
+    ///
+    /// # Errors
+    /// If the device failed.
+    fn arithmetic_rate(&mut self) -> Result<Option<f64>, ExecutorError> {
+        Ok(None)
+    }
+
+    /// Bytes of the device's own memory that stores and plans take; `None` where that is the host's.
+    fn device_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// Writes to a place: in the store, or in a plan's own buffers.
     ///
     /// # Errors
@@ -89,6 +175,38 @@ pub trait Executor {
     /// If the store has no such tensor, the data do not fit it, or the device failed.
     fn write_stored(&mut self, store: &Store, name: &str, data: &Data)
     -> Result<(), ExecutorError>;
+
+    /// Writes a part of a tensor of the store, from element `first` of it on. The store's blocks that are not there yet are
+    /// allocated.
+    ///
+    /// # Errors
+    /// As [`Executor::write_stored`].
+    fn write_part(
+        &mut self,
+        store: &Store,
+        name: &str,
+        first: usize,
+        data: &Data,
+    ) -> Result<(), ExecutorError> {
+        self.reserve(store)?;
+        let whole = Place::stored(store, name)?;
+        let place = Place {
+            offset: whole.offset + first,
+            len: data.len(),
+            ..whole
+        };
+        if first.saturating_add(data.len()) > whole.len {
+            let (_, _, expected_element) = store.find(name)?;
+            return Err(ExecutorError::Mismatch {
+                found: data.len(),
+                found_element: data.element(),
+                expected: whole.len.saturating_sub(first),
+                expected_element,
+            });
+        }
+        // The place is the store's, so the plan does not matter.
+        self.write(PlanHandle(0), place, data)
+    }
 
     /// Reads a tensor of the store, after all work before.
     ///

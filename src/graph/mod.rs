@@ -125,6 +125,11 @@ pub trait Op: std::fmt::Debug + Send + Sync {
         at: &Backward,
     ) -> Result<Vec<Option<TensorId>>, GraphError>;
 
+    /// Whether the first input is addressed by rows, so that only its rows are counted and not its elements.
+    fn addresses_rows(&self) -> bool {
+        false
+    }
+
     /// The lowering, given the operands' shapes.
     fn lower(&self, inputs: &[&Tensor], outputs: &[&Tensor]) -> Lowered;
 }
@@ -248,15 +253,10 @@ impl Graph {
         op: impl Op + 'static,
         inputs: &[TensorId],
     ) -> Result<TensorId, GraphError> {
+        self.expect_countable(&op, inputs)?;
         let operands: Vec<_> = inputs.iter().map(|&i| self.tensor(i)).collect();
         let (shape, element) = op.output(&operands)?;
-        let count = |shape: &Shape| {
-            shape
-                .dims()
-                .iter()
-                .try_fold(1_usize, |n, d| n.checked_mul(*d))
-        };
-        let elements = count(&shape).unwrap_or(usize::MAX);
+        let elements = shape.checked_len().unwrap_or(usize::MAX);
         if elements == 0 {
             return Err(GraphError::Empty {
                 tensor: op.name().to_owned(),
@@ -297,6 +297,8 @@ impl Graph {
                 tensor,
             });
         }
+        self.expect_countable(op.as_ref(), &inputs)?;
+        self.expect_countable(op.as_ref(), &outputs)?;
         let tensors = |ids: &[TensorId]| ids.iter().map(|&id| self.tensor(id)).collect::<Vec<_>>();
         if op.lower(&tensors(&inputs), &tensors(&outputs)) == Lowered::View {
             self.roots[outputs[0].0] = self.roots[inputs[0].0];
@@ -315,6 +317,20 @@ impl Graph {
             layer: self.layer,
             phase: self.phase,
         });
+        Ok(())
+    }
+
+    /// Refuses tensors with more elements than a kernel counts, but for a table that is addressed by rows.
+    fn expect_countable(&self, op: &dyn Op, tensors: &[TensorId]) -> Result<(), GraphError> {
+        let skipped = usize::from(op.addresses_rows());
+        for &tensor in tensors.iter().skip(skipped) {
+            let elements = self.tensor(tensor).shape.checked_len();
+            let elements = elements.unwrap_or(usize::MAX);
+            if u32::try_from(elements).is_err() {
+                let op = op.name();
+                return Err(GraphError::TooLarge { op, elements });
+            }
+        }
         Ok(())
     }
 

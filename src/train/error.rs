@@ -47,6 +47,21 @@ pub enum TrainError {
     /// Weights that do not fit the network.
     #[error("{0}")]
     Weights(String),
+    /// There is no memory for the run.
+    #[error(
+        "{device} cannot hold a run with batches of {batch} rows: {cause}; {}",
+        advice(*.largest)
+    )]
+    Memory {
+        /// The device.
+        device: String,
+        /// Rows in a batch.
+        batch: usize,
+        /// What is needed, and what there is.
+        cause: String,
+        /// The largest batch that fits, if any does.
+        largest: Option<usize>,
+    },
     /// A number that is NaN or infinite turned up.
     #[error(transparent)]
     NonFinite(Box<NonFinite>),
@@ -65,6 +80,14 @@ pub enum TrainError {
     /// The device failed.
     #[error(transparent)]
     Executor(#[from] ExecutorError),
+}
+
+/// What to do about memory that is not there.
+fn advice(largest: Option<usize>) -> String {
+    match largest {
+        Some(rows) => format!("the largest batch that fits has {rows} rows"),
+        None => "not even 1 row at once fits: use a smaller network or data set".to_owned(),
+    }
 }
 
 /// Where a number first was NaN or infinite, and the last model before.

@@ -20,6 +20,11 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
+    /// Rows that are evaluated at once where batches of so many are trained on.
+    pub(super) fn batch_size(training: usize) -> usize {
+        training.max(256)
+    }
+
     /// Adds what needs the targets themselves.
     pub(crate) fn complete(&mut self, data: &Dataset) {
         if let (Some(errors), Targets::Numbers { values, .. }) =

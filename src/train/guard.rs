@@ -4,7 +4,7 @@ use super::session::{Purpose, Session};
 use super::tables::Tables;
 use super::{NonFinite, TrainError};
 use crate::kernel::{Access, Kernel, Tick};
-use crate::plan::Place;
+use crate::plan::{BufferId, Place};
 use crate::tensor::Element;
 
 /// The training steps since the last that was found good, so that they can be run again.
@@ -122,9 +122,10 @@ impl Guard {
                 let place = written(&step.kernel.at(tick), tensor.place);
                 let values = session.executor.read(ready.handle, place)?.to_f64();
                 if let Some(at) = values.iter().position(|v| !v.is_finite()) {
-                    let in_tensor = place.offset - tensor.place.offset + at;
-                    let (tensor, index, value) =
-                        name_in_block(session, &tensor.name, in_tensor, values[at]);
+                    let (tensor, index) = name_in_store(session, place, at).unwrap_or_else(|| {
+                        (tensor.name.clone(), place.offset - tensor.place.offset + at)
+                    });
+                    let value = values[at];
                     return Ok(Some(NonFinite {
                         step: u64::from(tick.step),
                         plan_step: ready.plan.describe(number),
@@ -153,17 +154,19 @@ const fn written(kernel: &Kernel, place: Place) -> Place {
     }
 }
 
-/// The member of a block in which element `at` lies: an update's block is named by the parameter that went wrong.
-fn name_in_block(session: &Session, tensor: &str, at: usize, value: f64) -> (String, usize, f64) {
-    let member = session.store.block(tensor).ok().and_then(|block| {
-        let members = block
-            .members
-            .iter()
-            .filter(|m| (m.offset..m.offset + m.shape.len()).contains(&at));
-        members.map(|m| (m.name.clone(), at - m.offset)).next()
-    });
-    let (name, index) = member.unwrap_or_else(|| (tensor.to_owned(), at));
-    (name, index, value)
+/// The tensor of the store in which element `at` of a place lies, and where in it: what an update of a whole block, or of
+/// a piece of it, wrote is named by the parameter that went wrong.
+fn name_in_store(session: &Session, place: Place, at: usize) -> Option<(String, usize)> {
+    let BufferId::Store(block) = place.buffer else {
+        return None;
+    };
+    let at = place.offset + at;
+    let block = session.store.blocks().get(block)?;
+    let member = block
+        .members
+        .iter()
+        .find(|m| (m.offset..m.offset + m.shape.len()).contains(&at))?;
+    Some((member.name.clone(), at - member.offset))
 }
 
 /// Whether all parameters and states are finite.

@@ -332,3 +332,86 @@ fn without_an_adapter_auto_says_so_once() {
         "the list says so too"
     );
 }
+
+/// A dry run tells every block and plan, allocates nothing and writes nothing.
+#[test]
+fn a_dry_run_tells_the_memory_and_no_more() {
+    let place = Place::new();
+    let arguments = "train --data glyphs:n=300 --hidden 50 --batch-size 100 --device cpu --dry-run";
+    let text = place.ok(arguments);
+    for part in [
+        "store  parameters.mean ",
+        "plan   train (100 rows)",
+        "plan   train (40 rows)",
+        "plan   validation (60 rows)",
+        "model files",
+        "training rows",
+        "in all",
+        "available",
+    ] {
+        assert!(text.contains(part), "`{part}` is missing in:\n{text}");
+    }
+    let found = place.json(arguments);
+    let of = |list: &str, name: &str| {
+        let items = found[list].as_array().expect("a list").iter();
+        let mut sizes = items.filter(|item| item["name"] == name);
+        sizes.next().and_then(|item| item["bytes"].as_u64())
+    };
+    // The pictures are bytes. 256-50-10: each parameter begins at a multiple of 64 numbers.
+    let parameters = 4 * (256 * 50 + 64 + 512 + 64);
+    for block in ["parameters", "parameters.mean.good", "parameters.square"] {
+        assert_eq!(of("store", block), Some(parameters), "{block} in {found}");
+    }
+    assert_eq!(of("store", "train.inputs"), Some(240 * 256), "{found}");
+    assert!(
+        of("plans", "train (100 rows)") > Some(parameters),
+        "{found}"
+    );
+    assert_eq!(found["fits"], true, "{found}");
+    let sum = |list: &str| -> u64 {
+        let items = found[list].as_array().expect("a list").iter();
+        items
+            .map(|item| item["bytes"].as_u64().expect("a number"))
+            .sum()
+    };
+    let device = sum("store") + sum("plans");
+    assert_eq!(found["device_bytes"], device, "{found}");
+    assert_eq!(
+        found["bytes"],
+        device + sum("host") + sum("rows"),
+        "{found}"
+    );
+    assert!(place.listing().is_empty(), "nothing is written");
+}
+
+/// What does not fit is refused before it begins, with the largest batch that would fit; and a little less than that does.
+#[test]
+fn a_batch_that_does_not_fit_is_refused_with_the_largest_that_does() {
+    let place = Place::new();
+    // 200,000 rows of 200,000 activations are 160 GB, more than a kernel can count too.
+    let run = |batch: u64, more: &str| {
+        let network = "--data xor:n=250000 --hidden 200000 --optimizer sgd --device cpu";
+        place.run(&format!("train {network} --batch-size {batch} {more}"))
+    };
+    let refused = run(200_000, "");
+    assert_eq!(refused.status, Some(1), "{refused:#?}");
+    for part in [
+        "cannot hold",
+        "200000 rows",
+        "the largest batch that fits has ",
+    ] {
+        assert!(refused.err.contains(part), "`{part}`: {}", refused.err);
+    }
+    assert!(place.listing().is_empty(), "nothing is written");
+    let (_, rest) = (refused.err.split_once("that fits has ")).expect("it was just found");
+    let largest: u64 = rest
+        .split(' ')
+        .next()
+        .expect("a word")
+        .parse()
+        .expect("a number");
+    assert!((100..150_000).contains(&largest), "{largest} rows");
+    // Other programs take and give back memory meanwhile.
+    let fits = run(largest * 3 / 4, "--dry-run");
+    assert_eq!(fits.status, Some(0), "{fits:#?}");
+}

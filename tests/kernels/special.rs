@@ -216,6 +216,7 @@ fn dropout_is_the_same_everywhere() {
             let (stream, factor) = (stream::DROPOUT | layer, 1.25);
             let kernel = Dropout {
                 count,
+                offset: 0,
                 threshold,
                 factor,
                 seed,
@@ -271,7 +272,11 @@ fn nonfinite_finds_the_first() {
                 .first()
                 .map_or(u32::MAX, |&at| u32::try_from(at).expect("it is small"));
             for Named { name, executor } in &mut executors {
-                let found = stage::run(executor.as_mut(), &Nonfinite { count }.into(), &values);
+                let found = stage::run(
+                    executor.as_mut(),
+                    &Nonfinite { count, offset: 0 }.into(),
+                    &values,
+                );
                 let expected = Data::U32(vec![first]);
                 assert_eq!(
                     found,

@@ -177,6 +177,7 @@ fn elementwise() {
     check_inexact(SoftmaxGrad { rows, columns });
     check_inexact(Dropout {
         count,
+        offset: 0,
         threshold: 1 << 30,
         factor: 4.0 / 3.0,
         seed: 3,
@@ -229,12 +230,14 @@ fn sums() {
 fn rows() {
     let gather = Gather {
         element: Element::F32,
+        first_row: 0,
         table_rows: 4,
         rows: 6,
         columns: 3,
         indices: 10,
         start: 4,
         batch: true,
+        skip: 0,
         factor: 1.0 / 255.0,
     };
     check_exact(gather, 5);
@@ -250,6 +253,7 @@ fn rows() {
         ..gather
     });
     check_inexact(GatherGrad {
+        first_row: 0,
         table_rows: 4,
         rows: 20,
         columns: 3,
@@ -330,6 +334,7 @@ fn state() {
             slots: 3,
             columns: 4,
             slot: 1,
+            first_slot: 0,
         },
         1,
     );
@@ -338,10 +343,17 @@ fn state() {
             slots: 3,
             columns: 4,
             slot: 3,
+            first_slot: 0,
         },
         1,
     );
-    check_exact(Nonfinite { count: 9 }, 1);
+    check_exact(
+        Nonfinite {
+            count: 9,
+            offset: 0,
+        },
+        1,
+    );
 }
 
 /// No intermediate leaves the range of f32 where the result does not: the bounds are finite for every finite input.

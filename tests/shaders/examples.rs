@@ -70,6 +70,7 @@ fn elementwise() -> Vec<Kernel> {
         Scale { count, factor: 0.5 },
         Dropout {
             count,
+            offset: 64,
             threshold: 1 << 30,
             factor: 4.0 / 3.0,
             seed: 1 << 40,
@@ -77,7 +78,7 @@ fn elementwise() -> Vec<Kernel> {
             step: 2,
         },
         Copy { count },
-        Nonfinite { count },
+        Nonfinite { count, offset: 0 },
     ]);
     kernels
 }
@@ -87,12 +88,14 @@ fn rows() -> Vec<Kernel> {
     let gather = |element, columns| {
         Kernel::from(Gather {
             element,
+            first_row: 0,
             table_rows: 100,
             rows,
             columns,
             indices: 100,
             start: 14,
             batch: true,
+            skip: 0,
             factor: 1.0 / 255.0,
         })
     };
@@ -120,6 +123,7 @@ fn rows() -> Vec<Kernel> {
             factor: 0.25,
         },
         GatherGrad {
+            first_row: 0,
             table_rows: 100,
             rows,
             columns,
@@ -148,6 +152,7 @@ fn rows() -> Vec<Kernel> {
             slots: 10,
             columns,
             slot: 3,
+            first_slot: 0,
         },
     ]);
     kernels

@@ -3,9 +3,12 @@
 mod errors;
 mod evaluation;
 mod learning;
+mod memory;
 mod nonfinite;
 mod pytorch;
 mod repeat;
+mod shared;
+mod split;
 mod submission;
 
 use std::io;

@@ -178,7 +178,7 @@ const BREAKS: [[&str; 4]; 32] = [
     ["gather", "gather_bytes", "& 255u", "& 127u"],
     ["gather", "gather_words", "8u, 16u", "16u, 8u"],
     ["matmul", "matmul_tile", "+= a4.x", "+= a4.y"],
-    ["matmul", "matmul_broadcast", "* upper[0]", "* upper[1]"],
+    ["matmul", "matmul_image", "+= bs * ", "+= transpose(bs) * "],
     ["matmul", "matmul_lanes", "+= term * bs[v]", "+= term"],
     ["matmul", "finish_none", "return s;", "return -s;"],
     ["matmul", "finish_bias", "s + term", "s - term"],
@@ -328,6 +328,14 @@ impl Executor for Forgetful {
 
     fn limits(&self) -> &Limits {
         self.0.limits()
+    }
+
+    fn allocated(&self) -> u64 {
+        self.0.allocated()
+    }
+
+    fn reserve(&mut self, store: &Store) -> Result<(), ExecutorError> {
+        self.0.reserve(store)
     }
 
     fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError> {

@@ -41,6 +41,10 @@ impl Op for Gather {
         Ok((table.shape.with_axis(0, self.rows), element))
     }
 
+    fn addresses_rows(&self) -> bool {
+        true
+    }
+
     fn gradient(&self, graph: &mut Graph, at: &Backward) -> Gradients {
         let (table, index) = (graph.tensor(at.inputs[0]), graph.tensor(at.inputs[1]));
         if self.batch || index.shape.len() != self.rows {
@@ -69,12 +73,14 @@ impl Op for Gather {
         Lowered::Kernel(
             kernel::Gather {
                 element,
+                first_row: 0,
                 table_rows,
                 rows,
                 columns,
                 indices,
                 start: 0,
                 batch,
+                skip: 0,
                 factor,
             }
             .into(),
@@ -104,6 +110,7 @@ impl Op for GatherGrad {
         let rows = size(inputs[1].shape.len());
         Lowered::Kernel(
             kernel::GatherGrad {
+                first_row: 0,
                 table_rows,
                 rows,
                 columns,
