@@ -4,6 +4,7 @@ mod errors;
 mod evaluation;
 mod learning;
 mod nonfinite;
+mod profile;
 mod pytorch;
 mod repeat;
 mod submission;
