@@ -1,8 +1,9 @@
-// y[g] = op(a[g]) op(b[g]),  g < groups,  op(x) = xᵀ if TRANSPOSE_X, else x; every matrix row-major.
+// y[g] = finish(op(a[g]) op(b[g])),  g < groups,  op(x) = xᵀ if TRANSPOSE_X, else x; every matrix row-major.
 //
 //   a: [groups, m, k], or [groups, k, m] if TRANSPOSE_A
 //   b: [groups, k, n], or [groups, n, k] if TRANSPOSE_B
 //   y: [groups, m, n]
+//   finish and store_row_sum: of the joined files
 //
 // For drivers that run on the CPU, where a subgroup is one SIMD vector, every load is a loop over its lanes,
 // and arithmetic is nearly free. So nothing is loaded twice for a tile: a workgroup is one subgroup and
@@ -26,11 +27,11 @@ const SUBGROUP: u32 = 8u;
 const TILE_M: u32 = 8u * BLOCKS;
 const TILE_N: u32 = 4u * VECS * SUBGROUP;
 
-struct Params { groups: u32, m: u32, n: u32, k: u32 }
+struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> a: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> b: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(Y) var<storage, read_write> y: array<vec4<f32>>;
 
 // The lane's share of 8 rows of op(a), from `row`, by 4 of k, from `depth`: row `lane`, or if a is
 // transposed, the half (lane / 4) of column (lane % 4).
@@ -43,6 +44,15 @@ fn load_a(group: u32, row: u32, depth: u32, lane: u32) -> vec4<f32> {
     }
     let i = min(row + lane, p.m - 1u);
     return a[((group * p.m + i) * p.k + depth) / 4u];
+}
+
+// The sum of row `lane` of 8 from the lanes' shares of them.
+fn total_of_row(shares: vec4<f32>, lane: u32) -> f32 {
+    if TRANSPOSE_A {
+        let pairs = shares + subgroupShuffleXor(shares, 1u);
+        return (pairs + subgroupShuffleXor(pairs, 2u))[lane % 4u];
+    }
+    return (shares.x + shares.y) + (shares.z + shares.w);
 }
 
 // Four rows of op(b), from `depth`, by 4 columns, from `column`: [l] is a row.
@@ -76,12 +86,14 @@ fn main(
         let column = tile % tiles_n * TILE_N + 4u * VECS * lane;
 
         var sum = array<array<array<vec4<f32>, VECS>, 8>, BLOCKS>();
+        var row_sum = array<vec4<f32>, BLOCKS>(); // of the lane's shares of a
         for (var depth = 0u; depth < p.k; depth += 4u) {
             var bs: array<mat4x4<f32>, VECS>;
             for (var v = 0u; v < VECS; v++) { bs[v] = load_b(group, depth, column + 4u * v); }
 
             for (var block = 0u; block < BLOCKS; block++) {
                 let share = load_a(group, row + 8u * block, depth, lane);
+                if ROW_SUMS { row_sum[block] += share; }
                 var upper = mat4x4<f32>( // rows 0 to 3 of the block: [i] is a row, by 4 of k
                     subgroupBroadcast(share, 0u), subgroupBroadcast(share, 1u),
                     subgroupBroadcast(share, 2u), subgroupBroadcast(share, 3u));
@@ -105,13 +117,22 @@ fn main(
             }
         }
 
-        for (var block = 0u; block < BLOCKS; block++) {
-            for (var r = 0u; r < 8u; r++) {
-                let i = row + 8u * block + r;
-                for (var v = 0u; v < VECS; v++) {
-                    let j = column + 4u * v;
-                    if i < p.m && j < p.n { y[((group * p.m + i) * p.n + j) / 4u] = sum[block][r][v]; }
+        for (var v = 0u; v < VECS; v++) {
+            let j = column + 4u * v;
+            let term = column_term((group * p.n + min(j, p.n - 4u)) / 4u);
+            for (var block = 0u; block < BLOCKS; block++) {
+                for (var r = 0u; r < 8u; r++) {
+                    let i = row + 8u * block + r;
+                    let at = ((group * p.m + i) * p.n + j) / 4u;
+                    if i < p.m && j < p.n { y[at] = finish(sum[block][r][v], term, at); }
                 }
+            }
+        }
+        if ROW_SUMS && tile % tiles_n == 0u {
+            for (var block = 0u; block < BLOCKS; block++) {
+                let i = row + 8u * block + lane;
+                let total = total_of_row(row_sum[block], lane);
+                if i < p.m { store_row_sum(group * p.m + i, total); }
             }
         }
     }

@@ -1,8 +1,9 @@
-// y[g] = op(a[g]) op(b[g]),  g < groups,  op(x) = xᵀ if TRANSPOSE_X, else x; every matrix row-major.
+// y[g] = finish(op(a[g]) op(b[g])),  g < groups,  op(x) = xᵀ if TRANSPOSE_X, else x; every matrix row-major.
 //
 //   a: [groups, m, k], or [groups, k, m] if TRANSPOSE_A
 //   b: [groups, k, n], or [groups, n, k] if TRANSPOSE_B
 //   y: [groups, m, n]
+//   finish and store_row_sum: of the joined files
 //
 // For drivers that run on the CPU, and shapes that `matmul_broadcast` cannot take: any shape. A workgroup is
 // one subgroup of 8 lanes and computes a TILE_M x TILE_N tile of y. The lanes divide k: lane l adds up
@@ -25,11 +26,11 @@ const SUBGROUP: u32 = 8u;
 const TILE_M: u32 = 8u * BLOCKS;
 const TILE_N: u32 = 4u * VECS;
 
-struct Params { groups: u32, m: u32, n: u32, k: u32 }
+struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(Y) var<storage, read_write> y: array<f32>;
 
 fn load_a(group: u32, row: u32, l: u32) -> f32 {
     let i = min(row, p.m - 1u);
@@ -63,6 +64,7 @@ fn main(
         let column = tile % tiles_n * TILE_N;
 
         var sum = array<array<array<vec4<f32>, VECS>, 8>, BLOCKS>();
+        var row_sum = array<array<f32, 8>, BLOCKS>();
         for (var depth = 0u; depth < p.k; depth += SUBGROUP) {
             let l = min(depth + lane, p.k - 1u);
             let inside = depth + lane < p.k;
@@ -79,6 +81,7 @@ fn main(
                 for (var r = 0u; r < 8u; r++) {
                     let term = select(0.0, load_a(group, row + 8u * block + r, l), inside);
                     for (var v = 0u; v < VECS; v++) { sum[block][r][v] += term * bs[v]; }
+                    if ROW_SUMS { row_sum[block][r] += term; }
                 }
             }
         }
@@ -96,7 +99,14 @@ fn main(
 
                 for (var c = 0u; c < 4u; c++) {
                     let j = column + 4u * v + c;
-                    if i < p.m && j < p.n { y[(group * p.m + i) * p.n + j] = total[c]; }
+                    let at = (group * p.m + i) * p.n + j;
+                    if i < p.m && j < p.n { y[at] = finish(total[c], column_term(group * p.n + j), at); }
+                }
+            }
+            if ROW_SUMS && tile % tiles_n == 0u {
+                for (var r = 0u; r < 8u; r++) {
+                    let total = subgroupAdd(row_sum[block][r]);
+                    if lane == r && i < p.m { store_row_sum(group * p.m + i, total); }
                 }
             }
         }

@@ -1,8 +1,9 @@
-// y[g] = op(a[g]) op(b[g]),  g < groups,  op(x) = xᵀ if TRANSPOSE_X, else x; every matrix row-major.
+// y[g] = finish(op(a[g]) op(b[g])),  g < groups,  op(x) = xᵀ if TRANSPOSE_X, else x; every matrix row-major.
 //
 //   a: [groups, m, k], or [groups, k, m] if TRANSPOSE_A
 //   b: [groups, k, n], or [groups, n, k] if TRANSPOSE_B
 //   y: [groups, m, n]
+//   finish and store_row_sum: of the joined files
 //
 // For real GPUs, any shape. A workgroup computes a TILE_M x TILE_N tile of y. It walks along k in steps of
 // TILE_K, and copies each step's part of a and of b into workgroup memory, zeros past the edge. An
@@ -29,11 +30,11 @@ const LANES: u32 = LANES_M * LANES_N;
 const STRIDE_M: u32 = TILE_M / 4u + 1u;
 const STRIDE_N: u32 = TILE_N / 4u + 1u;
 
-struct Params { groups: u32, m: u32, n: u32, k: u32 }
+struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(Y) var<storage, read_write> y: array<f32>;
 
 var<workgroup> a_tile: array<vec4<f32>, TILE_K * STRIDE_M>; // [TILE_K, TILE_M]
 var<workgroup> b_tile: array<vec4<f32>, TILE_K * STRIDE_N>; // [TILE_K, TILE_N]
@@ -96,6 +97,7 @@ fn main(
         for (var i = 0u; i < ROWS; i++) {
             for (var j = 0u; j < COLUMNS / 4u; j++) { sum[i][j] = vec4<f32>(); }
         }
+        var row_sum = array<vec4<f32>, ROWS / 4u>();
 
         for (var depth = 0u; depth < p.k; depth += TILE_K) {
             copy_a(group, row, depth, lane);
@@ -104,6 +106,7 @@ fn main(
             for (var l = 0u; l < TILE_K; l++) {
                 for (var i = 0u; i < ROWS; i += 4u) {
                     let a4 = a_tile[l * STRIDE_M + i / 4u * LANES_M + lane_m];
+                    if ROW_SUMS { row_sum[i / 4u] += a4; }
                     for (var j = 0u; j < COLUMNS / 4u; j++) {
                         let b4 = b_tile[l * STRIDE_N + j * LANES_N + lane_n];
                         sum[i][j] += a4.x * b4;
@@ -121,8 +124,12 @@ fn main(
             for (var j = 0u; j < COLUMNS; j++) {
                 let y_column = column + (j / 4u * LANES_N + lane_n) * 4u + j % 4u;
                 if y_row < p.m && y_column < p.n {
-                    y[(group * p.m + y_row) * p.n + y_column] = sum[i][j / 4u][j % 4u];
+                    let at = (group * p.m + y_row) * p.n + y_column;
+                    y[at] = finish(sum[i][j / 4u][j % 4u], column_term(group * p.n + y_column), at);
                 }
+            }
+            if ROW_SUMS && lane_n == 0u && column == 0u && y_row < p.m {
+                store_row_sum(group * p.m + y_row, row_sum[i / 4u][i % 4u]);
             }
         }
     }

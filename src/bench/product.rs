@@ -103,6 +103,7 @@ impl Product {
             k: n,
             transpose_a: false,
             transpose_b: false,
+            ..Matmul::default()
         };
         let draw = |step| -> Vec<f32> {
             let random = Random::new(1, stream::TEST, step);
@@ -148,7 +149,7 @@ impl Product {
         for i in [0, n / 2, n - 1] {
             let a: Vec<Bounded> = self.a[i * n..][..n].iter().map(|&x| exact(x)).collect();
             let mut expected = vec![exact(0.0); n];
-            reference::matmul(&row, &a, &b, &mut expected);
+            reference::matmul(&row, (&a, &b), None, &mut expected, None);
             let found = self.alone.read(2, i * n, n)?;
             let compared = reference::compare(&format!("row {i}"), &found, &expected);
             compared.map_err(|difference| BenchError::Wrong {

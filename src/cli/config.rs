@@ -8,8 +8,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::exit::Exit;
 use super::flags::{Flags, LossChoice, Widths};
+use super::job;
 use crate::data::{Normalize, Spec, Task, nearest};
-use crate::device::Device;
+use crate::device::{Device, Opening};
 use crate::graph::ops::Update;
 use crate::network::{Activation, Init};
 use crate::train::{Optimizer, Options};
@@ -35,6 +36,7 @@ pub(super) struct Config {
     pub(super) options: Options,
     pub(super) device: Device,
     pub(super) threads: Option<usize>,
+    pub(super) autotune: bool,
 }
 
 impl Flags {
@@ -63,6 +65,7 @@ impl Flags {
             seed: self.seed.unwrap_or(defaults.seed),
             shuffle: !self.no_shuffle.unwrap_or(false),
             init: self.init.unwrap_or(Init::Default),
+            fuse: !self.no_fusion.unwrap_or(false),
         };
         let glyphs = || {
             Spec::Generator(crate::data::Generator::new(
@@ -88,6 +91,7 @@ impl Flags {
             options,
             device: self.device.clone().unwrap_or_default(),
             threads: self.threads,
+            autotune: self.autotune.unwrap_or(false),
         })
     }
 
@@ -224,6 +228,11 @@ fn reason(error: &clap::Error) -> String {
 }
 
 impl Config {
+    /// How its device is opened.
+    pub(super) fn opening(&self) -> Opening {
+        job::opening(self.threads, self.autotune)
+    }
+
     /// The configuration as TOML, all keys but for where the run goes, so that a second run by it goes elsewhere.
     pub(super) fn to_toml(&self) -> String {
         let mut text = String::new();
@@ -243,6 +252,7 @@ impl Config {
             seed,
             shuffle,
             init,
+            fuse,
         } = self.options;
         let (momentum, weight_decay) = match optimizer.update {
             Update::Sgd {
@@ -293,6 +303,8 @@ impl Config {
         put("no-shuffle", Some((!shuffle).to_string()));
         put("device", Some(quoted(self.device.to_string())));
         put("threads", self.threads.map(|n| n.to_string()));
+        put("autotune", Some(self.autotune.to_string()));
+        put("no-fusion", Some((!fuse).to_string()));
         text
     }
 }

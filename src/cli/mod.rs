@@ -39,7 +39,8 @@ const EXAMPLES: &str = "Examples:
   thalweg predict runs/flowers-1 --data new.csv   predicts with what was trained
 
 Exit status: 0 done; 1 the run failed; 2 bad usage or bad input; 130 interrupted, with what was learnt saved.
-Logs: RUST_LOG=info (or debug) shows more on standard error.";
+Logs: RUST_LOG=info (or debug) shows more on standard error. What a GPU's driver compiled is kept in the
+user's cache folder, or in THALWEG_CACHE (nowhere if that is empty).";
 
 #[derive(Debug, Subcommand)]
 enum Verb {

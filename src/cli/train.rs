@@ -1,5 +1,6 @@
 //! `thalweg train`.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -64,11 +65,12 @@ impl Train {
         // Whether the place is taken is known without reading the data.
         Recorder::new(out.clone(), Vec::new())?;
         let job = Job::load(config)?;
-        let opened = job::open(&job.config.device, job.config.threads, quiet)?;
+        let opened = job::open(&job.config.device, job.config.opening(), quiet)?;
         let run = Run::new(&job, &opened);
+        let environment = run.environment(&job, &opened);
         let files = vec![
             (CONFIG, job.config.to_toml()),
-            (ENVIRONMENT, run.environment(&job, &opened)),
+            (ENVIRONMENT, format!("{environment:#}\n")),
         ];
         let empty = Model {
             network: job.trainer.network.clone(),
@@ -79,6 +81,7 @@ impl Train {
             Recorder::new(out, files)?.describe(empty, job.loss(), job.preparation.clone())?;
         let mut watch = Watch {
             recorder,
+            environment,
             progress: run.progress(&job, quiet),
             profile: self.profile.then(Profile::new),
         };
@@ -122,11 +125,19 @@ impl Train {
 /// The recorder, the progress and the profile as one observer.
 struct Watch {
     recorder: Recorder,
+    environment: Value,
     progress: Progress,
     profile: Option<Profile>,
 }
 
 impl Observer for Watch {
+    fn chose(&mut self, products: &BTreeMap<String, String>) -> io::Result<()> {
+        self.environment["products"] = json!(products);
+        let text = format!("{:#}\n", self.environment);
+        self.recorder.replace_file(ENVIRONMENT, text);
+        Ok(())
+    }
+
     fn steps(&mut self, report: &StepsReport<'_>) -> io::Result<()> {
         self.progress.steps(report);
         self.recorder.steps(report)
@@ -182,12 +193,12 @@ impl Run {
         Progress::new(quiet, epochs, unit)
     }
 
-    fn environment(&self, job: &Job, opened: &Opened) -> String {
+    fn environment(&self, job: &Job, opened: &Opened) -> Value {
         let limits = opened.executor.limits();
         let started = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |time| time.as_secs());
-        let environment = json!({
+        json!({
             "thalweg": env!("CARGO_PKG_VERSION"),
             "os": std::env::consts::OS,
             "arch": std::env::consts::ARCH,
@@ -203,8 +214,7 @@ impl Run {
             "seed": job.config.options.seed,
             "started": started,
             "command": std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>(),
-        });
-        format!("{environment:#}\n")
+        })
     }
 
     fn samples_per_second(&self, summary: &Summary) -> f64 {

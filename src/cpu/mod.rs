@@ -10,12 +10,13 @@
 mod activation;
 mod elementwise;
 mod executor;
+mod finish;
+mod gemm;
 mod loss;
 mod math;
 mod matmul;
 mod optimizer;
 mod philox;
-mod product;
 mod rate;
 mod reduce;
 mod rows;
@@ -73,7 +74,7 @@ impl Kernels {
     /// Runs `work` where [`Kernels::run`] hands work to the other threads fastest: on one of them. Worth its while
     /// for whole plans; a kernel run elsewhere goes there by itself when it uses threads, at the price of waking one.
     pub fn enter<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        self.threads.enter(work)
+        self.threads.attended(work)
     }
 
     /// Runs a kernel. `inputs` are its [`Read`](crate::kernel::Access::Read) bindings and `outputs` the others, each
@@ -89,7 +90,7 @@ impl Kernels {
         );
         match outputs {
             [y] => self.run_to_one(kernel, inputs, y),
-            [w, state @ ..] => self.run_update(kernel, inputs, w.real(), state),
+            [w, state @ ..] => self.run_to_several(kernel, inputs, w.real(), state),
             [] => panic!("{}: nothing to write to", kernel.name()),
         }
     }
@@ -101,7 +102,7 @@ impl Kernels {
         let x = |i: usize| inputs[i].real();
         let index = || inputs[1].u32();
         match kernel {
-            Kernel::Matmul(k) => matmul::matmul(t, k, x(0), x(1), y.real()),
+            Kernel::Matmul(k) => matmul::matmul(t, k, factors(inputs), y.real(), None),
             Kernel::BiasAdd(k) => elementwise::bias_add(t, k, x(0), x(1), y.real()),
             Kernel::Binary(k) => elementwise::binary(t, k, x(0), x(1), y.real()),
             Kernel::Scale(k) => elementwise::scale(t, k, x(0), y.real()),
@@ -142,8 +143,9 @@ impl Kernels {
         }
     }
 
-    /// Kernels that update parameters `w` and keep state beside them.
-    fn run_update(
+    /// Kernels that write several tensors: updates of parameters `w` with the state beside them, and products with the
+    /// sums of rows.
+    fn run_to_several(
         &self,
         kernel: &Kernel,
         inputs: &[View<'_, f32>],
@@ -153,6 +155,9 @@ impl Kernels {
         let t = &self.threads;
         let gradient = inputs[0].real();
         match (kernel, state) {
+            (Kernel::Matmul(k), [sums]) => {
+                matmul::matmul(t, k, factors(inputs), w, Some(sums.real()));
+            }
             (Kernel::SgdUpdate(k), [velocity]) => {
                 optimizer::sgd_update(t, k, gradient, w, Some(velocity.real()));
             }
@@ -162,6 +167,11 @@ impl Kernels {
             _ => panic!("{}: more tensors to write to than it binds", kernel.name()),
         }
     }
+}
+
+/// What a product reads: both factors, and what is fused into it, or nothing.
+fn factors<'a>(inputs: &[View<'a, f32>]) -> [&'a [f32]; 3] {
+    std::array::from_fn(|i| inputs.get(i).map_or(&[][..], |view| view.real()))
 }
 
 /// Whether the tensors have the lengths that the kernel binds.

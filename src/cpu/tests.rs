@@ -230,8 +230,7 @@ fn products() -> Vec<Kernel> {
                     n,
                     k,
                     transpose_a,
-                    transpose_b,
-                }
+                    transpose_b, ..Matmul::default() }
                 .into(),
             );
         }
@@ -244,8 +243,7 @@ fn products() -> Vec<Kernel> {
             n: 40,
             k: 50,
             transpose_a,
-            transpose_b,
-        }
+            transpose_b, ..Matmul::default() }
         .into(),
     );
     kernels.push(
@@ -255,8 +253,7 @@ fn products() -> Vec<Kernel> {
             n: 160,
             k: 250,
             transpose_a,
-            transpose_b,
-        }
+            transpose_b, ..Matmul::default() }
         .into(),
     );
     kernels

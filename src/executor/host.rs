@@ -98,6 +98,21 @@ impl<T: Copy> Memory<T> {
             Self::U8(values) => ViewMut::U8(&mut values[range]),
         }
     }
+
+    /// Two parts of it that do not overlap.
+    fn two_views_mut(&mut self, a: Place, b: Place) -> [ViewMut<'_, T>; 2] {
+        fn split<V>(values: &mut [V], a: Place, b: Place) -> [&mut [V]; 2] {
+            let range = |place: Place| place.offset..place.offset + place.len;
+            values
+                .get_disjoint_mut([range(a), range(b)])
+                .expect("a plan's tensors lie in their buffer, and those that a step writes apart")
+        }
+        match self {
+            Self::Real(values) => split(values, a, b).map(ViewMut::Real),
+            Self::U32(values) => split(values, a, b).map(ViewMut::U32),
+            Self::U8(values) => split(values, a, b).map(ViewMut::U8),
+        }
+    }
 }
 
 impl<T> Default for Memory<T> {
@@ -173,7 +188,8 @@ impl<K: HostKernels> Host<K> {
         let kernel = kernel.at(tick);
         let place = |tensor: usize| loaded.plan.tensors[tensor].place;
 
-        // No buffer is both read and written by a step, nor written twice, so those written can be taken out meanwhile.
+        // No buffer is both read and written by a step, so those written can be taken out meanwhile. Two outputs may be
+        // parts of one: then the first of them holds it, and the second nothing.
         let mut written: [Memory<K::Real>; OPERANDS] = Default::default();
         for (slot, &tensor) in written.iter_mut().zip(outputs) {
             *slot = std::mem::take(match place(tensor).buffer {
@@ -191,15 +207,24 @@ impl<K: HostKernels> Host<K> {
         }
         let mut writes: [ViewMut<'_, K::Real>; OPERANDS] =
             std::array::from_fn(|_| ViewMut::U8(&mut []));
-        for ((view, memory), &tensor) in writes.iter_mut().zip(&mut written).zip(outputs) {
-            *view = memory.view_mut(place(tensor));
+        match outputs[..] {
+            [a, b] if place(a).buffer == place(b).buffer => {
+                let [first, second, ..] = &mut writes;
+                [*first, *second] = written[0].two_views_mut(place(a), place(b));
+            }
+            _ => {
+                for ((view, memory), &tensor) in writes.iter_mut().zip(&mut written).zip(outputs) {
+                    *view = memory.view_mut(place(tensor));
+                }
+            }
         }
         self.kernels.run(
             &kernel,
             &reads[..inputs.len()],
             &mut writes[..outputs.len()],
         );
-        for (slot, &tensor) in written.iter_mut().zip(outputs) {
+        // Backwards, so that what the first of two outputs holds is put back last.
+        for (slot, &tensor) in written.iter_mut().zip(outputs).rev() {
             *match place(tensor).buffer {
                 BufferId::Store(b) => &mut self.store[b],
                 BufferId::Plan(b) => &mut loaded.buffers[b],

@@ -17,6 +17,7 @@ pub use host::{Host, HostKernels};
 pub(crate) use memory::available;
 pub use view::{View, ViewMut};
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::graph::Store;
@@ -69,6 +70,12 @@ pub trait Executor {
     /// Bytes that can still be allocated, where that is known.
     fn available_memory(&self) -> Option<u64> {
         None
+    }
+
+    /// The shader chosen for each product of the plans that are loaded, in words: what results depend on beside the device
+    /// and its driver. Empty for executors that have no choice.
+    fn choices(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
     }
 
     /// Allocates what the plan needs, and the blocks of the store that are not there yet. New memory holds zeros, or

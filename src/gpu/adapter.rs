@@ -57,6 +57,8 @@ pub struct AdapterLimits {
     pub buffer: u64,
     /// Most storage buffers that a shader can bind.
     pub storage_buffers: u32,
+    /// Most texels in each direction of an image.
+    pub image: u32,
     /// Largest immediate data of a dispatch, in bytes; 0 if there are none.
     pub immediates: u32,
 }
@@ -118,6 +120,9 @@ impl AdapterInfo {
             subgroup: self.features.subgroups.and_then(only),
             turns: if self.is_software() { 65_535 } else { u64::MAX },
             software: self.is_software(),
+            image: self.limits.image,
+            invocations: self.limits.invocations,
+            workgroup_memory: self.limits.workgroup_memory,
         }
     }
 
@@ -263,6 +268,7 @@ mod tests {
                 binding: 1 << 30,
                 buffer: 1 << 30,
                 storage_buffers: 8,
+                image: 8192,
                 immediates: 128,
             },
             features: AdapterFeatures {

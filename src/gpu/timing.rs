@@ -70,15 +70,23 @@ impl Gpu {
             .device
             .wgpu
             .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        for (query, step) in (0..).step_by(2).zip(&self.plans[plan.0].steps()[steps]) {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-                label: None,
-                timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
-                    query_set: &queries,
-                    beginning_of_pass_write_index: Some(query),
-                    end_of_pass_write_index: Some(query + 1),
-                }),
-            });
+        let stamped = |begin: Option<u32>, end: Option<u32>| wgpu::ComputePassDescriptor {
+            label: None,
+            timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
+                query_set: &queries,
+                beginning_of_pass_write_index: begin,
+                end_of_pass_write_index: end,
+            }),
+        };
+        let loaded = &self.plans[plan.0];
+        for (query, step) in (0..).step_by(2).zip(&loaded.steps()[steps]) {
+            // Copies stand outside of passes: an empty one before them takes the first stamp.
+            let mut begin = Some(query);
+            if step.copies() {
+                drop(encoder.begin_compute_pass(&stamped(begin.take(), None)));
+                step.copy_images(loaded.images(), &mut encoder);
+            }
+            let mut pass = encoder.begin_compute_pass(&stamped(begin, Some(query + 1)));
             step.record(&mut pass, Some(&self.pipelines), tick);
         }
         encoder.resolve_query_set(&queries, 0..count, &resolved, 0);

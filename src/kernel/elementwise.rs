@@ -156,7 +156,7 @@ impl ActivationKind {
         matches!(self, Self::Sigmoid | Self::Tanh | Self::Relu)
     }
 
-    const fn constant(self) -> &'static str {
+    pub(super) const fn constant(self) -> &'static str {
         match self {
             Self::Identity => "IDENTITY",
             Self::Sigmoid => "SIGMOID",

@@ -1,12 +1,54 @@
-//! The product of matrices, in groups.
+//! The product of matrices, in groups, and what is fused into it.
 
-use super::{Binding, Limits, Parameters, Shader, Spec};
+use super::{ActivationKind, Binding, Image, Limits, Parameters, Shader, Spec, Sum};
+
+/// Texels in a line of an image whose lines are no rows: `LINE` in `matmul_image.wgsl`.
+const LINE: u32 = 4096;
+
+/// An activation function and the number it may take: slope of leaky ReLU, or the `alpha` of ELU.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Function {
+    /// The function.
+    pub kind: ActivationKind,
+    /// Unused by most.
+    pub alpha: f64,
+}
+
+impl Function {
+    /// `f(x) = x`.
+    pub const IDENTITY: Self = Self {
+        kind: ActivationKind::Identity,
+        alpha: 0.0,
+    };
+}
+
+/// What becomes of each sum `s` of a product before it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Finish {
+    /// `y = s`
+    #[default]
+    None,
+    /// `y = f(s + bias)`, with a row of `bias` `[groups, n]` to each row: a layer's forward pass.
+    Bias(Function),
+    /// `y = f'(saved) s`, with `saved` `[groups, m, n]` as in [`super::ActivationGrad`]: a layer's backward pass.
+    Gradient(Function),
+}
+
+impl Finish {
+    /// The function, if there is one.
+    pub const fn function(&self) -> Option<Function> {
+        match self {
+            Self::None => None,
+            Self::Bias(function) | Self::Gradient(function) => Some(*function),
+        }
+    }
+}
 
 /// `y[g] = op(a[g]) op(b[g])` for `g < groups`, where `op` transposes if asked.
 ///
 /// `a` is `[groups, m, k]`, or `[groups, k, m]` transposed; `b` is `[groups, k, n]`, or `[groups, n, k]` transposed;
 /// `y` is `[groups, m, n]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Matmul {
     /// Independent products.
     pub groups: u32,
@@ -20,11 +62,92 @@ pub struct Matmul {
     pub transpose_a: bool,
     /// `b` is stored transposed.
     pub transpose_b: bool,
+    /// What becomes of each sum before it is stored.
+    pub finish: Finish,
+    /// Whether the sums of the rows of `op(a)`, `[groups, m]`, are a second output. With `dw = dyᵀ x` they are the
+    /// gradient of the bias.
+    pub row_sums: bool,
 }
 
 impl Matmul {
+    /// The kernel that computes what [`Matmul::row_sums`] does from `a` alone.
+    pub const fn row_sum(&self) -> Sum {
+        let &Self { groups, m, k, .. } = self;
+        let [outer, axis, inner] = if self.transpose_a {
+            [groups, k, m]
+        } else {
+            [groups * m, k, 1]
+        };
+        Sum {
+            outer,
+            axis,
+            inner,
+            factor: 1.0,
+        }
+    }
+
     fn product(factors: [u32; 3]) -> usize {
         factors.iter().map(|&f| f as usize).product()
+    }
+
+    /// Elements in a row of `a` and in one of `b`, as they are stored.
+    const fn row_lengths(&self) -> [u32; 2] {
+        let &Self { m, n, k, .. } = self;
+        [
+            if self.transpose_a { m } else { k },
+            if self.transpose_b { k } else { n },
+        ]
+    }
+
+    /// Whether the rows of `a`, `b` and `y` can be taken as `vec4`s.
+    fn fours(&self) -> bool {
+        let [a, b] = self.row_lengths();
+        [a, b, self.n].iter().all(|e| e.is_multiple_of(4))
+    }
+
+    /// For drivers that run on the CPU: `a` and `b` as images.
+    fn image(&self, limits: &Limits) -> Option<Shader> {
+        let [row_a, row_b] = self.row_lengths();
+        let bindings = self.bindings();
+        let [a, b] = [(row_a, &bindings[0]), (row_b, &bindings[1])].map(|(row, binding)| {
+            let rows = binding.len / (row.max(1) as usize);
+            // What is copied needs lines of a multiple of 256 bytes. The executor puts some texels behind each line.
+            let fits = row.is_multiple_of(64)
+                && row / 4 + 64 <= limits.image
+                && rows <= limits.image as usize;
+            (fits, if fits { row / 4 } else { LINE })
+        });
+        let most = |len: usize| len / 4 / (LINE as usize) < limits.image as usize;
+        if !self.fours() || LINE + 64 > limits.image || !bindings[..2].iter().all(|b| most(b.len)) {
+            return None;
+        }
+        // Few rows leave most of a tall tile empty. If a is transposed, its rows come by 4 a lane.
+        let blocks = if self.transpose_a {
+            4
+        } else {
+            self.m.div_ceil(8).next_power_of_two().min(4)
+        };
+        let mut shader = self.tiled("matmul_image", [8 * blocks, 32], limits);
+        shader.images = (0..)
+            .zip([a.1, b.1])
+            .map(|(binding, line)| Image { binding, line })
+            .collect();
+        let shader = shader
+            .with_u32("BLOCKS", blocks)
+            .with_bool("ROWS_A", a.0)
+            .with_bool("ROWS_B", b.0);
+        Some(self.finished(shader, true))
+    }
+
+    /// For drivers that run on the CPU, where there are no images of that size.
+    fn broadcast(&self, limits: &Limits) -> Option<Shader> {
+        if !self.fours() {
+            return None;
+        }
+        // Few rows leave most of a tall tile empty; taller ones than 32 take long to compile.
+        let blocks = self.m.div_ceil(8).next_power_of_two().min(4);
+        let shader = self.tiled("matmul_broadcast", [8 * blocks, 64], limits);
+        Some(self.finished(shader.with_u32("BLOCKS", blocks), true))
     }
 
     /// A workgroup a tile of `y`; workgroups that are fewer than tiles take several.
@@ -39,6 +162,32 @@ impl Matmul {
             .fold(1_u32, |product, &t| product.saturating_mul(t));
         Shader::new(file, [workgroups.min(limits.workgroups), 1, 1])
     }
+
+    /// Joins the files that end a product; `wide` if the shader stores rows by four.
+    fn finished(&self, shader: Shader, wide: bool) -> Shader {
+        let file = match (self.finish, wide) {
+            (Finish::None, _) => "finish_none",
+            (Finish::Bias(_), false) => "finish_bias",
+            (Finish::Bias(_), true) => "finish_bias_wide",
+            (Finish::Gradient(_), false) => "finish_gradient",
+            (Finish::Gradient(_), true) => "finish_gradient_wide",
+        };
+        let sums = if self.row_sums {
+            "row_sums"
+        } else {
+            "row_sums_none"
+        };
+        let shader = shader
+            .join(file)
+            .join(sums)
+            .with_bool("TRANSPOSE_A", self.transpose_a)
+            .with_bool("TRANSPOSE_B", self.transpose_b);
+        match self.finish.function() {
+            Some(function) => shader.with("KIND", function.kind.constant()),
+            None if wide => shader.with("Value", "vec4<f32>"),
+            None => shader.with("Value", "f32"),
+        }
+    }
 }
 
 impl Spec for Matmul {
@@ -50,11 +199,22 @@ impl Spec for Matmul {
         let &Self {
             groups, m, n, k, ..
         } = self;
-        vec![
+        let mut bindings = vec![
             Binding::read("a", Self::product([groups, m, k])),
             Binding::read("b", Self::product([groups, k, n])),
-            Binding::write("y", Self::product([groups, m, n])),
-        ]
+        ];
+        match self.finish {
+            Finish::None => {}
+            Finish::Bias(_) => bindings.push(Binding::read("bias", Self::product([groups, n, 1]))),
+            Finish::Gradient(_) => {
+                bindings.push(Binding::read("saved", Self::product([groups, m, n])));
+            }
+        }
+        bindings.push(Binding::write("y", Self::product([groups, m, n])));
+        if self.row_sums {
+            bindings.push(Binding::write("sums", Self::product([groups, m, 1])));
+        }
+        bindings
     }
 
     fn parameters(&self) -> Parameters {
@@ -63,35 +223,26 @@ impl Spec for Matmul {
             .u32("m", self.m)
             .u32("n", self.n)
             .u32("k", self.k)
+            .f32("alpha", self.finish.function().map_or(0.0, |f| f.alpha))
     }
 
-    /// Drivers that run shaders on the CPU get one-subgroup kernels without barriers; all others the tiled one. The
-    /// first takes rows of `a`, `b` and `y` as `vec4`s, so it wants their lengths to be multiples of 4.
+    /// Every shader that does this on a device with these limits; the first is the choice where nothing has
+    /// been timed. Drivers that run shaders on the CPU get one-subgroup kernels without barriers, all others the tiled one.
+    fn candidates(&self, limits: &Limits) -> Vec<Shader> {
+        let tile = self.finished(self.tiled("matmul_tile", [64, 64], limits), false);
+        if !limits.software || limits.subgroup != Some(8) {
+            return vec![tile];
+        }
+        let lanes = self.finished(self.tiled("matmul_lanes", [16, 12], limits), false);
+        let mut candidates: Vec<_> = self.image(limits).into_iter().collect();
+        candidates.extend(self.broadcast(limits));
+        candidates.extend([lanes, tile]);
+        candidates
+    }
+
     fn shader(&self, limits: &Limits) -> Shader {
-        let &Self {
-            m,
-            n,
-            k,
-            transpose_a,
-            transpose_b,
-            ..
-        } = self;
-        let fours = |extents: [u32; 3]| extents.iter().all(|e| e.is_multiple_of(4));
-        let rows_of_a = if transpose_a { m } else { k };
-        let rows_of_b = if transpose_b { k } else { n };
-        let shader = if !limits.software || limits.subgroup != Some(8) {
-            self.tiled("matmul_tile", [64, 64], limits)
-        } else if fours([n, rows_of_a, rows_of_b]) {
-            // Few rows leave most of a tall tile empty; taller ones than 32 take long to compile.
-            let blocks = m.div_ceil(8).next_power_of_two().min(4);
-            self.tiled("matmul_broadcast", [8 * blocks, 64], limits)
-                .with_u32("BLOCKS", blocks)
-        } else {
-            self.tiled("matmul_lanes", [16, 12], limits)
-        };
-        shader
-            .with_bool("TRANSPOSE_A", transpose_a)
-            .with_bool("TRANSPOSE_B", transpose_b)
+        let mut candidates = self.candidates(limits);
+        candidates.swap_remove(0)
     }
 
     /// One loop along k, by 4 or 8 at a time where it is long.
@@ -100,9 +251,21 @@ impl Spec for Matmul {
     }
 
     fn operations(&self) -> u64 {
-        2 * [self.groups, self.m, self.n, self.k]
-            .iter()
-            .map(|&f| u64::from(f))
-            .product::<u64>()
+        let product = |factors: &[u32]| factors.iter().map(|&f| u64::from(f)).product::<u64>();
+        let &Self {
+            groups, m, n, k, ..
+        } = self;
+        let finish = match self.finish {
+            Finish::None => 0,
+            Finish::Bias(function) if function == Function::IDENTITY => product(&[groups, m, n]),
+            Finish::Bias(_) => 2 * product(&[groups, m, n]),
+            Finish::Gradient(_) => product(&[groups, m, n]),
+        };
+        let sums = if self.row_sums {
+            product(&[groups, m, k])
+        } else {
+            0
+        };
+        2 * product(&[groups, m, n, k]) + finish + sums
     }
 }

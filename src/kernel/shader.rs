@@ -17,6 +17,12 @@ pub struct Limits {
     pub turns: u64,
     /// A driver that runs shaders on the CPU: loads are dear, arithmetic is cheap, barriers are dear.
     pub software: bool,
+    /// Most texels in each direction of an image.
+    pub image: u32,
+    /// Most invocations in a workgroup.
+    pub invocations: u32,
+    /// Memory of a workgroup, in bytes.
+    pub workgroup_memory: u32,
 }
 
 impl Limits {
@@ -28,6 +34,9 @@ impl Limits {
         subgroup: None,
         turns: u64::MAX,
         software: false,
+        image: 8192,
+        invocations: 256,
+        workgroup_memory: 16 << 10,
     };
 }
 
@@ -43,13 +52,26 @@ pub struct Constant {
     pub value: String,
 }
 
+/// An input that a shader reads from an image of four reals a texel. The executor copies it there before each dispatch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Image {
+    /// The binding.
+    pub binding: usize,
+    /// Texels in a line of the image: it takes the input from its beginning to its end, line by line.
+    pub line: u32,
+}
+
 /// A shader, as a kernel chooses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shader {
     /// The file in `shaders/`, without its ending.
     pub file: &'static str,
+    /// Files of functions that it calls by a name that several of them define: the host chooses one.
+    pub joined: Vec<&'static str>,
     /// The constants that are replaced.
     pub constants: Vec<Constant>,
+    /// The inputs that are images; the others are buffers.
+    pub images: Vec<Image>,
     /// The dispatch.
     pub grid: Grid,
 }
@@ -61,7 +83,9 @@ impl Shader {
     pub(crate) const fn new(file: &'static str, grid: Grid) -> Self {
         Self {
             file,
+            joined: Vec::new(),
             constants: Vec::new(),
+            images: Vec::new(),
             grid,
         }
     }
@@ -97,6 +121,11 @@ impl Shader {
         } else {
             Self::strided(file, count, limits).with("Value", scalar.to_owned())
         }
+    }
+
+    pub(crate) fn join(mut self, file: &'static str) -> Self {
+        self.joined.push(file);
+        self
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {

@@ -1,7 +1,8 @@
 //! The text of a shader: its file joined with the files of shared functions it uses, the constants replaced.
 //!
 //! There are no templates and no preprocessor. A line `// uses: functions, philox` names the files whose functions a
-//! file calls; they stand before it, each once. `enable` and `requires` lines are moved to the top, where WGSL wants them.
+//! file calls; they stand before it, each once. Files that a [`Shader`] joins stand there too: of several that define
+//! one function, the host chooses. `enable` and `requires` lines are moved to the top, where WGSL wants them.
 //! What a variant changes are whole lines `const NAME: T = VALUE;` and `alias NAME = VALUE;`, found by the name.
 
 use super::{Constant, Shader};
@@ -28,12 +29,18 @@ files![
     "copy",
     "correct",
     "dropout",
+    "finish_bias",
+    "finish_bias_wide",
+    "finish_gradient",
+    "finish_gradient_wide",
+    "finish_none",
     "functions",
     "gather",
     "gather_bytes",
     "gather_grad",
     "gather_words",
     "matmul_broadcast",
+    "matmul_image",
     "matmul_lanes",
     "matmul_tile",
     "multiply_add",
@@ -43,6 +50,8 @@ files![
     "pointwise_loss",
     "pointwise_loss_grad",
     "record",
+    "row_sums",
+    "row_sums_none",
     "scale",
     "sgd_update",
     "sgd_update_momentum",
@@ -85,14 +94,22 @@ pub fn files() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|&(name, _)| name)
 }
 
+/// A checksum of all shader files: another one, and what was measured with them may not hold.
+pub fn checksum() -> u32 {
+    let mut crc = flate2::Crc::new();
+    for (name, text) in FILES {
+        crc.update(name.as_bytes());
+        crc.update(text.as_bytes());
+    }
+    crc.sum()
+}
+
 /// The names of the files that a shader is joined from: the shared ones that it uses first, itself last.
 ///
 /// # Errors
 /// If one of them is not embedded.
-pub fn parts(file: &str) -> Result<Vec<&'static str>, SourceError> {
-    let mut parts = Vec::new();
-    collect(file, &mut parts)?;
-    Ok(parts.into_iter().map(|(name, _)| name).collect())
+pub fn parts(shader: &Shader) -> Result<Vec<&'static str>, SourceError> {
+    Ok(texts(shader)?.into_iter().map(|(name, _)| name).collect())
 }
 
 /// The WGSL text of a shader.
@@ -100,8 +117,7 @@ pub fn parts(file: &str) -> Result<Vec<&'static str>, SourceError> {
 /// # Errors
 /// If a file is not embedded, or a constant is not declared exactly once.
 pub fn source(shader: &Shader) -> Result<String, SourceError> {
-    let mut parts = Vec::new();
-    collect(shader.file, &mut parts)?;
+    let parts = texts(shader)?;
     let (mut enables, mut lines) = (Vec::new(), Vec::new());
     for line in parts.iter().flat_map(|(_, text)| text.lines()) {
         if !is_enable(line) {
@@ -119,6 +135,15 @@ pub fn source(shader: &Shader) -> Result<String, SourceError> {
         text.push('\n');
     }
     Ok(text)
+}
+
+/// A shader's files, each with its text.
+fn texts(shader: &Shader) -> Result<Vec<(&'static str, &'static str)>, SourceError> {
+    let mut parts = Vec::new();
+    for file in shader.joined.iter().chain([&shader.file]) {
+        collect(file, &mut parts)?;
+    }
+    Ok(parts)
 }
 
 /// Appends a file behind those it uses, each with its text, unless it is there.
@@ -187,9 +212,17 @@ mod tests {
     #[test]
     fn shared_files_come_first_and_once() {
         assert_eq!(
-            parts("activation").expect("the file is embedded"),
+            parts(&Shader::new("activation", [1, 1, 1])).expect("the file is embedded"),
             ["functions", "activations", "activation"],
             "a shared file may use another"
+        );
+        let joined = Shader::new("activation", [1, 1, 1])
+            .join("philox")
+            .join("functions");
+        assert_eq!(
+            parts(&joined).expect("the files are embedded"),
+            ["philox", "functions", "activations", "activation"],
+            "what the host joins stands before it"
         );
     }
 

@@ -1,18 +1,20 @@
 //! From a graph to a plan: what is needed, how it is lowered, where each tensor goes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use super::fuse::fuse;
 use super::place::Placer;
 use super::{Buffer, BufferId, Place, PlacedTensor, Plan, Step};
 use crate::graph::{Graph, Lowered, Node, Origin, TensorId};
 use crate::kernel::{self, Kernel};
 
 /// A node that has become a kernel, over tensors of the graph that are no views.
-struct Work<'a> {
-    node: &'a Node,
-    kernel: Kernel,
-    inputs: Vec<TensorId>,
-    outputs: Vec<TensorId>,
+#[derive(Debug, Clone)]
+pub(super) struct Work<'a> {
+    pub(super) node: &'a Node,
+    pub(super) kernel: Kernel,
+    pub(super) inputs: Vec<TensorId>,
+    pub(super) outputs: Vec<TensorId>,
 }
 
 /// A packed tensor and, for each part, where in it the part lies.
@@ -30,7 +32,7 @@ struct Builder<'a> {
     work: Vec<Work<'a>>,
 }
 
-pub(super) fn build(name: &str, graph: &Graph, outputs: &[TensorId]) -> Plan {
+pub(super) fn build(name: &str, graph: &Graph, outputs: &[TensorId], fused: bool) -> Plan {
     let roots = (0..graph.tensors().len()).map(TensorId).collect();
     let mut builder = Builder {
         graph,
@@ -46,6 +48,9 @@ pub(super) fn build(name: &str, graph: &Graph, outputs: &[TensorId]) -> Plan {
         .filter(|(_, needed)| **needed)
     {
         builder.lower(node);
+    }
+    if fused {
+        builder.fuse(outputs);
     }
     builder.finish(name, outputs)
 }
@@ -137,6 +142,18 @@ impl<'a> Builder<'a> {
                     && !matches!(n.outputs.as_slice(), [o] if self.root_of(*o) == root)
             })
             .count()
+    }
+
+    /// Fuses steps whose result nobody else sees: neither the plan's reader nor a packed tensor.
+    fn fuse(&mut self, outputs: &[TensorId]) {
+        let mut seen: HashSet<_> = outputs.iter().map(|o| self.root_of(*o)).collect();
+        seen.extend(self.packed.keys());
+        let graph = self.graph;
+        let stored = |tensor: TensorId| {
+            let known = graph.tensors().get(tensor.0);
+            known.is_some_and(|t| matches!(t.origin, Origin::Stored(_)))
+        };
+        fuse(&mut self.work, &seen, stored);
     }
 
     fn root_of(&self, tensor: TensorId) -> TensorId {

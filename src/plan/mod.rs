@@ -1,16 +1,17 @@
 //! Plans: kernel steps over placed tensors, as plain data.
 //!
 //! [`Plan::new`] is the part of the scheduler that needs no device. It drops what nobody needs, lowers each op to a
-//! step, and places every tensor: lasting ones in the store, passing ones in buffers that are used again as soon as
+//! step, fuses into a product what alone reads it, and places every tensor: lasting ones in the store, passing ones in buffers that are used again as soon as
 //! their tensor is no longer needed. The gradients of a block of parameters are computed into one buffer laid out like
 //! the block, so that one step updates all. A plan knows its memory before anything is allocated, and prints itself.
 //!
 //! Two rules hold in every plan, because a device tracks whole buffers:
-//! - no step reads one tensor and writes another in the same buffer;
+//! - no step reads one tensor and writes another in the same buffer (it may write two, if they do not overlap);
 //! - each tensor starts at a multiple of 256 bytes in its buffer.
 
 mod build;
 mod error;
+mod fuse;
 mod place;
 mod print;
 
@@ -130,7 +131,22 @@ impl Plan {
         outputs: &[TensorId],
         limits: &Limits,
     ) -> Result<Self, PlanError> {
-        let plan = build::build(name, graph, outputs);
+        let plan = build::build(name, graph, outputs, true);
+        plan.check(limits)?;
+        Ok(plan)
+    }
+
+    /// The same plan with nothing fused: a step for every op.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn unfused(
+        name: &str,
+        graph: &Graph,
+        outputs: &[TensorId],
+        limits: &Limits,
+    ) -> Result<Self, PlanError> {
+        let plan = build::build(name, graph, outputs, false);
         plan.check(limits)?;
         Ok(plan)
     }
@@ -289,8 +305,13 @@ impl Plan {
         }
         let buffer = |&tensor: &usize| self.tensors[tensor].place.buffer;
         for (i, output) in step.outputs.iter().enumerate() {
-            let others = step.inputs.iter().chain(&step.outputs[..i]);
-            if !others.map(buffer).any(|b| b == buffer(output)) {
+            let apart = |other: &&usize| {
+                let [a, b] = [**other, *output].map(|t| self.tensors[t].place);
+                a.offset + a.len <= b.offset || b.offset + b.len <= a.offset
+            };
+            let written = step.outputs[..i].iter().filter(|o| !apart(o));
+            let mut others = step.inputs.iter().chain(written).map(buffer);
+            if !others.any(|b| b == buffer(output)) {
                 continue;
             }
             let tensor = self.tensors[*output].name.clone();

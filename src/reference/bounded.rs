@@ -28,7 +28,8 @@ const VANISHED: f64 = TINY / (1_u64 << 34) as f64;
 /// The bound is infinite where nothing can be said: an intermediate may have left the range of f32, or a divisor may
 /// be 0. It stays so through all that follows, and `compare` refuses it.
 ///
-/// Equality and order are those of the values: branches are taken on what the kernels read, which is exact.
+/// Equality and order are those of the values: branches are taken on what the kernels read, which is exact. A branch on
+/// what was computed goes through [`Real::if_negative`].
 #[derive(Debug, Clone, Copy)]
 pub struct Bounded {
     /// The value.
@@ -183,6 +184,22 @@ impl Real for Bounded {
 
     fn is_finite(self) -> bool {
         self.value.abs() <= LARGEST
+    }
+
+    /// Where the bound reaches across 0, an executor may take either.
+    fn if_negative(self, below: Self, otherwise: Self) -> Self {
+        let (taken, other) = if self.value < 0.0 {
+            (below, otherwise)
+        } else {
+            (otherwise, below)
+        };
+        if self.error < self.value.abs() || self.error == 0.0 {
+            return taken;
+        }
+        let error = taken
+            .error
+            .max((taken.value - other.value).abs() + other.error);
+        Self::new(taken.value, error, 0.0)
     }
 
     /// `k` terms in any order, with partial sums in tiles or trees: `(k - 1) u Σ |term|`, and what each of the `k - 1`

@@ -167,6 +167,7 @@ mod tests {
             k: 8,
             transpose_a: false,
             transpose_b: true,
+            ..Matmul::default()
         };
         let random = Random::new(1, stream::TEST, 0);
         let a: Vec<f32> = (0..40).map(|i| random.normal(i) as f32).collect();
@@ -174,8 +175,8 @@ mod tests {
         let bounded = |x: &[f32]| x.iter().copied().map(Real::from_f32).collect::<Vec<_>>();
         let mut actual = vec![f32::NAN; 25];
         let mut expected = vec![Bounded::from_f32(f32::NAN); 25];
-        matmul(&p, &a, &b, &mut actual);
-        matmul(&p, &bounded(&a), &bounded(&b), &mut expected);
+        matmul(&p, (&a, &b), None, &mut actual, None);
+        matmul(&p, (&bounded(&a), &bounded(&b)), None, &mut expected, None);
         (actual, expected)
     }
 

@@ -42,18 +42,15 @@ pub fn activation<T: Real>(p: &Activation, x: &[T], y: &mut [T]) {
     fill(y, p.count, |i| activate(p.kind, alpha, x[i]));
 }
 
-/// Comparisons are such that NaN comes out as NaN.
-fn activate<T: Real>(kind: ActivationKind, alpha: T, x: T) -> T {
+/// Branches are such that NaN comes out as NaN.
+pub(super) fn activate<T: Real>(kind: ActivationKind, alpha: T, x: T) -> T {
     match kind {
         ActivationKind::Identity => x,
         ActivationKind::Sigmoid => x.sigmoid(),
         ActivationKind::Tanh => x.tanh(),
-        ActivationKind::Relu if x < T::ZERO => T::ZERO,
-        ActivationKind::Relu => x,
-        ActivationKind::LeakyRelu if x > T::ZERO => x,
-        ActivationKind::LeakyRelu => alpha * x,
-        ActivationKind::Elu if x > T::ZERO => x,
-        ActivationKind::Elu => alpha * x.expm1(),
+        ActivationKind::Relu => x.if_negative(T::ZERO, x),
+        ActivationKind::LeakyRelu => x.if_negative(alpha * x, x),
+        ActivationKind::Elu => x.if_negative(alpha * x.expm1(), x),
         ActivationKind::Gelu => x * x.normal_cdf(),
         ActivationKind::GeluTanh => x * x.normal_cdf_tanh(),
         ActivationKind::Silu => x * x.sigmoid(),
@@ -64,11 +61,18 @@ fn activate<T: Real>(kind: ActivationKind, alpha: T, x: T) -> T {
 /// `dx[i] = f'(x[i]) dy[i]`; see [`ActivationGrad`] for `saved`.
 pub fn activation_grad<T: Real>(p: &ActivationGrad, saved: &[T], dy: &[T], dx: &mut [T]) {
     let alpha = T::parameter(p.alpha);
-    fill(dx, p.count, |i| match slope(p.kind, alpha, saved[i]) {
-        Slope::Zero => T::ZERO,
-        Slope::One => dy[i],
-        Slope::Other(slope) => slope * dy[i],
+    fill(dx, p.count, |i| {
+        activate_grad(p.kind, alpha, saved[i], dy[i])
     });
+}
+
+/// `f'(saved) dy`
+pub(super) fn activate_grad<T: Real>(kind: ActivationKind, alpha: T, saved: T, dy: T) -> T {
+    match slope(kind, alpha, saved) {
+        Slope::Zero => T::ZERO,
+        Slope::One => dy,
+        Slope::Other(slope) => slope * dy,
+    }
 }
 
 /// A slope of 0 or 1 takes no multiplication: 0 stays 0 beside a `dy` that is not finite.

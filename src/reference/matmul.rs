@@ -1,12 +1,29 @@
-//! The product of matrices, in groups.
+//! The product of matrices, in groups, and what is fused into it.
 
 use super::Real;
-use crate::kernel::Matmul;
+use super::elementwise::{activate, activate_grad};
+use crate::kernel::{Finish, Matmul};
 
-/// `y[g, i, j] = Σ_l op(a[g])[i, l] op(b[g])[l, j]`; see [`Matmul`].
-pub fn matmul<T: Real>(p: &Matmul, a: &[T], b: &[T], y: &mut [T]) {
+/// `y[g, i, j] = finish(Σ_l op(a[g])[i, l] op(b[g])[l, j])`, and `sums[g, i] = Σ_l op(a[g])[i, l]`; see [`Matmul`].
+/// `fused` is the bias or what the activation saved, if the product finishes with one.
+///
+/// # Panics
+/// If an operand is missing or has another length than the kernel binds.
+pub fn matmul<T: Real>(
+    p: &Matmul,
+    (a, b): (&[T], &[T]),
+    fused: Option<&[T]>,
+    y: &mut [T],
+    mut sums: Option<&mut [T]>,
+) {
     let [groups, m, n, k] = [p.groups, p.m, p.n, p.k].map(|extent| extent as usize);
     assert_eq!(y.len(), groups * m * n, "length of the product");
+    let fused = |at: usize| fused.expect("the plan bound what is fused")[at];
+    let finish = |s: T, at: usize, column: usize| match p.finish {
+        Finish::None => s,
+        Finish::Bias(f) => activate(f.kind, T::parameter(f.alpha), s + fused(column)),
+        Finish::Gradient(f) => activate_grad(f.kind, T::parameter(f.alpha), fused(at), s),
+    };
     for g in 0..groups {
         let a = &a[g * m * k..][..m * k];
         let b = &b[g * k * n..][..k * n];
@@ -14,7 +31,12 @@ pub fn matmul<T: Real>(p: &Matmul, a: &[T], b: &[T], y: &mut [T]) {
         let b = |l: usize, j: usize| b[if p.transpose_b { j * k + l } else { l * n + j }];
         for i in 0..m {
             for j in 0..n {
-                y[(g * m + i) * n + j] = T::sum((0..k).map(|l| a(i, l) * b(l, j)));
+                let at = (g * m + i) * n + j;
+                let sum = T::sum((0..k).map(|l| a(i, l) * b(l, j)));
+                y[at] = finish(sum, at, g * n + j);
+            }
+            if let Some(sums) = &mut sums {
+                sums[g * m + i] = T::sum((0..k).map(|l| a(i, l)));
             }
         }
     }

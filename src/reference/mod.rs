@@ -91,7 +91,11 @@ pub fn run<T: Real>(kernel: &Kernel, inputs: &[View<'_, T>], outputs: &mut [View
         panic!("the plan bound nothing for {} to write", kernel.name())
     };
     match kernel {
-        Kernel::Matmul(p) => matmul(p, real(0), real(1), y.real()),
+        Kernel::Matmul(p) => {
+            let fused = p.finish.function().map(|_| real(2));
+            let sums = state.first_mut().map(ViewMut::real);
+            matmul(p, (real(0), real(1)), fused, y.real(), sums);
+        }
         Kernel::BiasAdd(p) => bias_add(p, real(0), real(1), y.real()),
         Kernel::Binary(p) => binary(p, real(0), real(1), y.real()),
         Kernel::Scale(p) => scale(p, real(0), y.real()),

@@ -33,6 +33,10 @@ pub trait Real:
     fn to_f64(self) -> f64;
     /// Whether f32 can hold it: neither NaN nor infinite.
     fn is_finite(self) -> bool;
+    /// `below` if the number is negative, else `otherwise`, also for NaN.
+    fn if_negative(self, below: Self, otherwise: Self) -> Self {
+        if self < Self::ZERO { below } else { otherwise }
+    }
     /// The sum of the terms, in order; 0 if there are none.
     fn sum(terms: impl Iterator<Item = Self>) -> Self;
 

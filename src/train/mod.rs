@@ -183,6 +183,10 @@ impl Trainer {
         if let Some(rows) = validation {
             session.set_validation(rows)?;
         }
+        if let Some(first) = batches(data.rows(), self.options.batch_size).first() {
+            session.plan(Purpose::Training(first.rows))?;
+        }
+        observer.chose(&session.executor.choices())?;
         let (options, units) = (&self.options, self.units.as_deref());
         let (model, summary) = fit::Fit {
             session,
@@ -212,6 +216,7 @@ impl Trainer {
             seed: self.options.seed,
         };
         let mut session = Session::new(recipe, executor)?;
+        session.fuse = self.options.fuse;
         session.set_training(data)?;
         match &self.initial {
             Some(values) => session.set_parameters(values)?,

@@ -1,5 +1,7 @@
 //! What a training run tells while it goes.
 
+use std::collections::BTreeMap;
+
 use super::{Evaluation, Model, Profile};
 
 /// Training steps that have just been done.
@@ -40,6 +42,17 @@ pub struct EpochReport<'a> {
 
 /// Who wants to know.
 pub trait Observer {
+    /// Before the first training step: the shader chosen for each product, as [`Executor::choices`] tells them. With the
+    /// device, its driver and the seed they decide every bit of the run.
+    ///
+    /// [`Executor::choices`]: crate::executor::Executor::choices
+    ///
+    /// # Errors
+    /// An error ends the run and comes back as it is.
+    fn chose(&mut self, _products: &BTreeMap<String, String>) -> std::io::Result<()> {
+        Ok(())
+    }
+
     /// After some training steps.
     ///
     /// # Errors

@@ -97,6 +97,8 @@ pub struct Options {
     pub shuffle: bool,
     /// How the first weights are drawn.
     pub init: Init,
+    /// Whether steps of a plan are fused. A plan that is not has a step for every op: slower, and easier to look into.
+    pub fuse: bool,
 }
 
 impl Default for Options {
@@ -109,6 +111,7 @@ impl Default for Options {
             seed: 0,
             shuffle: true,
             init: Init::Default,
+            fuse: true,
         }
     }
 }

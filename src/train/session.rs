@@ -60,6 +60,8 @@ pub struct Session {
     pub store: Store,
     /// What the plans are made from.
     pub recipe: Recipe,
+    /// Whether steps of the plans that are yet to be made are fused.
+    pub fuse: bool,
     pub(super) training: Option<Tables>,
     validation: Option<Tables>,
     plans: HashMap<Purpose, Ready>,
@@ -78,6 +80,7 @@ impl Session {
             executor,
             store,
             recipe,
+            fuse: true,
             training: None,
             validation: None,
             plans: HashMap::new(),
@@ -226,7 +229,8 @@ impl Session {
             Purpose::Keep => ("keep", recipe.copies(store, false)?, none),
             Purpose::Restore => ("restore", recipe.copies(store, true)?, none),
         };
-        let plan = Plan::new(name, &graph, &outputs, self.executor.limits())?;
+        let make = if self.fuse { Plan::new } else { Plan::unfused };
+        let plan = make(name, &graph, &outputs, self.executor.limits())?;
         log::debug!("{plan}");
         let places = outputs
             .iter()

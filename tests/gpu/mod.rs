@@ -362,3 +362,38 @@ fn the_multiply_add_rate_can_be_measured() {
     eprintln!("multiply-add: {rate:.1} GFLOP/s");
     assert!(rate.is_finite() && rate > 1.0, "{rate} GFLOP/s");
 }
+
+/// Pipelines are kept in a folder and taken from there; what is wrong with the folder is no error.
+#[test]
+fn pipelines_are_kept_between_devices() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let kept = folder.path().join("new").join("pipelines");
+    let run = |folder: &std::path::Path| -> Option<Vec<f32>> {
+        let mut gpu = gpu()?;
+        gpu.keep_pipelines_in(folder);
+        let plan = doubling(100, gpu.limits());
+        let handle = load(&mut gpu, plan);
+        gpu.run(handle, &[Tick::default(); 3]).expect("it runs");
+        Some(read(&mut gpu, handle, 0, 100))
+    };
+    let Some(expected) = run(&kept) else { return };
+    let supported = gpu().is_some_and(|gpu| gpu.adapter().features.pipeline_cache);
+    let files = || -> Vec<_> {
+        let entries = std::fs::read_dir(&kept).into_iter().flatten();
+        entries.map(|e| e.expect("an entry").path()).collect()
+    };
+    assert_eq!(files().len(), usize::from(supported), "one file an adapter");
+    assert_eq!(run(&kept), Some(expected.clone()), "from the folder");
+    for file in files() {
+        let whole = std::fs::read(&file).expect("it was written");
+        for damaged in [&whole[..whole.len() / 2], b"", b"not pipelines at all"] {
+            std::fs::write(&file, damaged).expect("it can be written");
+            assert_eq!(run(&kept), Some(expected.clone()), "with a damaged file");
+            let mended = std::fs::read(&file).expect("it was written");
+            assert!(mended.len() > damaged.len(), "it is written anew");
+        }
+    }
+    let file = folder.path().join("file");
+    std::fs::write(&file, "no folder").expect("it can be written");
+    assert_eq!(run(&file), Some(expected), "where no folder can be");
+}

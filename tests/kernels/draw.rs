@@ -1,7 +1,7 @@
 //! The values that kernels are tried on: drawn by Philox, and with those in them that are worth a look.
 
 use thalweg::executor::Data;
-use thalweg::kernel::{Access, Binding, Kernel, PointwiseLossKind};
+use thalweg::kernel::{Access, ActivationKind, Binding, Finish, Kernel, Matmul, PointwiseLossKind};
 use thalweg::random::{Random, stream};
 use thalweg::tensor::Element;
 
@@ -95,6 +95,8 @@ impl Case {
             ("square", _) => Draw::Probability,
             ("dloss" | "dy", Draw::Probability | Draw::Logits | Draw::FiniteLogits) => Draw::Normal,
             ("dy", _) if matches!(self.kernel, Kernel::ActivationGrad(_)) => Draw::Normal,
+            // What these save is their output.
+            ("saved", _) if saves_probability(&self.kernel) => Draw::Probability,
             // The target of a sigmoid is between 0 and 1.
             ("t", _) if is_sigmoid_cross_entropy(&self.kernel) => Draw::Probability,
             (_, draw) => draw,
@@ -159,6 +161,21 @@ impl Case {
             _ => normal,
         }
     }
+}
+
+/// A product that ends in the gradient of a sigmoid or hyperbolic tangent.
+fn saves_probability(kernel: &Kernel) -> bool {
+    let Kernel::Matmul(Matmul {
+        finish: Finish::Gradient(function),
+        ..
+    }) = kernel
+    else {
+        return false;
+    };
+    matches!(
+        function.kind,
+        ActivationKind::Sigmoid | ActivationKind::Tanh
+    )
 }
 
 fn is_sigmoid_cross_entropy(kernel: &Kernel) -> bool {

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thalweg::executor::{Data, Executor};
 use thalweg::gpu::Options;
-use thalweg::kernel::{Kernel, Limits, files, parts};
+use thalweg::kernel::{Finish, Kernel, Limits, files, parts};
 use thalweg::reference::{Bounded, Closeness, compare};
 
 use crate::common::{
-    Named, cpus, fast_executors, gpu_as_others, gpu_as_others_with, gpu_with, named,
+    Named, cpus, fast_executors, gpu, gpu_as_others, gpu_as_others_with, gpu_with, named,
 };
 use draw::Case;
 use stage::Exact;
@@ -22,6 +22,10 @@ use stage::Exact;
 fn check(cases: &[Case]) {
     let mut executors = fast_executors();
     executors.extend(gpu_as_others());
+    check_on(executors, cases);
+}
+
+fn check_on(mut executors: Vec<Named>, cases: &[Case]) {
     let mut nearest = vec![Closeness::default(); executors.len()];
     for case in cases {
         let values = case.values();
@@ -79,6 +83,35 @@ fn hold(found: &Data, expected: &Exact<Bounded>) -> Result<Closeness, String> {
 #[test]
 fn matmuls() {
     check(&table::matmuls());
+}
+
+/// Of the shaders that can do a product, those that are not the first choice.
+#[test]
+fn other_candidates_for_matmuls() {
+    let cases = table::matmuls();
+    let open = |hardware: bool| {
+        let mut gpu = gpu()?;
+        let mut limits = gpu.limits().clone();
+        if hardware {
+            (limits.software, limits.subgroup) = (false, Some(32));
+        }
+        gpu.choose_as(limits);
+        Some(gpu)
+    };
+    let mut executors = Vec::new();
+    for hardware in [false, true] {
+        let Some(gpu) = open(hardware) else { return };
+        let counts = (cases.iter()).map(|c| c.kernel.spec().candidates(gpu.limits()).len());
+        for index in 1..counts.max().unwrap_or(0) {
+            let Some(mut gpu) = open(hardware) else {
+                return;
+            };
+            gpu.choose(move |_, candidates| index.min(candidates.len() - 1));
+            let name = format!("candidate {index}, as hardware: {hardware}");
+            executors.push(named(name, gpu));
+        }
+    }
+    check_on(executors, &cases);
 }
 
 #[test]
@@ -229,7 +262,9 @@ fn every_kind_and_flag_is_in_the_table() {
             .extend(kind(&case.kernel));
     }
     let expected = [
-        ("matmul", 4),
+        // Every finish with every activation; and, each with operands stored each way: none, with row sums or not, a bias
+        // alone, ReLU with row sums, and its gradient. Two of these are among the first.
+        ("matmul", 2 * table::ACTIVATIONS.len() + 5 * 4 - 2),
         ("activation", table::ACTIVATIONS.len()),
         ("activation_grad", table::ACTIVATIONS.len()),
         ("binary", table::BINARIES.len()),
@@ -247,7 +282,17 @@ fn every_kind_and_flag_is_in_the_table() {
 /// What of a kernel is no size.
 fn kind(kernel: &Kernel) -> Option<String> {
     Some(match kernel {
-        Kernel::Matmul(k) => format!("{} {}", k.transpose_a, k.transpose_b),
+        Kernel::Matmul(k) => {
+            let finish = match k.finish {
+                Finish::None => "none".to_owned(),
+                Finish::Bias(f) => format!("bias {:?}", f.kind),
+                Finish::Gradient(f) => format!("gradient {:?}", f.kind),
+            };
+            format!(
+                "{finish} {} {} {}",
+                k.row_sums, k.transpose_a, k.transpose_b
+            )
+        }
         Kernel::Activation(k) => format!("{:?}", k.kind),
         Kernel::ActivationGrad(k) => format!("{:?}", k.kind),
         Kernel::Binary(k) => format!("{:?}", k.kind),
@@ -276,9 +321,10 @@ fn every_shader_is_in_the_table() {
         .iter()
         .flat_map(|case| {
             [&software, &hardware, &Limits::SMALLEST]
-                .map(|limits| case.kernel.spec().shader(limits).file)
+                .map(|limits| case.kernel.spec().candidates(limits))
         })
-        .flat_map(|file| parts(file).expect("the file is embedded"))
+        .flatten()
+        .flat_map(|shader| parts(&shader).expect("the file is embedded"))
         .collect();
     // That one is no kernel: it measures an adapter.
     let known: BTreeSet<&str> = files().filter(|&file| file != "multiply_add").collect();

@@ -138,6 +138,7 @@ fn what_leads_to_the_loss_lets_nan_through() {
                 k,
                 transpose_a: false,
                 transpose_b: true,
+                ..Matmul::default()
             };
             check_nan(matmul, input);
         }

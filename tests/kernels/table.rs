@@ -6,8 +6,9 @@ mod storage;
 
 use thalweg::kernel::{
     Activation, ActivationGrad, ActivationKind, BiasAdd, Binary, BinaryKind, Broadcast, Copy,
-    Correct, Dropout, Matmul, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Scale, Softmax,
-    SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
+    Correct, Dropout, Finish, Function, Matmul, PointwiseLoss, PointwiseLossGrad,
+    PointwiseLossKind, Scale, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad,
+    Sum,
 };
 use thalweg::random::stream;
 
@@ -105,7 +106,7 @@ pub(super) fn all() -> Vec<Case> {
 
 /// Every shape of this list with each operand stored either way.
 pub(super) fn matmuls() -> Vec<Case> {
-    const SHAPES: [[u32; 4]; 25] = [
+    const SHAPES: [[u32; 4]; 28] = [
         [1, 1, 1, 1],
         [1, 8, 8, 8],
         [1, 15, 17, 16],
@@ -131,22 +132,63 @@ pub(super) fn matmuls() -> Vec<Case> {
         [3, 64, 32, 20],
         [3, 67, 70, 5],
         [70, 3, 5, 7],
+        [1, 36, 64, 192],
+        [2, 40, 128, 64],
+        [1, 36, 52, 1012],
     ];
     let stored = [(false, false), (false, true), (true, false), (true, true)];
-    let all = |&[groups, m, n, k]: &[u32; 4]| {
-        stored.map(|(transpose_a, transpose_b)| {
-            let kernel = Matmul {
-                groups,
-                m,
-                n,
-                k,
-                transpose_a,
-                transpose_b,
-            };
-            case(kernel.into(), Draw::Normal)
-        })
+    let relu = Function {
+        kind: ActivationKind::Relu,
+        alpha: 0.0,
     };
-    SHAPES.iter().flat_map(all).collect()
+    let fused = [
+        (Finish::None, true),
+        (Finish::Bias(Function::IDENTITY), false),
+        (Finish::Bias(relu), true),
+        (Finish::Gradient(relu), false),
+    ];
+    let mut cases = Vec::new();
+    for (i, [groups, m, n, k]) in SHAPES.into_iter().enumerate() {
+        for (j, (transpose_a, transpose_b)) in stored.into_iter().enumerate() {
+            for (finish, row_sums) in [(Finish::None, false), fused[(i + j) % 4]] {
+                let kernel = Matmul {
+                    groups,
+                    m,
+                    n,
+                    k,
+                    transpose_a,
+                    transpose_b,
+                    finish,
+                    row_sums,
+                };
+                cases.push(case(kernel.into(), Draw::Normal));
+            }
+        }
+    }
+    cases.extend(finishes());
+    cases
+}
+
+/// Every activation and its gradient at the end of a product, with rows that divide by 4 and rows that do not.
+fn finishes() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for kind in ACTIVATIONS {
+        let function = Function { kind, alpha: 0.3 };
+        for finish in [Finish::Bias(function), Finish::Gradient(function)] {
+            for [groups, m, n, k] in [[2, 5, 12, 20], [1, 6, 7, 9]] {
+                let kernel = Matmul {
+                    groups,
+                    m,
+                    n,
+                    k,
+                    finish,
+                    ..Matmul::default()
+                };
+                cases.push(case(kernel.into(), Draw::Normal));
+            }
+        }
+    }
+    cases
 }
 
 pub(super) fn activations() -> Vec<Case> {

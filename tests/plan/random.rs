@@ -187,7 +187,7 @@ fn run(plan: &Arc<Plan>, store: &Store, outputs: &[TensorId]) -> Vec<Vec<f64>> {
 
 #[test]
 fn random_graphs_keep_the_rules_and_their_results() {
-    let (mut steps, mut reused) = (0, 0);
+    let (mut steps, mut reused, mut fused) = (0, 0, 0);
     for seed in 0..300 {
         let mut draws = Draws {
             random: Random::new(seed, stream::TEST, 7),
@@ -239,7 +239,19 @@ fn random_graphs_keep_the_rules_and_their_results() {
             bits(&found) == bits(&expected),
             "graph {seed} computes something else with {plan}"
         );
+
+        // A step for every op gives the same bits too: the reference finishes a product as it would go on by itself.
+        let unfused = Plan::unfused("unfused", &graph, &outputs, &Limits::SMALLEST);
+        let unfused = unfused.expect("it is small");
+        rules::check(&unfused, &store, &outputs);
+        fused += unfused.steps.len() - plan.steps.len();
+        let expected = run(&Arc::new(unfused), &store, &outputs);
+        assert!(
+            bits(&found) == bits(&expected),
+            "graph {seed} computes something else when fused: {plan}"
+        );
     }
+    assert!(fused > 200, "{fused} steps fused");
     assert!(
         steps > 3000 && reused > 1000,
         "{steps} steps, {reused} tensors in memory used before"

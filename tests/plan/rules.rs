@@ -62,15 +62,26 @@ fn places(plan: &Plan, store: &Store) {
     assert_eq!(plan.bytes(), bytes as u64, "{plan}");
 }
 
-/// What a step writes is in another buffer than all else that it touches, and operands are what the kernel binds.
+/// What a step writes is in another buffer than all that it reads, two things that it writes do not overlap, and operands
+/// are what the kernel binds.
 fn steps(plan: &Plan) {
     for (index, step) in plan.steps.iter().enumerate() {
         let operands: Vec<usize> = step.inputs.iter().chain(&step.outputs).copied().collect();
         for (i, &output) in step.outputs.iter().enumerate() {
             let at = step.inputs.len() + i;
             for (other, &operand) in operands.iter().enumerate() {
-                let same = plan.tensors[operand].place.buffer == plan.tensors[output].place.buffer;
-                assert!(other == at || !same, "{} in {plan}", plan.describe(index));
+                let [a, b] = [operand, output].map(|tensor| plan.tensors[tensor].place);
+                let both_written = other >= step.inputs.len();
+                let collide = if both_written {
+                    overlap(a, b)
+                } else {
+                    a.buffer == b.buffer
+                };
+                assert!(
+                    other == at || !collide,
+                    "{} in {plan}",
+                    plan.describe(index)
+                );
             }
         }
         let bindings = step.kernel.bindings();

@@ -24,13 +24,47 @@ fn matmul() {
             k: 2,
             transpose_a,
             transpose_b,
+            ..Matmul::default()
         };
         let a = stored(transpose_a, [1.0, 2.0, 3.0, 4.0]);
         let b = stored(transpose_b, [5.0, 6.0, 7.0, 8.0]);
         let mut y = [f64::NAN; 4];
-        reference::matmul(&p, &a, &b, &mut y);
+        reference::matmul(&p, (&a, &b), None, &mut y, None);
         assert_eq!(y, [19.0, 22.0, 43.0, 50.0]);
     }
+}
+
+#[test]
+fn matmul_with_what_is_fused() {
+    let relu = Function {
+        kind: ActivationKind::Relu,
+        alpha: 0.0,
+    };
+    let (a, b) = ([1.0, 2.0, 3.0, 4.0], [5.0, -6.0, 7.0, -8.0]);
+    let run = |transpose_a: bool, finish: Finish, fused: &[f64]| {
+        let p = Matmul {
+            groups: 1,
+            m: 2,
+            n: 2,
+            k: 2,
+            transpose_a,
+            finish,
+            row_sums: true,
+            ..Matmul::default()
+        };
+        let (mut y, mut sums) = ([f64::NAN; 4], [f64::NAN; 2]);
+        reference::matmul(&p, (&a, &b), Some(fused), &mut y, Some(&mut sums));
+        (y, sums)
+    };
+    // The product is [[19, -22], [43, -50]].
+    let bias = run(false, Finish::Bias(Function::IDENTITY), &[1.0, 2.0]);
+    assert_eq!(bias, ([20.0, -20.0, 44.0, -48.0], [3.0, 7.0]));
+    let forward = run(false, Finish::Bias(relu), &[-20.0, 30.0]);
+    assert_eq!(forward.0, [0.0, 8.0, 23.0, 0.0]);
+    let backward = run(false, Finish::Gradient(relu), &[0.0, 3.0, 0.5, -1.0]);
+    assert_eq!(backward.0, [0.0, -22.0, 43.0, 0.0]);
+    let (y, sums) = run(true, Finish::Bias(Function::IDENTITY), &[0.0, 0.0]);
+    assert_eq!((y, sums), ([26.0, -30.0, 38.0, -44.0], [4.0, 6.0]), "aᵀ");
 }
 
 #[test]

@@ -127,6 +127,7 @@ fn matmul() {
                     k,
                     transpose_a,
                     transpose_b,
+                    ..Matmul::default()
                 });
             }
         }

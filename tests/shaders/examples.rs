@@ -2,9 +2,9 @@
 
 use thalweg::kernel::{
     Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Binary, BinaryKind, Broadcast,
-    Concat, Copy, Correct, Dropout, Gather, GatherGrad, Kernel, Matmul, Nonfinite, Pad,
-    PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record, Scale, SgdUpdate, Slice, Softmax,
-    SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
+    Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad, Kernel, Matmul,
+    Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record, Scale, SgdUpdate,
+    Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
 };
 use thalweg::tensor::Element;
 
@@ -204,7 +204,7 @@ fn updates() -> Vec<Kernel> {
     kernels
 }
 
-/// All operands, in sizes that divide by 4 and that do not.
+/// All operands, in sizes that divide by 4 and that do not; and all that is fused.
 fn matmuls() -> Vec<Kernel> {
     let operands = [(false, false), (false, true), (true, false), (true, true)];
     let sizes = [[100, 50, 30], [100, 52, 32], [7, 52, 32]];
@@ -215,9 +215,23 @@ fn matmuls() -> Vec<Kernel> {
         k,
         transpose_a,
         transpose_b,
+        ..Matmul::default()
     };
-    let all = sizes
+    let mut all: Vec<Matmul> = sizes
         .iter()
-        .flat_map(|&size| operands.map(|operand| matmul(size, operand)));
-    all.map(Kernel::from).collect()
+        .flat_map(|&size| operands.map(|operand| matmul(size, operand)))
+        .collect();
+    for kind in ACTIVATIONS {
+        let function = Function { kind, alpha: 0.01 };
+        for finish in [Finish::Bias(function), Finish::Gradient(function)] {
+            all.extend(sizes.iter().flat_map(|&size| {
+                [false, true].map(|row_sums| Matmul {
+                    finish,
+                    row_sums,
+                    ..matmul(size, (row_sums, false))
+                })
+            }));
+        }
+    }
+    all.into_iter().map(Kernel::from).collect()
 }

@@ -145,7 +145,8 @@ fn a_poisoned_gradient() {
         let poison = "; if i == 1u { dx[i].w = bitcast<f32>(p.count * 0u + 0xff800000u); }";
         format!("{}{poison}{}", &text[..end], &text[end + 1..])
     });
-    let trainer = Trainer::new(network(12, 4), Loss::CrossEntropy).batch_size(16);
+    let mut trainer = Trainer::new(network(12, 4), Loss::CrossEntropy).batch_size(16);
+    trainer.options.fuse = false; // or the product before would compute it
     let data = classes(64, 12, 4);
     let first = trainer
         .network

@@ -67,8 +67,15 @@ fn executors() -> Vec<Box<dyn Executor>> {
 }
 
 fn passes(trainer: &Trainer, data: &Dataset) {
-    for executor in executors() {
-        let found = verify(trainer, executor, data, 4).expect("the device works");
+    let both = [true, false].into_iter().flat_map(|fuse| {
+        let mut trainer = trainer.clone();
+        trainer.options.fuse = fuse;
+        executors()
+            .into_iter()
+            .map(move |executor| (trainer.clone(), executor))
+    });
+    for (trainer, executor) in both {
+        let found = verify(&trainer, executor, data, 4).expect("the device works");
         let what = format!("{:?} on {:?}: {found:#?}", trainer.network, found.device);
         assert!(found.passed(), "{what}");
         assert!(
@@ -166,13 +173,19 @@ fn bytes_are_gathered_right() {
 
 /// One line of each shader that a training step here may run: its kernel, its file, the line's part and what breaks it.
 #[rustfmt::skip] // one a line
-const BREAKS: [[&str; 4]; 26] = [
+const BREAKS: [[&str; 4]; 32] = [
     ["gather", "gather", "index[at]", "index[at] + 1u"],
     ["gather", "gather_bytes", "& 255u", "& 127u"],
     ["gather", "gather_words", "8u, 16u", "16u, 8u"],
     ["matmul", "matmul_tile", "+= a4.x", "+= a4.y"],
-    ["matmul", "matmul_broadcast", "* upper[0]", "* upper[1]"],
+    ["matmul", "matmul_image", "+= bs * ", "+= transpose(bs) * "],
     ["matmul", "matmul_lanes", "+= term * bs[v]", "+= term"],
+    ["matmul", "finish_none", "return s;", "return -s;"],
+    ["matmul", "finish_bias", "s + term", "s - term"],
+    ["matmul", "finish_bias_wide", "s + term", "s - term"],
+    ["matmul", "finish_gradient", "saved[at], s", "saved[at], -s"],
+    ["matmul", "finish_gradient_wide", "v.x, s.x", "v.x, s.y"],
+    ["matmul", "row_sums", "= sum;", "= -sum;"],
     ["bias_add", "bias_add", " + b[", " - b["],
     ["activation", "activation", "activate(x[i]", "activate(-x[i]"],
     ["activation", "activation_wide", "activate(v.x", "activate(-v.x"],
@@ -237,8 +250,10 @@ fn a_broken_kernel_is_named() {
             &numbers,
         ),
     ];
-    for (activation, loss, optimizer, data) in trainings {
-        let trainer = trainer(activation, loss, optimizer);
+    let both = trainings.into_iter().flat_map(|t| [(t, true), (t, false)]);
+    for ((activation, loss, optimizer, data), fuse) in both {
+        let mut trainer = trainer(activation, loss, optimizer);
+        trainer.options.fuse = fuse;
         let Some(gpu) = gpu() else { return };
         let whole = verify(&trainer, Box::new(gpu), data, 2).expect("the device works");
         assert!(whole.passed(), "{whole:#?}");
@@ -271,7 +286,8 @@ fn a_broken_kernel_is_named() {
 /// A failure says where: the training step, the plan's step with its layer and phase, the tensor and its element.
 #[test]
 fn a_failure_says_where() {
-    let trainer = trainer(Activation::Tanh, Loss::CrossEntropy, Optimizer::adam(0.01));
+    let mut trainer = trainer(Activation::Tanh, Loss::CrossEntropy, Optimizer::adam(0.01));
+    trainer.options.fuse = false;
     let edit = ["bias_add", "bias_add", " + b[", " - b["];
     let Some((found, _)) = broken(&trainer, &data(true), edit) else {
         return;

@@ -77,7 +77,7 @@ impl Common {
         }
         let threads = self.threads.map(usize::from);
         let machine = |device: Device| {
-            let opened = job::open(&device, threads, self.quiet)?;
+            let opened = job::open(&device, job::opening(threads, false), self.quiet)?;
             let info = opened.executor.device().clone();
             let rates = if self.no_yardsticks || info.executor == "reference" {
                 Rates::default()

@@ -81,6 +81,7 @@ impl Op for Matmul {
                 k,
                 transpose_a,
                 transpose_b,
+                ..kernel::Matmul::default()
             }
             .into(),
         )
