@@ -5,6 +5,7 @@ mod evaluation;
 mod learning;
 mod memory;
 mod nonfinite;
+mod profile;
 mod pytorch;
 mod repeat;
 mod shared;
