@@ -3,7 +3,7 @@
 //   a: [groups, m, k], or [groups, k, m] if TRANSPOSE_A
 //   b: [groups, k, n], or [groups, n, k] if TRANSPOSE_B
 //   y: [groups, m, n]
-//   finish and store_row_sum: of the joined files
+//   Operand, padded, finish and store_row_sum: of the joined files
 //
 // For real GPUs, any shape. A workgroup computes a TILE_M x TILE_N tile of y. It walks along k in steps of
 // TILE_K, and copies each step's part of a and of b into workgroup memory, zeros past the edge. An
@@ -32,8 +32,8 @@ const STRIDE_N: u32 = TILE_N / 4u + 1u;
 
 struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(0) var<storage, read> a: array<Operand>;
+@group(0) @binding(1) var<storage, read> b: array<Operand>;
 @group(0) @binding(Y) var<storage, read_write> y: array<f32>;
 
 var<workgroup> a_tile: array<vec4<f32>, TILE_K * STRIDE_M>; // [TILE_K, TILE_M]
@@ -49,9 +49,9 @@ fn copy_a(group: u32, row: u32, depth: u32, lane: u32) {
         var value = 0.0;
         if i < p.m && l < p.k {
             if TRANSPOSE_A {
-                value = a[(group * p.k + l) * p.m + i];
+                value = f32(a[(group * padded(p.k) + l) * padded(p.m) + i]);
             } else {
-                value = a[(group * p.m + i) * p.k + l];
+                value = f32(a[(group * padded(p.m) + i) * padded(p.k) + l]);
             }
         }
         a_tile[at.y * STRIDE_M + at.x / 4u][at.x % 4u] = value;
@@ -68,9 +68,9 @@ fn copy_b(group: u32, depth: u32, column: u32, lane: u32) {
         var value = 0.0;
         if j < p.n && l < p.k {
             if TRANSPOSE_B {
-                value = b[(group * p.n + j) * p.k + l];
+                value = f32(b[(group * padded(p.n) + j) * padded(p.k) + l]);
             } else {
-                value = b[(group * p.k + l) * p.n + j];
+                value = f32(b[(group * padded(p.k) + l) * padded(p.n) + j]);
             }
         }
         b_tile[at.y * STRIDE_N + at.x / 4u][at.x % 4u] = value;

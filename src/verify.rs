@@ -195,7 +195,7 @@ impl Operand {
         match data {
             Data::U32(values) => Self::U32(values),
             Data::U8(values) => Self::U8(values),
-            Data::F32(_) | Data::F64(_) => {
+            Data::F32(_) | Data::F64(_) | Data::F16(_) => {
                 Self::Real(data.to_f64().into_iter().map(exact).collect())
             }
         }
@@ -222,6 +222,9 @@ impl Operand {
         match (self, actual) {
             (Self::Real(expected), Data::F32(actual)) => {
                 reference::compare(tensor, actual, expected).map_err(|off| off.to_string())
+            }
+            (Self::Real(expected), Data::F16(actual)) => {
+                reference::compare_half(tensor, actual, expected).map_err(|off| off.to_string())
             }
             (Self::Real(expected), Data::F64(actual)) => {
                 reference::compare(tensor, actual, expected).map_err(|off| off.to_string())

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
 use super::Gpu;
 use super::memory::Memory;
 use super::pipeline::bind;
@@ -128,6 +131,7 @@ impl Gpu {
                 singles = data.to_f32();
                 bytemuck::cast_slice(&singles)
             }
+            (Element::F16, Data::F16(values)) => bytemuck::cast_slice(values.reinterpret_cast()),
             (Element::U32, Data::U32(values)) => bytemuck::cast_slice(values),
             (Element::U8, Data::U8(values)) => values,
             _ => &[],
@@ -160,6 +164,11 @@ impl Gpu {
                 let mut values = vec![0.0_f32; place.len];
                 read(bytemuck::cast_slice_mut(&mut values))?;
                 Data::F32(values)
+            }
+            Element::F16 => {
+                let mut values = vec![f16::ZERO; place.len];
+                read(bytemuck::cast_slice_mut(values.reinterpret_cast_mut()))?;
+                Data::F16(values)
             }
             Element::U32 => {
                 let mut values = vec![0_u32; place.len];

@@ -1,6 +1,7 @@
 //! The product of matrices, in groups, and what is fused into it.
 
-use super::{ActivationKind, Binding, Limits, Parameters, Shader, Spec, Sum};
+use super::{Access, ActivationKind, Binding, Limits, Parameters, Shader, Spec, Sum};
+use crate::tensor::{Element, PADDING};
 
 /// An activation function and the number it may take: slope of leaky ReLU, or the `alpha` of ELU.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,6 +65,9 @@ pub struct Matmul {
     /// Whether the sums of the rows of `op(a)`, `[groups, m]`, are a second output. With `dw = dyᵀ x` they are the
     /// gradient of the bias.
     pub row_sums: bool,
+    /// What `a` and `b` hold: f32, or f16 with rows and columns padded with zeros to multiples of [`PADDING`]. Sums and
+    /// results are f32 either way.
+    pub operands: Element,
 }
 
 impl Matmul {
@@ -81,6 +85,20 @@ impl Matmul {
             inner,
             factor: 1.0,
         }
+    }
+
+    /// How many rows or columns of an operand there are in memory.
+    pub const fn padded(&self, extent: u32) -> u32 {
+        match self.operands {
+            Element::F16 => extent.next_multiple_of(PADDING),
+            _ => extent,
+        }
+    }
+
+    /// What of an operand `[groups, rows, columns]` there is in memory.
+    fn operand(&self, name: &'static str, [rows, columns]: [u32; 2]) -> Binding {
+        let len = Self::product([self.groups, self.padded(rows), self.padded(columns)]);
+        Binding::new(name, self.operands, Access::Read, len)
     }
 
     fn product(factors: [u32; 3]) -> usize {
@@ -114,7 +132,11 @@ impl Matmul {
         } else {
             "row_sums_none"
         };
-        let shader = shader.join(file).join(sums);
+        let operands = match self.operands {
+            Element::F16 => "operands_half",
+            _ => "operands",
+        };
+        let shader = shader.join(operands).join(file).join(sums);
         match self.finish.function() {
             Some(function) => shader.with("KIND", function.kind.constant()),
             None if wide => shader.with("Value", "vec4<f32>"),
@@ -133,8 +155,8 @@ impl Spec for Matmul {
             groups, m, n, k, ..
         } = self;
         let mut bindings = vec![
-            Binding::read("a", Self::product([groups, m, k])),
-            Binding::read("b", Self::product([groups, k, n])),
+            self.operand("a", [m, k]),
+            self.operand("b", [k, n]),
         ];
         match self.finish {
             Finish::None => {}
@@ -171,8 +193,8 @@ impl Spec for Matmul {
             ..
         } = self;
         let fours = |extents: [u32; 3]| extents.iter().all(|e| e.is_multiple_of(4));
-        let rows_of_a = if transpose_a { m } else { k };
-        let rows_of_b = if transpose_b { k } else { n };
+        let rows_of_a = self.padded(if transpose_a { m } else { k });
+        let rows_of_b = self.padded(if transpose_b { k } else { n });
         let (shader, wide) = if !limits.software || limits.subgroup != Some(8) {
             (self.tiled("matmul_tile", [64, 64], limits), false)
         } else if fours([n, rows_of_a, rows_of_b]) {

@@ -43,7 +43,10 @@ files![
     "matmul_lanes",
     "matmul_tile",
     "multiply_add",
+    "narrow",
     "nonfinite",
+    "operands",
+    "operands_half",
     "pad",
     "philox",
     "pointwise_loss",
@@ -52,6 +55,7 @@ files![
     "row_sums",
     "row_sums_none",
     "scale",
+    "scaler",
     "sgd_update",
     "sgd_update_momentum",
     "slice",
@@ -61,6 +65,8 @@ files![
     "softmax_grad",
     "sum",
     "sum_long",
+    "verdict",
+    "verdict_none",
 ];
 
 /// Why there is no source for a shader: the shader's choice and its file do not fit, which only a developer can mend.

@@ -219,6 +219,10 @@ impl Plan {
     /// Holds the plan to its rules.
     fn check(&self, limits: &Limits) -> Result<(), PlanError> {
         for tensor in &self.tensors {
+            if tensor.element == Element::F16 && !limits.half {
+                let (plan, tensor) = (self.name.clone(), tensor.name.clone());
+                return Err(PlanError::NoHalf { plan, tensor });
+            }
             let bytes = (tensor.place.len * tensor.element.size()) as u64;
             if bytes > limits.binding {
                 let (tensor, limit) = (tensor.name.clone(), limits.binding);

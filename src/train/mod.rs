@@ -17,7 +17,9 @@ mod recipe;
 mod session;
 mod tables;
 
-pub use error::{NonFinite, TrainError};
+pub use crate::graph::Precision;
+pub use crate::graph::ops::Scaling;
+pub use error::{NonFinite, ScaleCollapse, TrainError};
 pub use evaluation::Evaluation;
 pub use fit::Summary;
 pub use model::Model;
@@ -25,7 +27,7 @@ pub use objective::{CustomLoss, Objective};
 pub use observer::{EpochReport, Observer, Silent, StepsReport};
 pub use options::{Optimizer, Options};
 pub use recipe::Recipe;
-pub use session::{Logged, Position, Purpose, Ready, Session, batches};
+pub use session::{LossScale, Logged, Position, Purpose, Ready, Session, batches};
 pub use tables::{Batch, Metric, SLOTS, Tables};
 
 use std::sync::Arc;
@@ -133,6 +135,13 @@ impl Trainer {
         self
     }
 
+    /// Computes products in this precision.
+    #[must_use]
+    pub const fn precision(mut self, precision: Precision) -> Self {
+        self.options.precision = precision;
+        self
+    }
+
     /// Runs on this device.
     #[must_use]
     pub fn device(mut self, device: Device) -> Self {
@@ -207,6 +216,7 @@ impl Trainer {
             objective: self.objective.clone(),
             optimizer: self.options.optimizer,
             seed: self.options.seed,
+            mixed: self.options.mixed(),
         };
         let mut session = Session::new(recipe, executor)?;
         session.fuse = self.options.fuse;

@@ -9,6 +9,7 @@ use super::{Evaluation, Model, Recipe, TrainError};
 use crate::data::Dataset;
 use crate::executor::{Data, Executor, ExecutorError, PlanHandle};
 use crate::graph::Store;
+use crate::graph::ops::Scaling;
 use crate::kernel::Tick;
 use crate::plan::{Place, Plan};
 use crate::tensor::Element;
@@ -50,6 +51,28 @@ pub struct Logged {
     pub losses: Vec<f64>,
     /// The metric of each batch.
     pub metrics: Vec<Vec<f64>>,
+}
+
+/// The loss scale of a run under mixed precision.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LossScale {
+    /// The scale that the next step's loss has.
+    pub scale: f64,
+    /// Good steps in a row.
+    pub row: u64,
+    /// Updates done.
+    pub updates: u64,
+    /// Steps skipped, because a gradient or the loss was not finite.
+    pub skipped: u64,
+}
+
+impl Logged {
+    /// Those batches whose loss is finite.
+    pub(super) fn finite(self) -> Self {
+        let pairs = self.losses.into_iter().zip(self.metrics);
+        let (losses, metrics) = pairs.filter(|(loss, _)| loss.is_finite()).unzip();
+        Self { losses, metrics }
+    }
 }
 
 /// An executor, a store, and the plans of a recipe.
@@ -100,6 +123,11 @@ impl Session {
             "the parameters and the optimiser's states",
         )?;
         self.training = Some(self.tables("train", data)?);
+        if let Some(scaling) = self.recipe.mixed {
+            let scale = Data::F64(vec![scaling.initial]);
+            self.executor
+                .write_stored(&self.store, Scaling::SCALE, &scale)?;
+        }
         Ok(())
     }
 
@@ -154,6 +182,30 @@ impl Session {
             self.recipe.objective.output(),
             values,
         ))
+    }
+
+    /// The loss scale as it is now; nothing in single precision.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub fn loss_scale(&mut self) -> Result<Option<LossScale>, TrainError> {
+        if self.recipe.mixed.is_none() || self.training.is_none() {
+            return Ok(None);
+        }
+        let mut read = |name| self.executor.read_stored(&self.store, name);
+        let (scale, counts) = (read(Scaling::SCALE)?.to_f64(), read(Scaling::COUNTS)?.to_f64());
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "counts are whole numbers below 2^25"
+        )]
+        let count = |i: usize| counts[i] as u64;
+        Ok(Some(LossScale {
+            scale: scale[0],
+            row: count(0),
+            updates: count(1),
+            skipped: count(2),
+        }))
     }
 
     /// Refuses what the device has no memory for, before anything of it is allocated. A system that promises memory
