@@ -30,6 +30,13 @@ pub(super) struct Loaded {
     steps: Vec<LoadedStep>,
 }
 
+impl Gpu {
+    /// Forgets the plans that were loaded behind the first `count`.
+    pub(super) fn unload_behind(&mut self, count: usize) {
+        self.plans.truncate(count);
+    }
+}
+
 impl Loaded {
     pub(super) fn buffers(&self) -> &[Memory] {
         &self.buffers
@@ -212,6 +219,7 @@ impl Executor for Gpu {
     }
 
     fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError> {
+        self.test_before(&plan);
         self.allocate_store(store)?;
         let mut buffers = Vec::with_capacity(plan.buffers.len());
         for buffer in &plan.buffers {

@@ -8,6 +8,7 @@
 //! it was noticed. A lost device stays lost, and every later call says so.
 
 mod adapter;
+mod cooperative;
 mod device;
 mod executor;
 mod memory;
@@ -80,6 +81,8 @@ pub struct Gpu {
     store: Vec<Memory>,
     pipelines: Pipelines,
     transfer: Transfer,
+    /// Whether the cooperative matrices have been put to the test, if there are any.
+    tested: bool,
     device: Device,
 }
 
@@ -112,6 +115,7 @@ impl Gpu {
             store: Vec::new(),
             pipelines: Pipelines::new(options.checked),
             transfer: Transfer::default(),
+            tested: false,
             device,
         })
     }

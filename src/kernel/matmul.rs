@@ -181,7 +181,8 @@ impl Spec for Matmul {
             .f32("alpha", self.finish.function().map_or(0.0, |f| f.alpha))
     }
 
-    /// Drivers that run shaders on the CPU get one-subgroup kernels without barriers; all others the tiled one. The
+    /// Operands in half precision go to cooperative matrices where those may be chosen. Else, whatever the operands,
+    /// drivers that run shaders on the CPU get one-subgroup kernels without barriers; all others the tiled one. The
     /// first takes rows of `a`, `b` and `y` as `vec4`s, so it wants their lengths to be multiples of 4.
     fn shader(&self, limits: &Limits) -> Shader {
         let &Self {
@@ -195,7 +196,10 @@ impl Spec for Matmul {
         let fours = |extents: [u32; 3]| extents.iter().all(|e| e.is_multiple_of(4));
         let rows_of_a = self.padded(if transpose_a { m } else { k });
         let rows_of_b = self.padded(if transpose_b { k } else { n });
-        let (shader, wide) = if !limits.software || limits.subgroup != Some(8) {
+        let half = self.operands == Element::F16;
+        let (shader, wide) = if half && limits.cooperative {
+            (self.tiled("matmul_cooperative", [32, 32], limits), false)
+        } else if !limits.software || limits.subgroup != Some(8) {
             (self.tiled("matmul_tile", [64, 64], limits), false)
         } else if fours([n, rows_of_a, rows_of_b]) {
             // Few rows leave most of a tall tile empty; taller ones than 32 take long to compile.

@@ -40,6 +40,7 @@ files![
     "gather_grad",
     "gather_words",
     "matmul_broadcast",
+    "matmul_cooperative",
     "matmul_lanes",
     "matmul_tile",
     "multiply_add",

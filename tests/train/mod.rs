@@ -2,7 +2,9 @@
 
 mod errors;
 mod evaluation;
+mod grad_scaler;
 mod learning;
+mod mixed;
 mod nonfinite;
 mod pytorch;
 mod repeat;

@@ -114,6 +114,7 @@ pub(in crate::kernels) fn updates() -> Vec<Case> {
                     momentum,
                     nesterov,
                     weight_decay,
+                    scaled: false,
                 };
                 cases.push(case(kernel.into(), Draw::Moderate));
             }
@@ -133,6 +134,7 @@ pub(in crate::kernels) fn updates() -> Vec<Case> {
                     weight_decay,
                     decoupled,
                     step,
+                    scaled: false,
                 };
                 cases.push(case(kernel.into(), Draw::Normal));
             }
