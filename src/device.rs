@@ -1,11 +1,12 @@
 //! Which device to use, and why.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::cpu::Cpu;
 use crate::executor::{Executor, ExecutorError};
-use crate::gpu::{self, Gpu, Wanted};
+use crate::gpu::{self, Gpu, Tuning, Wanted};
 use crate::reference::Reference;
 
 /// A device, as a person names it.
@@ -68,13 +69,48 @@ pub struct Opened {
     pub why: String,
 }
 
+/// How a device is opened.
+#[derive(Debug, Clone, Default)]
+pub struct Opening {
+    /// Threads of the CPU; `None` is one a core.
+    pub threads: Option<usize>,
+    /// The folder in which a GPU keeps what it compiled and timed, for later processes.
+    pub cache: Option<PathBuf>,
+    /// Whether a GPU times the shaders that it can choose among; see [`Gpu::autotune`].
+    pub autotune: bool,
+}
+
 impl Device {
-    /// Opens the device. `threads` is for the CPU; `None` is as many as pay.
+    /// Opens the device. `threads` is for the CPU; `None` is one a core. Nothing is kept for later processes.
     ///
     /// # Errors
     /// If there is no such device, or it cannot be used.
     pub fn open(&self, threads: Option<usize>) -> Result<Opened, ExecutorError> {
-        let gpu = |wanted: Wanted| Gpu::new(&wanted, gpu::Options::default());
+        self.open_with(&Opening {
+            threads,
+            ..Opening::default()
+        })
+    }
+
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// If there is no such device, or it cannot be used.
+    pub fn open_with(&self, opening: &Opening) -> Result<Opened, ExecutorError> {
+        let threads = opening.threads;
+        let gpu = |wanted: Wanted| -> Result<Gpu, ExecutorError> {
+            let mut gpu = Gpu::new(&wanted, gpu::Options::default())?;
+            if let Some(folder) = &opening.cache {
+                gpu.keep_pipelines_in(folder);
+            }
+            if opening.autotune {
+                gpu.autotune(Tuning {
+                    folder: opening.cache.clone(),
+                    ..Tuning::default()
+                });
+            }
+            Ok(gpu)
+        };
         let opened = |executor: Box<dyn Executor>, why: &str| {
             Ok(Opened {
                 executor,

@@ -54,6 +54,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod bench;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod cpu;

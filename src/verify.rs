@@ -152,9 +152,11 @@ fn lockstep(
             let tensor = &plan.tensors[tensor];
             let actual = session.executor.read(ready.handle, tensor.place)?;
             let held = if overflowed {
-                expected.finite(&actual).map_or(Ok(Closeness::default()), |(expected, actual)| {
-                    expected.compare(&tensor.name, &actual)
-                })
+                expected
+                    .finite(&actual)
+                    .map_or(Ok(Closeness::default()), |(expected, actual)| {
+                        expected.compare(&tensor.name, &actual)
+                    })
             } else {
                 expected.compare(&tensor.name, &actual)
             };

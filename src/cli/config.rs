@@ -8,8 +8,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::exit::Exit;
 use super::flags::{Flags, LossChoice, Widths};
+use super::job;
 use crate::data::{Normalize, Spec, Task, nearest};
-use crate::device::Device;
+use crate::device::{Device, Opening};
 use crate::graph::ops::Update;
 use crate::network::{Activation, Init};
 use crate::train::{Optimizer, Options};
@@ -35,6 +36,7 @@ pub(super) struct Config {
     pub(super) options: Options,
     pub(super) device: Device,
     pub(super) threads: Option<usize>,
+    pub(super) autotune: bool,
 }
 
 impl Flags {
@@ -91,6 +93,7 @@ impl Flags {
             options,
             device: self.device.clone().unwrap_or_default(),
             threads: self.threads,
+            autotune: self.autotune.unwrap_or(false),
         })
     }
 
@@ -227,6 +230,11 @@ fn reason(error: &clap::Error) -> String {
 }
 
 impl Config {
+    /// How its device is opened.
+    pub(super) fn opening(&self) -> Opening {
+        job::opening(self.threads, self.autotune)
+    }
+
     /// The configuration as TOML, all keys but for where the run goes, so that a second run by it goes elsewhere.
     pub(super) fn to_toml(&self) -> String {
         let mut text = String::new();
@@ -300,6 +308,7 @@ impl Config {
         put("device", Some(quoted(self.device.to_string())));
         put("precision", Some(quoted(precision.to_string())));
         put("threads", self.threads.map(|n| n.to_string()));
+        put("autotune", Some(self.autotune.to_string()));
         put("no-fusion", Some((!fuse).to_string()));
         text
     }

@@ -60,7 +60,7 @@ impl Eval {
                 "the model was trained with a loss of its own, which only its program knows",
             ));
         };
-        let opened = job::open(&self.device, None, false)?;
+        let opened = job::open(&self.device, job::opening(None, false), false)?;
         let described = job::describe(&opened);
         let device = opened.executor.device().clone();
         let recipe = Recipe {

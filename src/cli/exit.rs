@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use crate::bench::BenchError;
 use crate::data::DataError;
 use crate::executor::ExecutorError;
 use crate::network::NetworkError;
@@ -94,6 +95,9 @@ fn status(error: &anyhow::Error) -> u8 {
         || error.is::<NetworkError>()
         || error.downcast_ref().is_some_and(RunError::is_bad_input)
         || error.downcast_ref().is_some_and(train)
+        || error
+            .downcast_ref()
+            .is_some_and(|e| matches!(e, BenchError::Case { .. } | BenchError::Data(_)))
         || error.downcast_ref().is_some_and(bad_device);
     if bad_input { 2 } else { 1 }
 }

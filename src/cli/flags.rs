@@ -103,6 +103,9 @@ pub(super) struct Flags {
     /// Threads of the CPU executor [default: one a core]
     #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true, help_heading = "Device")]
     pub(super) threads: Option<usize>,
+    /// Time the shaders that a GPU can choose among, 2 s at most, and keep what was found in the cache folder
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Device")]
+    pub(super) autotune: Option<bool>,
     /// Run a step for every op, with nothing fused: slower, and easier to look into
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Device")]
     pub(super) no_fusion: Option<bool>,
@@ -164,6 +167,7 @@ impl Flags {
             device,
             precision,
             threads,
+            autotune,
             no_fusion,
             out,
             force,

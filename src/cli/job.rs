@@ -1,12 +1,14 @@
 //! What a configuration comes to: data that are loaded, and a trainer that is ready.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
 
 use super::config::Config;
 use super::exit::Exit;
 use super::flags::LossChoice;
 use crate::data::{Dataset, Preparation, Spec, TableOptions, Task, split};
-use crate::device::{Device, Opened};
+use crate::device::{Device, Opened, Opening};
 use crate::executor::{DeviceInfo, ExecutorError};
 use crate::network::{Loss, Network};
 use crate::run::load_weights;
@@ -106,8 +108,8 @@ fn trainer(config: &Config, loss: Loss, preparation: &Preparation) -> Result<Tra
 }
 
 /// Opens a device, and says once if `auto` found no GPU.
-pub(super) fn open(device: &Device, threads: Option<usize>, quiet: bool) -> Result<Opened, Exit> {
-    let opened = device.open(threads).map_err(|error| {
+pub(super) fn open(device: &Device, opening: Opening, quiet: bool) -> Result<Opened, Exit> {
+    let opened = device.open_with(&opening).map_err(|error| {
         let missing = matches!(error, ExecutorError::NoDevice { .. });
         let exit = Exit::from(error);
         if missing {
@@ -120,6 +122,28 @@ pub(super) fn open(device: &Device, threads: Option<usize>, quiet: bool) -> Resu
         super::output::note(&format!("note: {}", opened.why));
     }
     Ok(opened)
+}
+
+/// How this program opens devices: what is worth keeping is kept in the user's folder for it.
+pub(super) fn opening(threads: Option<usize>, autotune: bool) -> Opening {
+    Opening {
+        threads,
+        cache: cache_folder(),
+        autotune,
+    }
+}
+
+/// The folder for what is worth keeping between processes: `THALWEG_CACHE`, or a folder in the user's own for caches. None
+/// if `THALWEG_CACHE` is empty, or the user has no such folder.
+fn cache_folder() -> Option<PathBuf> {
+    match std::env::var_os("THALWEG_CACHE") {
+        Some(folder) if folder.is_empty() => None,
+        Some(folder) => Some(folder.into()),
+        None => {
+            let folders = etcetera::choose_base_strategy().ok()?;
+            Some(folders.cache_dir().join("thalweg"))
+        }
+    }
 }
 
 /// A device's name in results: an adapter's, else the executor's.

@@ -3,6 +3,7 @@
 //! Results go to standard output, progress and logs to standard error. The exit status is 0 for done, 1 for a run that
 //! failed, 2 for bad usage or bad input, and 130 for a run that was interrupted after its model was saved.
 
+mod bench;
 mod config;
 mod devices;
 mod eval;
@@ -13,6 +14,7 @@ mod interrupt;
 mod job;
 mod output;
 mod predict;
+mod profile;
 mod progress;
 mod run_path;
 mod train;
@@ -37,7 +39,8 @@ const EXAMPLES: &str = "Examples:
   thalweg predict runs/flowers-1 --data new.csv   predicts with what was trained
 
 Exit status: 0 done; 1 the run failed; 2 bad usage or bad input; 130 interrupted, with what was learnt saved.
-Logs: RUST_LOG=info (or debug) shows more on standard error.";
+Logs: RUST_LOG=info (or debug) shows more on standard error. What a GPU's driver compiled is kept in the
+user's cache folder, or in THALWEG_CACHE (nowhere if that is empty).";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -49,6 +52,8 @@ enum Verb {
     Predict(predict::Predict),
     /// List the devices, and say which one is taken
     Devices(devices::Devices),
+    /// Measure matrix products, training steps, kernels and how cost grows, the CPU against the GPU
+    Bench(Box<bench::Bench>),
     /// Run training steps on a device and check every step against the reference
     Verify(Box<verify::Verify>),
     /// Show what is in a model file or a run
@@ -66,6 +71,7 @@ pub fn main() -> ExitCode {
         Verb::Eval(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
         Verb::Devices(verb) => verb.run(),
+        Verb::Bench(verb) => verb.run(),
         Verb::Verify(verb) => verb.run(),
         Verb::Inspect(verb) => verb.run(),
     };

@@ -67,7 +67,7 @@ impl Predict {
         }
         let table = self.data.load(&without_target(&preparation))?;
         let data = preparation.prepare_owned(table.without_target())?;
-        let opened = job::open(&self.device, None, false)?;
+        let opened = job::open(&self.device, job::opening(None, false), false)?;
         // Prediction asks the loss for the output's function alone.
         let objective = file.loss.unwrap_or(Loss::SquaredError).into();
         let recipe = Recipe {

@@ -1,6 +1,8 @@
 //! `thalweg train`.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -10,6 +12,7 @@ use super::flags::Flags;
 use super::interrupt;
 use super::job::{self, Job};
 use super::output::{self, Facts, duration, grouped, print, print_json, short};
+use super::profile;
 use super::progress::Progress;
 use crate::data::{Spec, Task};
 use crate::device::Opened;
@@ -17,8 +20,8 @@ use crate::executor::{DeviceInfo, ExecutorError};
 use crate::network::Loss;
 use crate::run::{CONFIG, ENVIRONMENT, MODEL, Out, Recorder};
 use crate::train::{
-    EpochReport, Fitted, LossScale, Model, NonFinite, Observer, Precision, StepsReport, Summary,
-    TrainError,
+    EpochReport, Fitted, LossScale, Model, NonFinite, Observer, Precision, Profile, StepsReport,
+    Summary, TrainError,
 };
 
 const EXAMPLES: &str = "Examples:
@@ -42,6 +45,9 @@ what was learnt; a second Ctrl-C ends it at once.";
 pub(super) struct Train {
     #[command(flatten)]
     flags: Flags,
+    /// Tell where the time goes, by layer and phase, and write trace.json into the run folder
+    #[arg(long, help_heading = "Output")]
+    profile: bool,
 }
 
 impl Train {
@@ -60,11 +66,12 @@ impl Train {
         // Whether the place is taken is known without reading the data.
         Recorder::new(out.clone(), Vec::new())?;
         let job = Job::load(config)?;
-        let opened = job::open(&job.config.device, job.config.threads, quiet)?;
+        let opened = job::open(&job.config.device, job.config.opening(), quiet)?;
         let run = Run::new(&job, &opened);
+        let environment = run.environment(&job, &opened);
         let files = vec![
             (CONFIG, job.config.to_toml()),
-            (ENVIRONMENT, run.environment(&job, &opened)),
+            (ENVIRONMENT, format!("{environment:#}\n")),
         ];
         let empty = Model {
             network: job.trainer.network.clone(),
@@ -75,7 +82,9 @@ impl Train {
             Recorder::new(out, files)?.describe(empty, job.loss(), job.preparation.clone())?;
         let mut watch = Watch {
             recorder,
+            environment,
             progress: run.progress(&job, quiet),
+            profile: self.profile.then(Profile::new),
         };
         interrupt::training_begins();
         let fitted = job.trainer.fit_on(
@@ -91,10 +100,17 @@ impl Train {
             .recorder
             .path()
             .map_or_else(String::new, |path| path.display().to_string());
+        let step_seconds = fitted.summary.step_seconds;
+        let (mut object, mut text) = (run.json(&fitted, &path), run.table(&fitted, &path));
+        if let Some(found) = &watch.profile {
+            let trace = profile::write(found, job::name(&run.device), Path::new(&path))?;
+            object["profile"] = profile::to_json(found, step_seconds, &trace);
+            text.push_str(&profile::text(found, step_seconds, &trace));
+        }
         let printed = if json {
-            print_json(&run.json(&fitted, &path))
+            print_json(&object)
         } else {
-            print(&run.table(&fitted, &path))
+            print(&text)
         };
         if fitted.summary.interrupted && interrupt::asked() {
             output::note(&format!(
@@ -107,13 +123,22 @@ impl Train {
     }
 }
 
-/// The recorder and the progress as one observer.
+/// The recorder, the progress and the profile as one observer.
 struct Watch {
     recorder: Recorder,
+    environment: Value,
     progress: Progress,
+    profile: Option<Profile>,
 }
 
 impl Observer for Watch {
+    fn chose(&mut self, products: &BTreeMap<String, String>) -> io::Result<()> {
+        self.environment["products"] = json!(products);
+        let text = format!("{:#}\n", self.environment);
+        self.recorder.replace_file(ENVIRONMENT, text);
+        Ok(())
+    }
+
     fn steps(&mut self, report: &StepsReport<'_>) -> io::Result<()> {
         self.progress.steps(report);
         self.recorder.steps(report)
@@ -122,6 +147,10 @@ impl Observer for Watch {
     fn epoch(&mut self, report: &EpochReport<'_>) -> io::Result<()> {
         self.progress.epoch(report);
         self.recorder.epoch(report)
+    }
+
+    fn profile(&mut self) -> Option<&mut Profile> {
+        self.profile.as_mut()
     }
 
     fn interrupted(&self) -> bool {
@@ -167,12 +196,12 @@ impl Run {
         Progress::new(quiet, epochs, unit)
     }
 
-    fn environment(&self, job: &Job, opened: &Opened) -> String {
+    fn environment(&self, job: &Job, opened: &Opened) -> Value {
         let limits = opened.executor.limits();
         let started = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |time| time.as_secs());
-        let environment = json!({
+        json!({
             "thalweg": env!("CARGO_PKG_VERSION"),
             "os": std::env::consts::OS,
             "arch": std::env::consts::ARCH,
@@ -188,8 +217,7 @@ impl Run {
             "seed": job.config.options.seed,
             "started": started,
             "command": std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect::<Vec<_>>(),
-        });
-        format!("{environment:#}\n")
+        })
     }
 
     fn samples_per_second(&self, summary: &Summary) -> f64 {
@@ -318,7 +346,7 @@ fn name(data: &Spec) -> String {
         Spec::Generator(generator) => generator.kind.name().to_owned(),
         Spec::Path(path) => {
             let first = path.split(',').next().unwrap_or(path);
-            let file = std::path::Path::new(first)
+            let file = Path::new(first)
                 .file_name()
                 .map_or_else(String::new, |f| f.to_string_lossy().into_owned());
             file.split('.')

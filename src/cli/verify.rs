@@ -36,7 +36,7 @@ impl Verify {
         let config = flags.resolve()?;
         let job = Job::load(config)?;
         let steps = usize::try_from(flags.steps.unwrap_or(STEPS)).unwrap_or(usize::MAX);
-        let opened = job::open(&job.config.device, job.config.threads, quiet)?;
+        let opened = job::open(&job.config.device, job.config.opening(), quiet)?;
         let described = job::describe(&opened);
         let found = verify(&job.trainer, opened.executor, &job.training, steps)?;
         if as_json {

@@ -44,6 +44,10 @@ impl HostKernels for Kernels {
         Data::F32(values.to_vec())
     }
 
+    fn arithmetic_rate(&self) -> Option<f64> {
+        Some(self.multiply_add_rate())
+    }
+
     fn run(&self, kernel: &Kernel, inputs: &[View<'_, f32>], outputs: &mut [ViewMut<'_, f32>]) {
         self.run(kernel, inputs, outputs);
     }

@@ -2,8 +2,8 @@
 
 use super::activation as f;
 use super::elementwise::{Function, functions};
+use super::gemm::{self, Plain};
 use super::math::narrow;
-use super::threads::{Body, HEAVY, LIGHT, Rows, Threads};
 use crate::kernel::{ActivationKind, Finish, Matmul};
 
 functions! {
@@ -11,96 +11,116 @@ functions! {
     Identity[x; _alpha] { x }
 }
 
-/// Finishes `y`, which holds the sums. `fused` is the bias, or what the activation saved.
-pub(super) fn finish(threads: &Threads, kernel: &Matmul, fused: &[f32], y: &mut [f32]) {
+/// What finishes each of several products.
+pub(super) trait Grouped: gemm::Finish {
+    /// What finishes product `group`.
+    fn of_group(self, group: usize) -> Self;
+}
+
+/// What is given the type that finishes a product.
+pub(super) trait Finished {
+    /// Takes it.
+    fn with(self, finish: impl Grouped);
+}
+
+/// Gives `to` what finishes `kernel`; `fused` is the bias, or what the activation saved.
+pub(super) fn finished(kernel: &Matmul, fused: &[f32], to: impl Finished) {
     let (function, gradient) = match kernel.finish {
-        Finish::None => return,
+        Finish::None => return to.with(Plain),
         Finish::Bias(function) => (function, false),
         Finish::Gradient(function) => (function, true),
     };
-    let to = Target {
-        threads,
-        kernel,
-        fused,
-        y,
+    let fused = Fused {
+        values: fused,
+        rows: kernel.m as usize,
+        columns: kernel.n as usize,
         alpha: narrow(function.alpha),
     };
     match (function.kind, gradient) {
-        (ActivationKind::Identity, false) => to.bias(LIGHT, Identity),
-        (ActivationKind::Sigmoid, false) => to.bias(HEAVY, f::Sigmoid),
-        (ActivationKind::Tanh, false) => to.bias(HEAVY, f::Tanh),
-        (ActivationKind::Relu, false) => to.bias(LIGHT, f::Relu),
-        (ActivationKind::LeakyRelu, false) => to.bias(LIGHT, f::LeakyRelu),
-        (ActivationKind::Elu, false) => to.bias(HEAVY, f::Elu),
-        (ActivationKind::Gelu, false) => to.bias(HEAVY, f::Gelu),
-        (ActivationKind::GeluTanh, false) => to.bias(HEAVY, f::GeluTanh),
-        (ActivationKind::Silu, false) => to.bias(HEAVY, f::Silu),
-        (ActivationKind::Softplus, false) => to.bias(HEAVY, f::Softplus),
-        (ActivationKind::Identity, true) => {}
-        (ActivationKind::Sigmoid, true) => to.gradient(LIGHT, f::SigmoidGrad),
-        (ActivationKind::Tanh, true) => to.gradient(LIGHT, f::TanhGrad),
-        (ActivationKind::Relu, true) => to.gradient(LIGHT, f::ReluGrad),
-        (ActivationKind::LeakyRelu, true) => to.gradient(LIGHT, f::LeakyReluGrad),
-        (ActivationKind::Elu, true) => to.gradient(HEAVY, f::EluGrad),
-        (ActivationKind::Gelu, true) => to.gradient(HEAVY, f::GeluGrad),
-        (ActivationKind::GeluTanh, true) => to.gradient(HEAVY, f::GeluTanhGrad),
-        (ActivationKind::Silu, true) => to.gradient(HEAVY, f::SiluGrad),
-        (ActivationKind::Softplus, true) => to.gradient(HEAVY, f::SoftplusGrad),
+        (ActivationKind::Identity, false) => to.with(Bias(fused, Identity)),
+        (ActivationKind::Sigmoid, false) => to.with(Bias(fused, f::Sigmoid)),
+        (ActivationKind::Tanh, false) => to.with(Bias(fused, f::Tanh)),
+        (ActivationKind::Relu, false) => to.with(Bias(fused, f::Relu)),
+        (ActivationKind::LeakyRelu, false) => to.with(Bias(fused, f::LeakyRelu)),
+        (ActivationKind::Elu, false) => to.with(Bias(fused, f::Elu)),
+        (ActivationKind::Gelu, false) => to.with(Bias(fused, f::Gelu)),
+        (ActivationKind::GeluTanh, false) => to.with(Bias(fused, f::GeluTanh)),
+        (ActivationKind::Silu, false) => to.with(Bias(fused, f::Silu)),
+        (ActivationKind::Softplus, false) => to.with(Bias(fused, f::Softplus)),
+        (ActivationKind::Identity, true) => to.with(Plain),
+        (ActivationKind::Sigmoid, true) => to.with(Gradient(fused, f::SigmoidGrad)),
+        (ActivationKind::Tanh, true) => to.with(Gradient(fused, f::TanhGrad)),
+        (ActivationKind::Relu, true) => to.with(Gradient(fused, f::ReluGrad)),
+        (ActivationKind::LeakyRelu, true) => to.with(Gradient(fused, f::LeakyReluGrad)),
+        (ActivationKind::Elu, true) => to.with(Gradient(fused, f::EluGrad)),
+        (ActivationKind::Gelu, true) => to.with(Gradient(fused, f::GeluGrad)),
+        (ActivationKind::GeluTanh, true) => to.with(Gradient(fused, f::GeluTanhGrad)),
+        (ActivationKind::Silu, true) => to.with(Gradient(fused, f::SiluGrad)),
+        (ActivationKind::Softplus, true) => to.with(Gradient(fused, f::SoftplusGrad)),
     }
 }
 
-/// What is finished, and with what.
-struct Target<'a> {
-    threads: &'a Threads,
-    kernel: &'a Matmul,
-    fused: &'a [f32],
-    y: &'a mut [f32],
+impl Grouped for Plain {
+    fn of_group(self, _group: usize) -> Self {
+        self
+    }
+}
+
+/// What is read beside the sums: from some group on, for products of so many rows and columns.
+#[derive(Clone, Copy)]
+struct Fused<'a> {
+    values: &'a [f32],
+    rows: usize,
+    columns: usize,
     alpha: f32,
 }
 
-impl Target<'_> {
-    /// `y[g, i, j] = f(y[g, i, j] + bias[g, j])`
-    fn bias(self, grain: usize, f: impl Function<1>) {
-        let size = (self.y.len(), grain);
-        let (rows, columns) = (self.kernel.m as usize, self.kernel.n as usize);
-        let parameters = (rows, self.fused, self.alpha);
-        let pieces = Rows::new(self.y, columns);
-        let all = self.kernel.groups as usize * rows;
-        self.threads.rows(all, size, pieces, parameters, Bias(f));
-    }
-
-    /// `y[i] = f'(saved[i]) y[i]`
-    fn gradient(self, grain: usize, f: impl Function<2>) {
-        let (len, pieces) = (self.y.len(), (self.fused, self.y));
-        self.threads
-            .rows(len, (len, grain), pieces, self.alpha, Gradient(f));
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Bias<F>(F);
-
-impl<F: Function<1>> Body<Rows<&mut [f32]>, (usize, &[f32], f32)> for Bias<F> {
-    #[inline(always)]
-    fn run(self, first: usize, y: Rows<&mut [f32]>, (rows, bias, alpha): (usize, &[f32], f32)) {
-        let columns = y.columns;
-        for (i, y) in y.values.chunks_exact_mut(columns).enumerate() {
-            let bias = &bias[(first + i) / rows * columns..][..columns];
-            for (y, b) in y.iter_mut().zip(bias) {
-                *y = self.0.at([*y + b], alpha);
-            }
+impl Fused<'_> {
+    fn from(self, start: usize) -> Self {
+        Self {
+            values: &self.values[start..],
+            ..self
         }
     }
 }
 
+/// `y[i, j] = f(y[i, j] + bias[j])`
 #[derive(Clone, Copy)]
-struct Gradient<F>(F);
+struct Bias<'a, F>(Fused<'a>, F);
 
-impl<F: Function<2>> Body<(&[f32], &mut [f32]), f32> for Gradient<F> {
+impl<F: Function<1>> Grouped for Bias<'_, F> {
+    fn of_group(self, group: usize) -> Self {
+        Self(self.0.from(group * self.0.columns), self.1)
+    }
+}
+
+impl<F: Function<1>> gemm::Finish for Bias<'_, F> {
     #[inline(always)]
-    fn run(self, _first: usize, (saved, y): (&[f32], &mut [f32]), alpha: f32) {
+    fn finish(self, _row: usize, column: usize, y: &mut [f32]) {
+        let Self(fused, f) = self;
+        for (y, b) in y.iter_mut().zip(&fused.values[column..]) {
+            *y = f.at([*y + b], fused.alpha);
+        }
+    }
+}
+
+/// `y[i, j] = f'(saved[i, j]) y[i, j]`
+#[derive(Clone, Copy)]
+struct Gradient<'a, F>(Fused<'a>, F);
+
+impl<F: Function<2>> Grouped for Gradient<'_, F> {
+    fn of_group(self, group: usize) -> Self {
+        Self(self.0.from(group * self.0.rows * self.0.columns), self.1)
+    }
+}
+
+impl<F: Function<2>> gemm::Finish for Gradient<'_, F> {
+    #[inline(always)]
+    fn finish(self, row: usize, column: usize, y: &mut [f32]) {
+        let Self(fused, f) = self;
+        let saved = &fused.values[row * fused.columns + column..];
         for (y, &saved) in y.iter_mut().zip(saved) {
-            *y = self.0.at([saved, *y], alpha);
+            *y = f.at([saved, *y], fused.alpha);
         }
     }
 }

@@ -1,13 +1,13 @@
 //! The product of matrices, in groups.
 
-use super::finish::finish;
-use super::product::{Matrix, product};
+use super::finish::{Finished, Grouped, finished};
+use super::gemm::{self, Matrix};
 use super::reduce;
-use super::threads::{Rows, Threads, bodies};
+use super::threads::{Body, Rows, Threads};
 use crate::kernel::Matmul;
 
-/// Multiply-adds below which a product is left to one thread: 20 µs on one Zen 4 core.
-const PARALLEL: usize = 1 << 20;
+/// Multiply-adds below which a product is left to one thread: 5 µs on one Zen 4 core.
+const PARALLEL: usize = 1 << 18;
 
 /// [`Matmul`]: `y[g] = finish(op(a[g]) op(b[g]))`, and the sums of the rows of `op(a[g])`.
 pub(super) fn matmul(
@@ -17,64 +17,91 @@ pub(super) fn matmul(
     y: &mut [f32],
     sums: Option<&mut [f32]>,
 ) {
-    products(threads, kernel, a, b, y);
-    finish(threads, kernel, fused, y);
+    let products = Products {
+        threads,
+        kernel,
+        a,
+        b,
+        y,
+    };
+    finished(kernel, fused, products);
     if let Some(sums) = sums {
         reduce::sum(threads, &kernel.row_sum(), a, sums);
     }
 }
 
-/// `y[g] = op(a[g]) op(b[g])`
-fn products(threads: &Threads, kernel: &Matmul, a: &[f32], b: &[f32], y: &mut [f32]) {
-    let (groups, m, n, k) = (
-        kernel.groups as usize,
-        kernel.m as usize,
-        kernel.n as usize,
-        kernel.k as usize,
-    );
-    let work = m * n * k;
-    if groups > 1 && work < PARALLEL * threads.count() {
-        // Small products: whole groups to a thread.
-        let pieces = (
-            Rows::new(y, m * n),
-            Rows::new(a, m * k),
-            Rows::new(b, k * n),
+struct Products<'a> {
+    threads: &'a Threads,
+    kernel: &'a Matmul,
+    a: &'a [f32],
+    b: &'a [f32],
+    y: &'a mut [f32],
+}
+
+impl Finished for Products<'_> {
+    fn with(self, finish: impl Grouped) {
+        let Self {
+            threads,
+            kernel,
+            a,
+            b,
+            y,
+        } = self;
+        let (groups, m, n, k) = (
+            kernel.groups as usize,
+            kernel.m as usize,
+            kernel.n as usize,
+            kernel.k as usize,
         );
-        threads.rows(
-            groups,
-            (groups * work, PARALLEL),
-            pieces,
-            *kernel,
-            whole_groups,
-        );
-        return;
-    }
-    let count = if work < PARALLEL { 1 } else { threads.count() };
-    let mut all = || {
-        for (g, y) in y.chunks_exact_mut(m * n).enumerate() {
-            let (a, b) = (&a[g * m * k..][..m * k], &b[g * k * n..][..k * n]);
-            one(kernel, a, b, y, count);
+        let work = m * n * k;
+        if groups > 1 && work < 2 * PARALLEL * threads.count() {
+            // Small products: whole groups to a thread.
+            let size = (groups * work, PARALLEL);
+            let pieces = (
+                Rows::new(y, m * n),
+                Rows::new(a, m * k),
+                Rows::new(b, k * n),
+            );
+            threads.rows(groups, size, pieces, (threads, kernel, finish), WholeGroups);
+            return;
         }
-    };
-    if count > 1 {
-        threads.enter(all);
-    } else {
-        all();
+        let count = (work / PARALLEL).clamp(1, threads.count());
+        let pairs = a.chunks_exact(m * k).zip(b.chunks_exact(k * n));
+        for (g, (y, (a, b))) in y.chunks_exact_mut(m * n).zip(pairs).enumerate() {
+            one(threads, count, kernel, (a, b), y, finish.of_group(g));
+        }
     }
 }
 
-type Products<'a> = (Rows<&'a mut [f32]>, Rows<&'a [f32]>, Rows<&'a [f32]>);
+/// Each group on one thread.
+#[derive(Clone, Copy)]
+struct WholeGroups;
 
-bodies! {
-    fn whole_groups(_first, (y, a, b): Products<'_>, kernel: Matmul) {
+type Groups<'a> = (Rows<&'a mut [f32]>, Rows<&'a [f32]>, Rows<&'a [f32]>);
+
+impl<F: Grouped> Body<Groups<'_>, (&Threads, &Matmul, F)> for WholeGroups {
+    #[inline(always)]
+    fn run(
+        self,
+        first: usize,
+        (y, a, b): Groups<'_>,
+        (threads, kernel, finish): (&Threads, &Matmul, F),
+    ) {
         let pairs = (a.values.chunks_exact(a.columns)).zip(b.values.chunks_exact(b.columns));
-        for (y, (a, b)) in y.values.chunks_exact_mut(y.columns).zip(pairs) {
-            one(&kernel, a, b, y, 1);
+        for (g, (y, (a, b))) in y.values.chunks_exact_mut(y.columns).zip(pairs).enumerate() {
+            one(threads, 1, kernel, (a, b), y, finish.of_group(first + g));
         }
     }
 }
 
-fn one(kernel: &Matmul, a: &[f32], b: &[f32], y: &mut [f32], threads: usize) {
+fn one(
+    threads: &Threads,
+    count: usize,
+    kernel: &Matmul,
+    (a, b): (&[f32], &[f32]),
+    y: &mut [f32],
+    finish: impl gemm::Finish,
+) {
     let (m, n, k) = (kernel.m as usize, kernel.n as usize, kernel.k as usize);
     let a = Matrix {
         values: a,
@@ -88,5 +115,5 @@ fn one(kernel: &Matmul, a: &[f32], b: &[f32], y: &mut [f32], threads: usize) {
         columns: n,
         transposed: kernel.transpose_b,
     };
-    product(y, a, b, threads);
+    gemm::product(threads, count, y, (a, b), finish);
 }

@@ -11,13 +11,14 @@ mod activation;
 mod elementwise;
 mod executor;
 mod finish;
+mod gemm;
 mod loss;
 mod math;
 mod matmul;
 mod mixed;
 mod optimizer;
 mod philox;
-mod product;
+mod rate;
 mod reduce;
 mod rows;
 mod state;
@@ -74,7 +75,7 @@ impl Kernels {
     /// Runs `work` where [`Kernels::run`] hands work to the other threads fastest: on one of them. Worth its while
     /// for whole plans; a kernel run elsewhere goes there by itself when it uses threads, at the price of waking one.
     pub fn enter<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        self.threads.enter(work)
+        self.threads.attended(work)
     }
 
     /// Runs a kernel. `inputs` are its [`Read`](crate::kernel::Access::Read) bindings and `outputs` the others, each

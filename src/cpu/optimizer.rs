@@ -24,7 +24,13 @@ pub(super) fn sgd_update(
     let momentum = narrow(kernel.momentum);
     let parameters = (rate, momentum, decay, unscale);
     match velocity {
-        None => threads.rows(w.len(), size, (gradient, w), (rate, decay, unscale), sgd_plain),
+        None => threads.rows(
+            w.len(),
+            size,
+            (gradient, w),
+            (rate, decay, unscale),
+            sgd_plain,
+        ),
         Some(v) if kernel.nesterov => {
             threads.rows(w.len(), size, (gradient, w, v), parameters, sgd_nesterov);
         }

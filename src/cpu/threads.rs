@@ -1,6 +1,7 @@
 //! Work cut into pieces of rows, for threads and for vectors.
 
 use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Error;
 
@@ -130,6 +131,37 @@ impl Threads {
         }
     }
 
+    /// Runs on a thread of the pool, while the others stay awake and look for pieces of its work: handing one over then
+    /// takes less than a microsecond, where waking a thread takes several.
+    pub(super) fn attended<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        let Some(pool) = &self.pool else {
+            return work();
+        };
+        pool.install(|| {
+            let done = AtomicBool::new(false);
+            rayon::scope(|scope| {
+                let caller = rayon::current_thread_index();
+                let done = &done;
+                scope.spawn_broadcast(move |_, thread| {
+                    if Some(thread.index()) != caller {
+                        wait_for(done);
+                    }
+                });
+                let _done = Done(done);
+                work()
+            })
+        })
+    }
+
+    /// Calls `body(part)` for each part below `count`, each on a thread of its own if there are so many.
+    pub(super) fn parts(&self, count: usize, body: impl Fn(usize) + Copy + Send + Sync) {
+        if count > 1 {
+            self.enter(|| parts((0, count), body));
+        } else {
+            body(0);
+        }
+    }
+
     /// Calls `body(first row, piece, parameters)` on pieces of `rows` rows, with `elements` elements in all and at
     /// least `grain` of them to a thread.
     ///
@@ -152,6 +184,59 @@ impl Threads {
     }
 }
 
+/// Is told when dropped, so that nobody waits for a thread that panicked.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Does what work the pool has, and stays awake, until `done`.
+fn wait_for(done: &AtomicBool) {
+    const PATIENCE: u32 = 1 << 10;
+    let mut idle = 0_u32;
+    while !done.load(Ordering::Acquire) {
+        if rayon::yield_now() == Some(rayon::Yield::Executed) {
+            idle = 0;
+        } else if idle < PATIENCE {
+            idle += 1;
+            std::hint::spin_loop();
+        } else {
+            // Others may need this core, not least the thread that is waited for.
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Runs both, on two threads if another is free. `rayon::join` goes to sleep when it waits for more than a few
+/// microseconds, and takes longer than that to wake.
+fn both(a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+    let done = AtomicBool::new(false);
+    rayon::join(
+        || {
+            a();
+            wait_for(&done);
+        },
+        || {
+            let _done = Done(&done);
+            b();
+        },
+    );
+}
+
+fn parts((first, count): (usize, usize), body: impl Fn(usize) + Copy + Send + Sync) {
+    if count == 1 {
+        return body(first);
+    }
+    let left = count / 2;
+    both(
+        || parts((first, left), body),
+        || parts((first + left, count - left), body),
+    );
+}
+
 fn divide<C: Cut, P: Copy + Send + Sync, B: Body<C, P>>(
     parts: usize,
     (first, rows): (usize, usize),
@@ -171,7 +256,7 @@ fn divide<C: Cut, P: Copy + Send + Sync, B: Body<C, P>>(
         exact.max(1)
     };
     let (a, b) = pieces.cut(at);
-    rayon::join(
+    both(
         || divide(left, (first, at), a, parameters, body),
         || divide(parts - left, (first + at, rows - at), b, parameters, body),
     );

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use half::f16;
 
-use super::{Data, DeviceInfo, Executor, ExecutorError, PlanHandle, View, ViewMut};
+use super::{
+    Data, DeviceInfo, Executor, ExecutorError, HostClock, PlanHandle, StepTimes, View, ViewMut,
+};
 use crate::graph::Store;
 use crate::kernel::{Kernel, Limits, Tick};
 use crate::plan::{Buffer, BufferId, Place, Plan, Step};
@@ -28,6 +30,11 @@ pub trait HostKernels: Send + Sync {
 
     /// Reals on their way out.
     fn data(values: &[Self::Real]) -> Data;
+
+    /// The multiply-adds of all threads together, in GFLOP/s of 2 operations each, where that is measured.
+    fn arithmetic_rate(&self) -> Option<f64> {
+        None
+    }
 
     /// Runs a kernel. `outputs` of in-place kernels hold the values before.
     fn run(
@@ -322,6 +329,27 @@ impl<K: HostKernels> Executor for Host<K> {
     ) -> Result<(), ExecutorError> {
         self.step(plan, step, tick);
         Ok(())
+    }
+
+    /// The device is the host, so its clock is the device's.
+    fn run_timed(
+        &mut self,
+        plan: PlanHandle,
+        steps: usize,
+        tick: &Tick,
+    ) -> Result<StepTimes, ExecutorError> {
+        Ok(Arc::clone(&self.kernels).enter(|| {
+            let mut clock = HostClock::new(steps);
+            (0..steps).for_each(|index| clock.time(|| self.step(plan, index, tick)));
+            StepTimes {
+                by_device: true,
+                ..clock.times()
+            }
+        }))
+    }
+
+    fn arithmetic_rate(&mut self) -> Result<Option<f64>, ExecutorError> {
+        Ok(self.kernels.arithmetic_rate())
     }
 
     fn write(&mut self, plan: PlanHandle, place: Place, data: &Data) -> Result<(), ExecutorError> {

@@ -3,18 +3,21 @@
 //! An [`Executor`] holds the values of a store and of the plans loaded into it. Three there are: the reference (plain
 //! loops, in f32 or f64), the CPU (fast), and the GPU. Whoever trains, evaluates or verifies sees only this trait.
 
+mod clock;
 mod data;
 mod error;
 mod host;
 mod memory;
 mod view;
 
+pub(crate) use clock::HostClock;
 pub use data::Data;
 pub use error::ExecutorError;
 pub use host::{Host, HostKernels};
 pub(crate) use memory::available;
 pub use view::{View, ViewMut};
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::graph::Store;
@@ -38,6 +41,24 @@ pub struct DeviceInfo {
     pub driver: String,
 }
 
+/// When a step of a plan ran, in seconds on the clock that was read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepTime {
+    /// When it began, counted from the beginning of the plan's run.
+    pub start: f64,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// The times of all steps of a plan, and whose clock they are from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepTimes {
+    /// One for each step, in order.
+    pub steps: Vec<StepTime>,
+    /// Whether the device itself told them. If not, they hold what the host needs to submit a step and to wait for it.
+    pub by_device: bool,
+}
+
 /// What runs plans over a store.
 pub trait Executor {
     /// The device.
@@ -49,6 +70,12 @@ pub trait Executor {
     /// Bytes that can still be allocated, where that is known.
     fn available_memory(&self) -> Option<u64> {
         None
+    }
+
+    /// The shader chosen for each product of the plans that are loaded, in words: what results depend on beside the device
+    /// and its driver. Empty for executors that have no choice.
+    fn choices(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
     }
 
     /// Allocates what the plan needs, and the blocks of the store that are not there yet. New memory holds zeros, or
@@ -70,6 +97,40 @@ pub trait Executor {
     /// If the device failed.
     fn run_step(&mut self, plan: PlanHandle, step: usize, tick: &Tick)
     -> Result<(), ExecutorError>;
+
+    /// Runs a plan once, as [`Executor::run`] does and with the same results, and says how long each step took. `steps`
+    /// is the number of the plan's steps. Slower than `run`: for profiles, not for training.
+    ///
+    /// Unless an executor knows better, this is the host's clock around each step.
+    ///
+    /// # Errors
+    /// If the device failed.
+    fn run_timed(
+        &mut self,
+        plan: PlanHandle,
+        steps: usize,
+        tick: &Tick,
+    ) -> Result<StepTimes, ExecutorError> {
+        let mut clock = HostClock::new(steps);
+        for step in 0..steps {
+            clock.time(|| self.run_step(plan, step, tick))?;
+        }
+        Ok(clock.times())
+    }
+
+    /// The multiply-adds that the device does in registers, in GFLOP/s of 2 operations each, measured now: no kernel can
+    /// be faster. `None` where nobody measures it.
+    ///
+    /// # Errors
+    /// If the device failed.
+    fn arithmetic_rate(&mut self) -> Result<Option<f64>, ExecutorError> {
+        Ok(None)
+    }
+
+    /// Bytes of the device's own memory that stores and plans take; `None` where that is the host's.
+    fn device_bytes(&self) -> Option<u64> {
+        None
+    }
 
     /// Writes to a place: in the store, or in a plan's own buffers.
     ///

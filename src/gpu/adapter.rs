@@ -57,6 +57,8 @@ pub struct AdapterLimits {
     pub buffer: u64,
     /// Most storage buffers that a shader can bind.
     pub storage_buffers: u32,
+    /// Most texels in each direction of an image.
+    pub image: u32,
     /// Largest immediate data of a dispatch, in bytes; 0 if there are none.
     pub immediates: u32,
 }
@@ -130,6 +132,9 @@ impl AdapterInfo {
             half: self.features.f16,
             // Not before they have passed the self-test.
             cooperative: false,
+            image: self.limits.image,
+            invocations: self.limits.invocations,
+            workgroup_memory: self.limits.workgroup_memory,
         }
     }
 
@@ -275,6 +280,7 @@ mod tests {
                 binding: 1 << 30,
                 buffer: 1 << 30,
                 storage_buffers: 8,
+                image: 8192,
                 immediates: 128,
             },
             features: AdapterFeatures {

@@ -55,6 +55,7 @@ impl Device {
     pub(super) fn open(info: &AdapterInfo, adapter: &wgpu::Adapter) -> Result<Self, ExecutorError> {
         let mut welcome = wgpu::Features::SUBGROUP
             | wgpu::Features::TIMESTAMP_QUERY
+            | wgpu::Features::PIPELINE_CACHE
             | wgpu::Features::SHADER_F16;
         let mut experimental = wgpu::ExperimentalFeatures::disabled();
         if info.has_cooperative_products() {
@@ -115,8 +116,36 @@ impl Device {
         Ok(fault)
     }
 
+    /// Runs a call that compiles a shader. What it does wrong is its own, even while other threads do the same.
+    pub(super) fn scoped<T>(
+        &self,
+        file: &str,
+        call: impl FnOnce() -> T,
+    ) -> Result<T, ExecutorError> {
+        let scopes = [
+            wgpu::ErrorFilter::Internal,
+            wgpu::ErrorFilter::OutOfMemory,
+            wgpu::ErrorFilter::Validation,
+        ]
+        .map(|filter| self.wgpu.push_error_scope(filter));
+        let result = call();
+        // The scope that was opened last is closed first.
+        let mut found = None;
+        for scope in scopes.into_iter().rev() {
+            found = pollster::block_on(scope.pop()).or(found);
+        }
+        self.check_lost()?;
+        match found {
+            None => Ok(result),
+            Some(error) => Err(ExecutorError::Shader {
+                file: file.to_owned(),
+                cause: error.to_string(),
+            }),
+        }
+    }
+
     /// Waits until there is nothing left to do, and looks whether the device is lost.
-    fn settle(&self) -> Result<(), ExecutorError> {
+    pub(super) fn settle(&self) -> Result<(), ExecutorError> {
         self.poll(wgpu::PollType::Wait {
             submission_index: None,
             timeout: Some(PATIENCE),

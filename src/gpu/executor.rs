@@ -1,32 +1,79 @@
 //! The executor: plans loaded onto the device, and their runs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 use super::Gpu;
+use super::image::Image;
 use super::memory::Memory;
-use super::pipeline::bind;
-use crate::executor::{Data, DeviceInfo, Executor, ExecutorError, PlanHandle};
+use super::pipeline::{Bound, Pipelines, bind};
+use crate::executor::{Data, DeviceInfo, Executor, ExecutorError, PlanHandle, StepTimes};
 use crate::graph::Store;
-use crate::kernel::{Grid, Kernel, Limits, Tick};
-use crate::plan::{BufferId, Place, Plan};
+use crate::kernel::{self, Grid, Kernel, Limits, Shader, Tick};
+use crate::plan::{BufferId, Place, Plan, Step};
 use crate::tensor::Element;
 
 /// A step, ready to be recorded.
 #[derive(Debug)]
-struct LoadedStep {
+pub(super) struct LoadedStep {
     kernel: Kernel,
     pipeline: usize,
     bindings: wgpu::BindGroup,
     grid: Grid,
+    copies: Vec<Copy>,
 }
+
+impl LoadedStep {
+    /// Records the copies that the step needs before it, outside of any pass.
+    pub(super) fn copy_images(&self, images: &Images, encoder: &mut wgpu::CommandEncoder) {
+        for copy in &self.copies {
+            let image = &images[copy.image].1;
+            image.copy(encoder, &copy.buffer, copy.start);
+        }
+    }
+
+    /// Whether anything is copied before it.
+    pub(super) const fn copies(&self) -> bool {
+        !self.copies.is_empty()
+    }
+
+    /// Records the step. The pipeline is set first if `pipelines` are given: it is another one than the last step's.
+    pub(super) fn record(
+        &self,
+        pass: &mut wgpu::ComputePass<'_>,
+        pipelines: Option<&Pipelines>,
+        tick: &Tick,
+    ) {
+        if let Some(pipelines) = pipelines {
+            pass.set_pipeline(&pipelines.get(self.pipeline).pipeline);
+        }
+        pass.set_bind_group(0, &self.bindings, &[]);
+        let parameters = self.kernel.at(tick).spec().parameters();
+        pass.set_immediates(0, bytemuck::cast_slice(parameters.words()));
+        let [x, y, z] = self.grid;
+        pass.dispatch_workgroups(x, y, z);
+    }
+}
+
+/// What is copied into an image before a step, from this byte on.
+#[derive(Debug)]
+struct Copy {
+    buffer: wgpu::Buffer,
+    start: u64,
+    image: usize,
+}
+
+/// The images of a plan, each with what it was made for: steps that want the same share one.
+pub(super) type Images = Vec<((kernel::Image, usize), Image)>;
 
 /// A plan with its buffers and steps.
 #[derive(Debug)]
 pub(super) struct Loaded {
     buffers: Vec<Memory>,
+    images: Images,
     steps: Vec<LoadedStep>,
 }
 
@@ -38,8 +85,22 @@ impl Gpu {
 }
 
 impl Loaded {
-    pub(super) fn buffers(&self) -> &[Memory] {
-        &self.buffers
+    pub(super) fn bytes(&self) -> u64 {
+        let buffers = self.buffers.iter().map(Memory::bytes).sum::<u64>();
+        buffers
+            + self
+                .images
+                .iter()
+                .map(|(_, image)| image.bytes())
+                .sum::<u64>()
+    }
+
+    pub(super) const fn images(&self) -> &Images {
+        &self.images
+    }
+
+    pub(super) fn steps(&self) -> &[LoadedStep] {
+        &self.steps
     }
 }
 
@@ -65,37 +126,57 @@ impl Gpu {
     }
 
     fn load_step(
-        &mut self,
+        &self,
         plan: &Plan,
         buffers: &[Memory],
-        index: usize,
+        images: &mut Images,
+        step: &Step,
+        (pipeline, shader): (usize, &Shader),
     ) -> Result<LoadedStep, ExecutorError> {
-        let step = &plan.steps[index];
-        let shader = step.kernel.spec().shader(&self.limits);
-        let pipeline = self.pipelines.of(&self.device, &step.kernel, &shader)?;
         let operands = step.inputs.iter().chain(&step.outputs);
-        let ranges: Vec<_> = operands
-            .map(|&tensor| {
-                let place = plan.tensors[tensor].place;
-                let memory = match place.buffer {
-                    BufferId::Store(index) => &self.store[index],
-                    BufferId::Plan(index) => &buffers[index],
-                };
-                let [start, bytes] =
-                    [place.offset, place.len].map(|n| (n * memory.element.size()) as u64);
-                (&memory.buffer, start, bytes.next_multiple_of(4))
-            })
+        let ranges = operands.map(|&tensor| {
+            let place = plan.tensors[tensor].place;
+            let memory = match place.buffer {
+                BufferId::Store(index) => &self.store[index],
+                BufferId::Plan(index) => &buffers[index],
+            };
+            let [start, bytes] =
+                [place.offset, place.len].map(|n| (n * memory.element.size()) as u64);
+            (place.len, &memory.buffer, start, bytes.next_multiple_of(4))
+        });
+        let ranges: Vec<_> = ranges.collect();
+        let mut copies = Vec::new();
+        for wanted in &shader.images {
+            let (len, buffer, start, _) = ranges[wanted.binding];
+            let made_for = (*wanted, len);
+            let known = images.iter().position(|(other, _)| *other == made_for);
+            if known.is_none() {
+                images.push((made_for, Image::new(&self.device, wanted, len)?));
+            }
+            copies.push(Copy {
+                buffer: buffer.clone(),
+                start,
+                image: known.unwrap_or(images.len() - 1),
+            });
+        }
+        let mut bound: Vec<_> = (ranges.iter())
+            .map(|&(_, buffer, start, bytes)| Bound::Range(buffer, start, bytes))
             .collect();
-        let bindings = bind(&self.device, self.pipelines.get(pipeline), &ranges)?;
+        for (wanted, copy) in shader.images.iter().zip(&copies) {
+            bound[wanted.binding] = Bound::Image(&images[copy.image].1.view);
+        }
+        let bindings = bind(&self.device, self.pipelines.get(pipeline), &bound)?;
         Ok(LoadedStep {
             kernel: step.kernel,
             pipeline,
             bindings,
             grid: shader.grid,
+            copies,
         })
     }
 
-    /// Records the chosen steps once for each tick, in one pass, and submits them.
+    /// Records the chosen steps once for each tick, and submits them. All are in one pass, but that copies stand between
+    /// passes.
     fn submit(
         &mut self,
         plan: PlanHandle,
@@ -107,18 +188,25 @@ impl Gpu {
             .device
             .wgpu
             .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        let Loaded {
+            steps: all, images, ..
+        } = &self.plans[plan.0];
+        let mut pass: Option<wgpu::ComputePass<'static>> = None;
         let mut pipeline = None;
         for tick in ticks {
-            for step in &self.plans[plan.0].steps[steps.clone()] {
-                if pipeline.replace(step.pipeline) != Some(step.pipeline) {
-                    pass.set_pipeline(&self.pipelines.get(step.pipeline).pipeline);
+            for step in &all[steps.clone()] {
+                if !step.copies.is_empty() {
+                    pass = None;
+                    pipeline = None;
+                    step.copy_images(images, &mut encoder);
                 }
-                pass.set_bind_group(0, &step.bindings, &[]);
-                let parameters = step.kernel.at(tick).spec().parameters();
-                pass.set_immediates(0, bytemuck::cast_slice(parameters.words()));
-                let [x, y, z] = step.grid;
-                pass.dispatch_workgroups(x, y, z);
+                // No copy is recorded while a pass is open, which wgpu would refuse.
+                let pass = pass.get_or_insert_with(|| {
+                    let descriptor = wgpu::ComputePassDescriptor::default();
+                    encoder.begin_compute_pass(&descriptor).forget_lifetime()
+                });
+                let changed = pipeline.replace(step.pipeline) != Some(step.pipeline);
+                step.record(pass, changed.then_some(&self.pipelines), tick);
             }
         }
         drop(pass);
@@ -210,6 +298,10 @@ impl Executor for Gpu {
         &self.limits
     }
 
+    fn choices(&self) -> BTreeMap<String, String> {
+        self.choices.taken.clone()
+    }
+
     /// A software adapter lives in the host's memory; of a GPU's, wgpu does not tell.
     fn available_memory(&self) -> Option<u64> {
         self.adapter
@@ -221,6 +313,9 @@ impl Executor for Gpu {
     fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError> {
         self.test_before(&plan);
         self.allocate_store(store)?;
+        if self.choices.is_open() {
+            self.tune(&plan)?;
+        }
         let mut buffers = Vec::with_capacity(plan.buffers.len());
         for buffer in &plan.buffers {
             let memory = self.allocate(buffer.element, buffer.len, &plan.name)?;
@@ -231,11 +326,23 @@ impl Executor for Gpu {
             }
             buffers.push(memory);
         }
-        let steps = (0..plan.steps.len())
-            .map(|index| self.load_step(&plan, &buffers, index))
+        let mut chosen = Vec::with_capacity(plan.steps.len());
+        for Step { kernel, .. } in &plan.steps {
+            chosen.push((*kernel, self.choices.of(kernel, &self.limits)));
+        }
+        let pipelines = self.pipelines.of(&self.device, &chosen)?;
+        let shaders = chosen.iter().map(|(_, shader)| shader);
+        let mut images = Images::new();
+        let steps = (plan.steps.iter())
+            .zip(pipelines.into_iter().zip(shaders))
+            .map(|(step, chosen)| self.load_step(&plan, &buffers, &mut images, step, chosen))
             .collect::<Result<_, _>>()?;
         self.device.look()?;
-        self.plans.push(Loaded { buffers, steps });
+        self.plans.push(Loaded {
+            buffers,
+            images,
+            steps,
+        });
         Ok(PlanHandle(self.plans.len() - 1))
     }
 
@@ -251,6 +358,23 @@ impl Executor for Gpu {
         tick: &Tick,
     ) -> Result<(), ExecutorError> {
         self.submit(plan, step..step + 1, std::slice::from_ref(tick))
+    }
+
+    fn run_timed(
+        &mut self,
+        plan: PlanHandle,
+        _steps: usize,
+        tick: &Tick,
+    ) -> Result<StepTimes, ExecutorError> {
+        self.timed(plan, tick)
+    }
+
+    fn arithmetic_rate(&mut self) -> Result<Option<f64>, ExecutorError> {
+        self.multiply_add_rate().map(Some)
+    }
+
+    fn device_bytes(&self) -> Option<u64> {
+        Some(self.allocated())
     }
 
     fn write(&mut self, plan: PlanHandle, place: Place, data: &Data) -> Result<(), ExecutorError> {

@@ -8,27 +8,35 @@
 //! it was noticed. A lost device stays lost, and every later call says so.
 
 mod adapter;
+mod cache;
 mod cooperative;
 mod device;
 mod executor;
+mod image;
 mod memory;
 mod pipeline;
 mod probe;
 mod rate;
+mod timing;
+mod tune;
 
 pub use adapter::{AdapterFeatures, AdapterInfo, AdapterLimits, DeviceKind, Wanted, choose};
 pub use probe::adapters;
 #[cfg(feature = "cli")]
 pub(crate) use probe::quiet_device_selection;
+pub use tune::{Timed, Tuning, TuningTable};
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::executor::{DeviceInfo, ExecutorError};
-use crate::kernel::Limits;
+use crate::kernel::{Kernel, Limits, Shader};
+use cache::PipelineCache;
 use device::Device;
 use executor::Loaded;
 use memory::{Memory, Transfer};
 use pipeline::Pipelines;
+use tune::{ByTest, Choices};
 
 /// How a device is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +88,7 @@ pub struct Gpu {
     plans: Vec<Loaded>,
     store: Vec<Memory>,
     pipelines: Pipelines,
+    choices: Choices,
     transfer: Transfer,
     /// Whether the cooperative matrices have been put to the test, if there are any.
     tested: bool,
@@ -114,10 +123,20 @@ impl Gpu {
             plans: Vec::new(),
             store: Vec::new(),
             pipelines: Pipelines::new(options.checked),
+            choices: Choices::default(),
             transfer: Transfer::default(),
             tested: false,
             device,
         })
+    }
+
+    /// Takes compiled pipelines from a folder where earlier processes kept them, and keeps them there when this is dropped,
+    /// if the adapter supports it. What goes wrong with the folder is a warning in the log: pipelines are made anew then.
+    pub fn keep_pipelines_in(&mut self, folder: &Path) {
+        let info = self.device.wgpu.adapter_info();
+        if let Some(cache) = PipelineCache::open(&self.device, &info, folder) {
+            self.pipelines.keep(cache);
+        }
     }
 
     /// The adapter it runs on.
@@ -127,8 +146,8 @@ impl Gpu {
 
     /// Bytes of the buffers made for stores and plans.
     pub fn allocated(&self) -> u64 {
-        let plans = self.plans.iter().flat_map(Loaded::buffers);
-        self.store.iter().chain(plans).map(Memory::bytes).sum()
+        let plans = self.plans.iter().map(Loaded::bytes).sum::<u64>();
+        self.store.iter().map(Memory::bytes).sum::<u64>() + plans
     }
 
     /// How many things wgpu holds for this device.
@@ -164,6 +183,12 @@ impl Gpu {
     #[doc(hidden)]
     pub fn choose_as(&mut self, limits: Limits) {
         self.limits = limits;
+    }
+
+    /// Of the candidates for a kernel, which are shaders that all do its work, takes the one of this index in plans that
+    /// are loaded from now on. Without this, the first.
+    pub fn choose(&mut self, choose: impl Fn(&Kernel, &[Shader]) -> usize + Send + Sync + 'static) {
+        self.choices.by_test = Some(ByTest(Arc::new(choose)));
     }
 
     /// For tests: destroys the device, as if it had been lost. Later calls return [`ExecutorError::DeviceLost`].

@@ -117,6 +117,7 @@ const fn limits(limits: &wgpu::Limits) -> AdapterLimits {
         workgroup_memory: limits.max_compute_workgroup_storage_size,
         binding: limits.max_storage_buffer_binding_size,
         buffer: limits.max_buffer_size,
+        image: limits.max_texture_dimension_2d,
         storage_buffers: limits.max_storage_buffers_per_shader_stage,
         immediates: limits.max_immediate_size,
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Gpu;
 use super::memory::Memory;
-use super::pipeline::{bind, make};
+use super::pipeline::{Bound, Slot, bind, make};
 use crate::executor::ExecutorError;
 use crate::tensor::Element;
 
@@ -37,14 +37,14 @@ impl Gpu {
             &self.device,
             name,
             TEXT.to_owned(),
-            &[false],
+            &[Slot::Write],
             12,
-            self.checked,
+            (self.checked, None),
         )?;
         let bindings = bind(
             &self.device,
             &pipeline,
-            &[(&memory.buffer, 0, memory.bytes())],
+            &[Bound::Range(&memory.buffer, 0, memory.bytes())],
         )?;
         let mut time = |rounds: u32| -> Result<Duration, ExecutorError> {
             let mut encoder = self

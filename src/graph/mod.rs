@@ -130,7 +130,9 @@ pub trait Op: std::fmt::Debug + Send + Sync {
 }
 
 /// In which precision products are computed: `single` or `mixed`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// f32 throughout.
@@ -158,7 +160,10 @@ impl std::str::FromStr for Precision {
         match word {
             "single" => Ok(Self::Single),
             "mixed" => Ok(Self::Mixed),
-            _ => Err(format!("unknown precision `{word}`; expected {}", Self::WORDS.join(" or "))),
+            _ => Err(format!(
+                "unknown precision `{word}`; expected {}",
+                Self::WORDS.join(" or ")
+            )),
         }
     }
 }

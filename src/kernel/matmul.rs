@@ -1,7 +1,10 @@
 //! The product of matrices, in groups, and what is fused into it.
 
-use super::{Access, ActivationKind, Binding, Limits, Parameters, Shader, Spec, Sum};
+use super::{Access, ActivationKind, Binding, Image, Limits, Parameters, Shader, Spec, Sum};
 use crate::tensor::{Element, PADDING};
+
+/// Texels in a line of an image whose lines are no rows: `LINE` in `matmul_image.wgsl`.
+const LINE: u32 = 4096;
 
 /// An activation function and the number it may take: slope of leaky ReLU, or the `alpha` of ELU.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -105,6 +108,69 @@ impl Matmul {
         factors.iter().map(|&f| f as usize).product()
     }
 
+    /// Elements in a row of `a` and in one of `b`, as they are stored.
+    const fn row_lengths(&self) -> [u32; 2] {
+        let &Self { m, n, k, .. } = self;
+        [
+            self.padded(if self.transpose_a { m } else { k }),
+            self.padded(if self.transpose_b { k } else { n }),
+        ]
+    }
+
+    /// Whether the rows of `a`, `b` and `y` can be taken as `vec4`s.
+    fn fours(&self) -> bool {
+        let [a, b] = self.row_lengths();
+        [a, b, self.n].iter().all(|e| e.is_multiple_of(4))
+    }
+
+    /// For drivers that run on the CPU: `a` and `b`, if they are f32, as images.
+    fn image(&self, limits: &Limits) -> Option<Shader> {
+        if self.operands != Element::F32 {
+            return None;
+        }
+        let [row_a, row_b] = self.row_lengths();
+        let bindings = self.bindings();
+        let [a, b] = [(row_a, &bindings[0]), (row_b, &bindings[1])].map(|(row, binding)| {
+            let rows = binding.len / (row.max(1) as usize);
+            // What is copied needs lines of a multiple of 256 bytes. The executor puts some texels behind each line.
+            let fits = row.is_multiple_of(64)
+                && row / 4 + 64 <= limits.image
+                && rows <= limits.image as usize;
+            (fits, if fits { row / 4 } else { LINE })
+        });
+        let most = |len: usize| len / 4 / (LINE as usize) < limits.image as usize;
+        if !self.fours() || LINE + 64 > limits.image || !bindings[..2].iter().all(|b| most(b.len)) {
+            return None;
+        }
+        // Few rows leave most of a tall tile empty. If a is transposed, its rows come by 4 a lane.
+        let blocks = if self.transpose_a {
+            4
+        } else {
+            self.m.div_ceil(8).next_power_of_two().min(4)
+        };
+        let mut shader = self.tiled("matmul_image", [8 * blocks, 32], limits);
+        shader.images = (0..)
+            .zip([a.1, b.1])
+            .map(|(binding, line)| Image { binding, line })
+            .collect();
+        let shader = shader
+            .with_u32("BLOCKS", blocks)
+            .with_bool("ROWS_A", a.0)
+            .with_bool("ROWS_B", b.0);
+        Some(self.finished(shader, true))
+    }
+
+    /// For drivers that run on the CPU, where there are no images of that size.
+    fn broadcast(&self, limits: &Limits) -> Option<Shader> {
+        if !self.fours() {
+            return None;
+        }
+        // Few rows leave most of a tall tile empty; taller ones than 32 take long to compile.
+        let blocks = self.m.div_ceil(8).next_power_of_two().min(4);
+        let shader = self.tiled("matmul_broadcast", [8 * blocks, 64], limits);
+        Some(self.finished(shader.with_u32("BLOCKS", blocks), true))
+    }
+
     /// A workgroup a tile of `y`; workgroups that are fewer than tiles take several.
     fn tiled(&self, file: &'static str, tile: [u32; 2], limits: &Limits) -> Shader {
         let tiles = [
@@ -136,7 +202,12 @@ impl Matmul {
             Element::F16 => "operands_half",
             _ => "operands",
         };
-        let shader = shader.join(operands).join(file).join(sums);
+        let shader = shader
+            .join(operands)
+            .join(file)
+            .join(sums)
+            .with_bool("TRANSPOSE_A", self.transpose_a)
+            .with_bool("TRANSPOSE_B", self.transpose_b);
         match self.finish.function() {
             Some(function) => shader.with("KIND", function.kind.constant()),
             None if wide => shader.with("Value", "vec4<f32>"),
@@ -154,10 +225,7 @@ impl Spec for Matmul {
         let &Self {
             groups, m, n, k, ..
         } = self;
-        let mut bindings = vec![
-            self.operand("a", [m, k]),
-            self.operand("b", [k, n]),
-        ];
+        let mut bindings = vec![self.operand("a", [m, k]), self.operand("b", [k, n])];
         match self.finish {
             Finish::None => {}
             Finish::Bias(_) => bindings.push(Binding::read("bias", Self::product([groups, n, 1]))),
@@ -181,37 +249,29 @@ impl Spec for Matmul {
             .f32("alpha", self.finish.function().map_or(0.0, |f| f.alpha))
     }
 
-    /// Operands in half precision go to cooperative matrices where those may be chosen. Else, whatever the operands,
-    /// drivers that run shaders on the CPU get one-subgroup kernels without barriers; all others the tiled one. The
-    /// first takes rows of `a`, `b` and `y` as `vec4`s, so it wants their lengths to be multiples of 4.
+    /// Every shader that does this on a device with these limits; the first is the choice where nothing has
+    /// been timed. Operands in half precision go to cooperative matrices where those may be chosen. Drivers that run shaders on the CPU get one-subgroup kernels without barriers, all others the tiled one.
+    fn candidates(&self, limits: &Limits) -> Vec<Shader> {
+        let mut candidates = Vec::new();
+        if self.operands == Element::F16 && limits.cooperative {
+            candidates
+                .push(self.finished(self.tiled("matmul_cooperative", [32, 32], limits), false));
+        }
+        let tile = self.finished(self.tiled("matmul_tile", [64, 64], limits), false);
+        if !limits.software || limits.subgroup != Some(8) {
+            candidates.push(tile);
+            return candidates;
+        }
+        let lanes = self.finished(self.tiled("matmul_lanes", [16, 12], limits), false);
+        candidates.extend(self.image(limits));
+        candidates.extend(self.broadcast(limits));
+        candidates.extend([lanes, tile]);
+        candidates
+    }
+
     fn shader(&self, limits: &Limits) -> Shader {
-        let &Self {
-            m,
-            n,
-            k,
-            transpose_a,
-            transpose_b,
-            ..
-        } = self;
-        let fours = |extents: [u32; 3]| extents.iter().all(|e| e.is_multiple_of(4));
-        let rows_of_a = self.padded(if transpose_a { m } else { k });
-        let rows_of_b = self.padded(if transpose_b { k } else { n });
-        let half = self.operands == Element::F16;
-        let (shader, wide) = if half && limits.cooperative {
-            (self.tiled("matmul_cooperative", [32, 32], limits), false)
-        } else if !limits.software || limits.subgroup != Some(8) {
-            (self.tiled("matmul_tile", [64, 64], limits), false)
-        } else if fours([n, rows_of_a, rows_of_b]) {
-            // Few rows leave most of a tall tile empty; taller ones than 32 take long to compile.
-            let blocks = m.div_ceil(8).next_power_of_two().min(4);
-            let shader = self.tiled("matmul_broadcast", [8 * blocks, 64], limits);
-            (shader.with_u32("BLOCKS", blocks), true)
-        } else {
-            (self.tiled("matmul_lanes", [16, 12], limits), false)
-        };
-        self.finished(shader, wide)
-            .with_bool("TRANSPOSE_A", transpose_a)
-            .with_bool("TRANSPOSE_B", transpose_b)
+        let mut candidates = self.candidates(limits);
+        candidates.swap_remove(0)
     }
 
     /// One loop along k, by 4 or 8 at a time where it is long.

@@ -33,8 +33,8 @@ pub use optimizer::{AdamUpdate, SgdUpdate};
 pub use parameters::{Field, FieldKind, Parameters};
 pub use reduce::{Broadcast, Sum};
 pub use rows::{Concat, Gather, GatherGrad, Pad, Slice};
-pub use shader::{Constant, Grid, Limits, Shader, WORKGROUP};
-pub use source::{SourceError, files, parts, source};
+pub use shader::{Constant, Grid, Image, Limits, Shader, WORKGROUP};
+pub use source::{SourceError, checksum, files, parts, source};
 pub use state::{Copy, Nonfinite, Record};
 
 use crate::tensor::Element;
@@ -121,6 +121,10 @@ pub trait Spec {
     fn parameters(&self) -> Parameters;
     /// The shader that does this work on a device with these limits.
     fn shader(&self, limits: &Limits) -> Shader;
+    /// Every shader that does this work on a device with these limits. The first is [`Spec::shader`].
+    fn candidates(&self, limits: &Limits) -> Vec<Shader> {
+        vec![self.shader(limits)]
+    }
     /// About how many turns the loops of one invocation take together, but for the strided loop over elements.
     fn turns(&self) -> u64 {
         1

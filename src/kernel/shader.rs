@@ -21,6 +21,12 @@ pub struct Limits {
     pub half: bool,
     /// Whether products of f16 may take cooperative matrices: the adapter has them, and they have passed the self-test.
     pub cooperative: bool,
+    /// Most texels in each direction of an image.
+    pub image: u32,
+    /// Most invocations in a workgroup.
+    pub invocations: u32,
+    /// Memory of a workgroup, in bytes.
+    pub workgroup_memory: u32,
 }
 
 impl Limits {
@@ -34,6 +40,9 @@ impl Limits {
         software: false,
         half: false,
         cooperative: false,
+        image: 8192,
+        invocations: 256,
+        workgroup_memory: 16 << 10,
     };
 }
 
@@ -49,6 +58,15 @@ pub struct Constant {
     pub value: String,
 }
 
+/// An input that a shader reads from an image of four reals a texel. The executor copies it there before each dispatch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Image {
+    /// The binding.
+    pub binding: usize,
+    /// Texels in a line of the image: it takes the input from its beginning to its end, line by line.
+    pub line: u32,
+}
+
 /// A shader, as a kernel chooses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shader {
@@ -58,6 +76,8 @@ pub struct Shader {
     pub joined: Vec<&'static str>,
     /// The constants that are replaced.
     pub constants: Vec<Constant>,
+    /// The inputs that are images; the others are buffers.
+    pub images: Vec<Image>,
     /// The dispatch.
     pub grid: Grid,
 }
@@ -71,6 +91,7 @@ impl Shader {
             file,
             joined: Vec::new(),
             constants: Vec::new(),
+            images: Vec::new(),
             grid,
         }
     }

@@ -41,6 +41,7 @@ files![
     "gather_words",
     "matmul_broadcast",
     "matmul_cooperative",
+    "matmul_image",
     "matmul_lanes",
     "matmul_tile",
     "multiply_add",
@@ -98,6 +99,16 @@ pub enum SourceError {
 /// The names of the shader files, those of shared functions among them.
 pub fn files() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|&(name, _)| name)
+}
+
+/// A checksum of all shader files: another one, and what was measured with them may not hold.
+pub fn checksum() -> u32 {
+    let mut crc = flate2::Crc::new();
+    for (name, text) in FILES {
+        crc.update(name.as_bytes());
+        crc.update(text.as_bytes());
+    }
+    crc.sum()
 }
 
 /// The names of the files that a shader is joined from: the shared ones that it uses first, itself last.

@@ -54,7 +54,9 @@ pub enum Difference {
         expected: f64,
     },
     /// A number has left the range of half precision on one side only.
-    #[error("{tensor}[{index}] is {actual:e}, and the reference has {expected:e}: one has left the range of f16")]
+    #[error(
+        "{tensor}[{index}] is {actual:e}, and the reference has {expected:e}: one has left the range of f16"
+    )]
     Overflow {
         /// The tensor.
         tensor: String,

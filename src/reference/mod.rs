@@ -155,7 +155,10 @@ pub fn run<T: Real>(kernel: &Kernel, inputs: &[View<'_, T>], outputs: &mut [View
         Kernel::Narrow(p) => narrow(p, real(0), y.real()),
         Kernel::Scaler(p) => {
             let [counts, verdict] = state else {
-                panic!("the plan bound {} tensors behind the scale, not 2", state.len())
+                panic!(
+                    "the plan bound {} tensors behind the scale, not 2",
+                    state.len()
+                )
             };
             let first = inputs[0].u32();
             scaler(p, (first, real(1)), y.real(), counts.real(), verdict.real());

@@ -16,8 +16,10 @@ pub const BEST: &str = "best.safetensors";
 pub const METRICS: &str = "metrics.jsonl";
 /// Device, driver, versions, seed.
 pub const ENVIRONMENT: &str = "environment.json";
+/// Where the time went, if the run was profiled.
+pub const TRACE: &str = "trace.json";
 
-const FILES: [&str; 5] = [CONFIG, MODEL, BEST, METRICS, ENVIRONMENT];
+const FILES: [&str; 6] = [CONFIG, MODEL, BEST, METRICS, ENVIRONMENT, TRACE];
 
 /// The folder of a run that is being written.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ mod writer;
 
 pub use error::RunError;
 pub use files::write;
-pub use folder::{BEST, CONFIG, ENVIRONMENT, METRICS, MODEL, RunFolder};
+pub use folder::{BEST, CONFIG, ENVIRONMENT, METRICS, MODEL, RunFolder, TRACE};
 pub use model_file::{FORMAT, ModelFile, load_weights};
 pub use recorder::{Out, Recorder};
 pub use tensors::{StoredTensor, TensorFile};

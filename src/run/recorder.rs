@@ -89,6 +89,13 @@ impl Recorder {
         Ok(self)
     }
 
+    /// Changes what a file will hold; to be called before the run has begun.
+    pub fn replace_file(&mut self, name: &str, text: String) {
+        if let Some((_, old)) = self.files.iter_mut().find(|(known, _)| *known == name) {
+            *old = text;
+        }
+    }
+
     /// Where the run is, once it has begun.
     pub fn path(&self) -> Option<&Path> {
         self.folder.as_ref().map(RunFolder::path)

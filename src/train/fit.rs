@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
+use super::LossScale;
 use super::evaluation::Totals;
 use super::guard::Guard;
 use super::observer::{EpochReport, Observer, StepsReport};
 use super::pace::Pace;
-use super::session::{LossScale, Position, Purpose, Session, batches};
+use super::session::{Position, Purpose, Session, batches};
 use super::tables::Tables;
 use super::{Evaluation, Model, Options, TrainError};
 use crate::data::Dataset;
@@ -105,6 +106,7 @@ impl Fit<'_> {
         if !self.options.shuffle {
             return Ok(());
         }
+        let start = Instant::now();
         let step = u32::try_from(epoch).unwrap_or(u32::MAX);
         let order =
             Random::new(self.options.seed, stream::SHUFFLE, step).permutation(tables.rows());
@@ -112,6 +114,7 @@ impl Fit<'_> {
             executor, store, ..
         } = &mut self.session;
         executor.write_stored(store, &tables.part("order"), &Data::U32(order))?;
+        self.note(|| "shuffle".to_owned(), start);
         Ok(())
     }
 
@@ -132,14 +135,22 @@ impl Fit<'_> {
             self.steps(tables, now, &mut totals, progress)?;
             batches = rest;
             if progress.guard.unchecked() >= Pace::MOST {
-                progress.guard.check(&mut self.session)?;
+                self.check(progress)?;
             }
             if self.observer.interrupted() {
                 break;
             }
         }
-        progress.guard.check(&mut self.session)?;
+        self.check(progress)?;
         Ok(totals.evaluation(self.session.recipe.objective.is_squared_error(), self.units))
+    }
+
+    /// Looks for numbers that are not finite.
+    fn check(&mut self, progress: &mut Progress) -> Result<(), TrainError> {
+        let start = Instant::now();
+        progress.guard.check(&mut self.session)?;
+        self.note(|| "check".to_owned(), start);
+        Ok(())
     }
 
     /// One submission: batches of the same size.
@@ -164,10 +175,21 @@ impl Fit<'_> {
         let ticks: Vec<_> = (0..).zip(batches).map(tick).collect();
 
         let ready = self.session.plan(Purpose::Training(rows))?;
+        let submitted = Instant::now();
+        let timed = match self.observer.profile() {
+            Some(profile) => profile.time(&mut self.session, &ready, &ticks)?,
+            None => 0,
+        };
         let start = Instant::now();
-        self.session.executor.run(ready.handle, &ticks)?;
+        if timed < ticks.len() {
+            self.session.executor.run(ready.handle, &ticks[timed..])?;
+        }
         let logged = self.session.read_logs(tables, ticks.len())?;
-        progress.pace.note(start, ticks.len());
+        // A timed step is slow, and is not what a step takes.
+        if timed < ticks.len() {
+            progress.pace.note(start, ticks.len() - timed);
+        }
+        self.note(|| format!("training steps: {}", ticks.len()), submitted);
         progress
             .first_step_seconds
             .get_or_insert_with(|| progress.begun.elapsed().as_secs_f64());
@@ -197,6 +219,13 @@ impl Fit<'_> {
         Ok(self.observer.steps(&report)?)
     }
 
+    /// Notes what the host did since `start` in the profile, if there is one.
+    fn note(&mut self, name: impl FnOnce() -> String, start: Instant) {
+        if let Some(profile) = self.observer.profile() {
+            profile.note(name, start);
+        }
+    }
+
     /// Evaluates, and tells the observer.
     fn finish_epoch(
         &mut self,
@@ -205,6 +234,7 @@ impl Fit<'_> {
         progress: &mut Progress,
     ) -> Result<(Model, Option<Evaluation>), TrainError> {
         let mut validation = None;
+        let start = Instant::now();
         if let Some(data) = self.validation {
             let mut evaluation = self
                 .session
@@ -216,6 +246,7 @@ impl Fit<'_> {
                     .bad_validation(&mut self.session, evaluation.loss)?);
             }
             validation = Some(evaluation);
+            self.note(|| "validation".to_owned(), start);
         }
         let judged = validation.as_ref().unwrap_or(train).loss;
         let best = judged < progress.best;
@@ -231,7 +262,9 @@ impl Fit<'_> {
             seconds: progress.begun.elapsed().as_secs_f64(),
             model: &model,
         };
+        let start = Instant::now();
         self.observer.epoch(&report)?;
+        self.note(|| format!("end of epoch {epoch}"), start);
         Ok((model, validation))
     }
 }

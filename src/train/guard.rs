@@ -1,8 +1,8 @@
 //! The watch over a run: numbers that are not finite, and the last good model.
 
-use super::session::{LossScale, Purpose, Session};
+use super::session::{Purpose, Session};
 use super::tables::Tables;
-use super::{NonFinite, ScaleCollapse, TrainError};
+use super::{LossScale, NonFinite, ScaleCollapse, TrainError};
 use crate::graph::ops::Scaling;
 use crate::kernel::{Access, Kernel, Tick};
 use crate::plan::Place;

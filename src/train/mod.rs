@@ -8,26 +8,31 @@ mod error;
 mod evaluation;
 mod fit;
 mod guard;
+mod loss_scale;
 mod model;
 mod objective;
 mod observer;
 mod options;
 mod pace;
+mod profile;
 mod recipe;
 mod session;
 mod tables;
+mod trace;
 
 pub use crate::graph::Precision;
 pub use crate::graph::ops::Scaling;
 pub use error::{NonFinite, ScaleCollapse, TrainError};
 pub use evaluation::Evaluation;
 pub use fit::Summary;
+pub use loss_scale::LossScale;
 pub use model::Model;
 pub use objective::{CustomLoss, Objective};
 pub use observer::{EpochReport, Observer, Silent, StepsReport};
 pub use options::{Optimizer, Options};
+pub use profile::{Part, PartTime, Profile, Span, TimedStep};
 pub use recipe::Recipe;
-pub use session::{LossScale, Logged, Position, Purpose, Ready, Session, batches};
+pub use session::{Logged, Position, Purpose, Ready, Session, batches};
 pub use tables::{Batch, Metric, SLOTS, Tables};
 
 use std::sync::Arc;
@@ -189,6 +194,10 @@ impl Trainer {
         if let Some(rows) = validation {
             session.set_validation(rows)?;
         }
+        if let Some(first) = batches(data.rows(), self.options.batch_size).first() {
+            session.plan(Purpose::Training(first.rows))?;
+        }
+        observer.chose(&session.executor.choices())?;
         let (options, units) = (&self.options, self.units.as_deref());
         let (model, summary) = fit::Fit {
             session,

@@ -1,6 +1,8 @@
 //! What a training run tells while it goes.
 
-use super::{Evaluation, Model};
+use std::collections::BTreeMap;
+
+use super::{Evaluation, Model, Profile};
 
 /// Training steps that have just been done.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +42,17 @@ pub struct EpochReport<'a> {
 
 /// Who wants to know.
 pub trait Observer {
+    /// Before the first training step: the shader chosen for each product, as [`Executor::choices`] tells them. With the
+    /// device, its driver and the seed they decide every bit of the run.
+    ///
+    /// [`Executor::choices`]: crate::executor::Executor::choices
+    ///
+    /// # Errors
+    /// An error ends the run and comes back as it is.
+    fn chose(&mut self, _products: &BTreeMap<String, String>) -> std::io::Result<()> {
+        Ok(())
+    }
+
     /// After some training steps.
     ///
     /// # Errors
@@ -54,6 +67,11 @@ pub trait Observer {
     /// An error ends the run and comes back as it is.
     fn epoch(&mut self, _report: &EpochReport<'_>) -> std::io::Result<()> {
         Ok(())
+    }
+
+    /// Where times are collected, if they shall be.
+    fn profile(&mut self) -> Option<&mut Profile> {
+        None
     }
 
     /// Whether the run shall end; asked after each submission.

@@ -12,6 +12,7 @@ mod signals {
 
     fn start(place: &Place) -> Child {
         Command::new(env!("CARGO_BIN_EXE_thalweg"))
+            .env("THALWEG_CACHE", "")
             .args([
                 "train",
                 "--data",

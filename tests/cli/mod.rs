@@ -1,6 +1,7 @@
 //! The command line, through the real binary.
 
 mod bad_input;
+mod bench;
 mod interruption;
 mod model_files;
 mod predictions;
@@ -44,6 +45,8 @@ impl Place {
 
     fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_thalweg"));
+        // Nothing is to be kept in the cache folder of who runs the tests.
+        command.env("THALWEG_CACHE", "");
         command
             .current_dir(self.0.path())
             .args(arguments.split_whitespace());

@@ -183,6 +183,7 @@ fn a_closed_pipe_ends_quietly() {
     let place = Place::new();
     place.ok("train --data xor --device cpu --epochs 1 --out run");
     let mut child = Command::new(env!("CARGO_BIN_EXE_thalweg"))
+        .env("THALWEG_CACHE", "")
         .args([
             "predict",
             "run",

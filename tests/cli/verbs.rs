@@ -91,7 +91,18 @@ fn verify_passes_here() {
 fn help_has_examples() {
     let place = Place::new();
     for verb in [
-        "", "train", "eval", "predict", "devices", "verify", "inspect",
+        "",
+        "train",
+        "eval",
+        "predict",
+        "devices",
+        "verify",
+        "inspect",
+        "bench",
+        "bench matmul",
+        "bench train",
+        "bench kernels",
+        "bench scaling",
     ] {
         let out = place.ok(&format!("{verb} --help"));
         assert!(

@@ -1,5 +1,7 @@
 //! The GPU executor: memory, submissions, and everything that can go wrong.
 
+mod cooperative;
+
 use std::sync::Arc;
 
 use thalweg::executor::{Data, Executor, ExecutorError, PlanHandle};
@@ -363,49 +365,37 @@ fn the_multiply_add_rate_can_be_measured() {
     assert!(rate.is_finite() && rate > 1.0, "{rate} GFLOP/s");
 }
 
-/// The self-test of cooperative matrices holds whatever kernel would be chosen: those that are right here pass it, and one
-/// with a line broken does not.
+/// Pipelines are kept in a folder and taken from there; what is wrong with the folder is no error.
 #[test]
-fn the_self_test_tells_right_products_from_wrong_ones() {
-    for hardware in [false, true] {
-        let open = || {
-            let mut gpu = gpu()?;
-            let mut limits = gpu.limits().clone();
-            if hardware {
-                (limits.software, limits.subgroup) = (false, Some(32));
-            }
-            gpu.choose_as(limits);
-            Some(gpu)
-        };
-        let Some(mut right) = open() else { return };
-        assert!(!right.limits().cooperative, "nobody has tested them");
-        assert_eq!(right.passes_self_test(), Ok(()), "hardware: {hardware}");
-        for (file, from, to) in [
-            ("operands_half", "return (extent + 15u) & ~15u;", "return extent;"),
-            ("row_sums", "= sum;", "= -sum;"),
-            ("finish_bias", "s + term", "s - term"),
-        ] {
-            let Some(mut wrong) = open() else { return };
-            wrong.replace_shader(file, move |text| text.replace(from, to));
-            let found = wrong.passes_self_test();
-            assert!(found.is_err(), "{file} is broken, hardware: {hardware}");
+fn pipelines_are_kept_between_devices() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let kept = folder.path().join("new").join("pipelines");
+    let run = |folder: &std::path::Path| -> Option<Vec<f32>> {
+        let mut gpu = gpu()?;
+        gpu.keep_pipelines_in(folder);
+        let plan = doubling(100, gpu.limits());
+        let handle = load(&mut gpu, plan);
+        gpu.run(handle, &[Tick::default(); 3]).expect("it runs");
+        Some(read(&mut gpu, handle, 0, 100))
+    };
+    let Some(expected) = run(&kept) else { return };
+    let supported = gpu().is_some_and(|gpu| gpu.adapter().features.pipeline_cache);
+    let files = || -> Vec<_> {
+        let entries = std::fs::read_dir(&kept).into_iter().flatten();
+        entries.map(|e| e.expect("an entry").path()).collect()
+    };
+    assert_eq!(files().len(), usize::from(supported), "one file an adapter");
+    assert_eq!(run(&kept), Some(expected.clone()), "from the folder");
+    for file in files() {
+        let whole = std::fs::read(&file).expect("it was written");
+        for damaged in [&whole[..whole.len() / 2], b"", b"not pipelines at all"] {
+            std::fs::write(&file, damaged).expect("it can be written");
+            assert_eq!(run(&kept), Some(expected.clone()), "with a damaged file");
+            let mended = std::fs::read(&file).expect("it was written");
+            assert!(mended.len() > damaged.len(), "it is written anew");
         }
     }
-}
-
-/// An adapter that claims cooperative matrices and cannot compile their shader fails the self-test, and nothing breaks.
-#[test]
-fn a_shader_that_is_refused_fails_the_self_test() {
-    let Some(mut gpu) = gpu() else { return };
-    if gpu.adapter().has_cooperative_products() {
-        return;
-    }
-    let mut limits = gpu.limits().clone();
-    limits.cooperative = true;
-    gpu.choose_as(limits.clone());
-    let refused = gpu.passes_self_test().expect_err("there are none");
-    assert!(refused.contains("matmul_cooperative"), "{refused}");
-    limits.cooperative = false;
-    gpu.choose_as(limits);
-    assert_eq!(gpu.passes_self_test(), Ok(()), "the device is as good as before");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "no folder").expect("it can be written");
+    assert_eq!(run(&file), Some(expected), "where no folder can be");
 }

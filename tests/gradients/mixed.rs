@@ -48,16 +48,27 @@ fn gradients(precision: Precision, activation: Activation, scale: Option<f64>) -
     let mut store = Store::new();
     network.declare(&mut store).expect("a new store");
     Scaling::declare(&mut store).expect("new names");
-    store.declare("x", [7, 5], Element::F32).expect("a new name");
-    store.declare("t", [7, 3], Element::F32).expect("a new name");
+    store
+        .declare("x", [7, 5], Element::F32)
+        .expect("a new name");
+    store
+        .declare("t", [7, 3], Element::F32)
+        .expect("a new name");
     let mut graph = Graph::new();
     graph.set_precision(precision);
     let stored = |graph: &mut Graph, name: &str| graph.stored(&store, name).expect("there");
     let (x, t) = (stored(&mut graph, "x"), stored(&mut graph, "t"));
     let mut wrt = vec![x];
-    wrt.extend(network.parameters().iter().map(|p| stored(&mut graph, &p.name)));
+    wrt.extend(
+        network
+            .parameters()
+            .iter()
+            .map(|p| stored(&mut graph, &p.name)),
+    );
     let mode = Mode::Evaluation;
-    let y = network.forward(&mut graph, &store, x, mode).expect("it fits");
+    let y = network
+        .forward(&mut graph, &store, x, mode)
+        .expect("it fits");
     let built = Loss::SquaredError.build(&mut graph, y, t).expect("it fits");
     let loss = match scale {
         Some(_) => graph.scaled_loss(&store, built.loss).expect("a scalar"),
@@ -122,8 +133,13 @@ fn without_rounding_it_is_that_of_single_precision() {
 fn half_precision_is_for_products_alone() {
     let mut store = Store::new();
     let refused = store.declare("h", [16, 16], Element::F16);
-    assert!(matches!(refused, Err(GraphError::Element { .. })), "{refused:?}");
-    store.declare("x", [4, 6], Element::F32).expect("a new name");
+    assert!(
+        matches!(refused, Err(GraphError::Element { .. })),
+        "{refused:?}"
+    );
+    store
+        .declare("x", [4, 6], Element::F32)
+        .expect("a new name");
     store.declare("v", [24], Element::F32).expect("a new name");
     let mut graph = Graph::new();
     let x = graph.stored(&store, "x").expect("it is there");
@@ -141,7 +157,10 @@ fn half_precision_is_for_products_alone() {
     ];
     for (i, refused) in errors.iter().enumerate() {
         assert!(
-            matches!(refused, Err(GraphError::Element { .. } | GraphError::Shape { .. })),
+            matches!(
+                refused,
+                Err(GraphError::Element { .. } | GraphError::Shape { .. })
+            ),
             "{i}: {refused:?}"
         );
     }

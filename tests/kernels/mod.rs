@@ -13,7 +13,7 @@ use thalweg::kernel::{Finish, Kernel, Limits, files, parts};
 use thalweg::reference::{Bounded, Closeness, compare, compare_half};
 
 use crate::common::{
-    Named, cpus, fast_executors, gpu_as_others, gpu_as_others_with, gpu_with, named,
+    Named, cpus, fast_executors, gpu, gpu_as_others, gpu_as_others_with, gpu_with, named,
 };
 use draw::Case;
 use stage::Exact;
@@ -22,6 +22,10 @@ use stage::Exact;
 fn check(cases: &[Case]) {
     let mut executors = fast_executors();
     executors.extend(gpu_as_others());
+    check_on(executors, cases);
+}
+
+fn check_on(mut executors: Vec<Named>, cases: &[Case]) {
     let mut nearest = vec![Closeness::default(); executors.len()];
     for case in cases {
         let values = case.values();
@@ -82,6 +86,35 @@ fn hold(found: &Data, expected: &Exact<Bounded>) -> Result<Closeness, String> {
 #[test]
 fn matmuls() {
     check(&table::matmuls());
+}
+
+/// Of the shaders that can do a product, those that are not the first choice.
+#[test]
+fn other_candidates_for_matmuls() {
+    let cases = table::matmuls();
+    let open = |hardware: bool| {
+        let mut gpu = gpu()?;
+        let mut limits = gpu.limits().clone();
+        if hardware {
+            (limits.software, limits.subgroup) = (false, Some(32));
+        }
+        gpu.choose_as(limits);
+        Some(gpu)
+    };
+    let mut executors = Vec::new();
+    for hardware in [false, true] {
+        let Some(gpu) = open(hardware) else { return };
+        let counts = (cases.iter()).map(|c| c.kernel.spec().candidates(gpu.limits()).len());
+        for index in 1..counts.max().unwrap_or(0) {
+            let Some(mut gpu) = open(hardware) else {
+                return;
+            };
+            gpu.choose(move |_, candidates| index.min(candidates.len() - 1));
+            let name = format!("candidate {index}, as hardware: {hardware}");
+            executors.push(named(name, gpu));
+        }
+    }
+    check_on(executors, &cases);
 }
 
 #[test]
@@ -302,8 +335,9 @@ fn every_shader_is_in_the_table() {
         .iter()
         .flat_map(|case| {
             [&software, &hardware, &cooperative, &Limits::SMALLEST]
-                .map(|limits| case.kernel.spec().shader(limits))
+                .map(|limits| case.kernel.spec().candidates(limits))
         })
+        .flatten()
         .flat_map(|shader| parts(&shader).expect("the file is embedded"))
         .collect();
     // That one is no kernel: it measures an adapter.

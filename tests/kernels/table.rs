@@ -109,7 +109,7 @@ pub(super) fn all() -> Vec<Case> {
 
 /// Every shape of this list with each operand stored either way.
 pub(super) fn matmuls() -> Vec<Case> {
-    const SHAPES: [[u32; 4]; 25] = [
+    const SHAPES: [[u32; 4]; 28] = [
         [1, 1, 1, 1],
         [1, 8, 8, 8],
         [1, 15, 17, 16],
@@ -135,6 +135,9 @@ pub(super) fn matmuls() -> Vec<Case> {
         [3, 64, 32, 20],
         [3, 67, 70, 5],
         [70, 3, 5, 7],
+        [1, 36, 64, 192],
+        [2, 40, 128, 64],
+        [1, 36, 52, 1012],
     ];
     let stored = [(false, false), (false, true), (true, false), (true, true)];
     let relu = Function {

@@ -2,9 +2,9 @@
 
 use thalweg::kernel::{
     Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Binary, BinaryKind, Broadcast,
-    Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad, Kernel, Matmul,
-    Narrow, Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record, Scale, Scaler, SgdUpdate,
-    Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
+    Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad, Kernel, Matmul, Narrow,
+    Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record, Scale, Scaler,
+    SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
 };
 use thalweg::tensor::Element;
 

@@ -28,6 +28,9 @@ const DEVICES: [Limits; 3] = [
         software: false,
         half: true,
         cooperative: true,
+        image: 16_384,
+        invocations: 1024,
+        workgroup_memory: 48 << 10,
     },
     Limits {
         workgroups: 65_535,
@@ -38,6 +41,9 @@ const DEVICES: [Limits; 3] = [
         software: true,
         half: true,
         cooperative: false,
+        image: 16_384,
+        invocations: 1024,
+        workgroup_memory: 32 << 10,
     },
 ];
 
@@ -50,14 +56,32 @@ const CAPABILITIES: Capabilities = Capabilities::IMMEDIATES
 /// Every example kernel on every device, with its shader and what naga reads in it.
 fn each(check: impl Fn(&Kernel, &Shader, &Module)) {
     for kernel in examples::all() {
-        for limits in &DEVICES {
-            let shader = kernel.spec().shader(limits);
+        for shader in candidates(&kernel) {
             let text = source(&shader).unwrap_or_else(|error| panic!("{kernel:?}: {error}"));
             let module = naga::front::wgsl::parse_str(&text)
                 .unwrap_or_else(|error| panic!("{kernel:?}: {}", error.emit_to_string(&text)));
             check(&kernel, &shader, &module);
         }
     }
+}
+
+/// What may do a kernel's work on one of the devices, each shader once.
+fn candidates(kernel: &Kernel) -> Vec<Shader> {
+    let mut all: Vec<Shader> = Vec::new();
+    for limits in &DEVICES {
+        let candidates = kernel.spec().candidates(limits);
+        assert_eq!(
+            candidates.first(),
+            Some(&kernel.spec().shader(limits)),
+            "the choice of {kernel:?} is the first candidate"
+        );
+        for shader in candidates {
+            if !all.contains(&shader) {
+                all.push(shader);
+            }
+        }
+    }
+    all
 }
 
 fn scalar(module: &Module, ty: naga::Handle<naga::Type>) -> Option<Scalar> {
@@ -128,6 +152,25 @@ fn bindings_are_the_kernels() {
                 .binding
                 .map(|b| (b.group as usize, b.binding as usize));
             assert_eq!(place, Some((0, i)), "{file}: place of `{}`", binding.name);
+            if shader.images.iter().any(|image| image.binding == i) {
+                let image = TypeInner::Image {
+                    dim: naga::ImageDimension::D2,
+                    arrayed: false,
+                    class: naga::ImageClass::Storage {
+                        format: naga::StorageFormat::Rgba32Float,
+                        access: StorageAccess::LOAD,
+                    },
+                };
+                assert_eq!(
+                    (binding.access, binding.element),
+                    (Access::Read, Element::F32),
+                    "{file}: `{}` is copied",
+                    binding.name
+                );
+                let inner = &module.types[variable.ty].inner;
+                assert_eq!(*inner, image, "{file}: image `{}`", binding.name);
+                continue;
+            }
             let access = match binding.access {
                 Access::Read => StorageAccess::LOAD,
                 Access::Write | Access::ReadWrite => StorageAccess::LOAD | StorageAccess::STORE,
@@ -335,7 +378,7 @@ fn every_file_is_embedded_and_used() {
     );
     let used: BTreeSet<String> = examples::all()
         .iter()
-        .flat_map(|kernel| DEVICES.map(|limits| kernel.spec().shader(&limits)))
+        .flat_map(candidates)
         .flat_map(|shader| parts(&shader).expect("every file is embedded"))
         .map(str::to_owned)
         .collect();

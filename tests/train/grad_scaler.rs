@@ -189,16 +189,34 @@ fn a_scaling_that_makes_no_sense_is_refused() {
     let data = super::numbers(8, 2, 1);
     let good = Scaling::default();
     for scaling in [
-        Scaling { initial: 3.0, ..good },
-        Scaling { initial: 0.5, ..good },
-        Scaling { growth: 1.5, ..good },
-        Scaling { backoff: 1.0, ..good },
-        Scaling { interval: 0, ..good },
+        Scaling {
+            initial: 3.0,
+            ..good
+        },
+        Scaling {
+            initial: 0.5,
+            ..good
+        },
+        Scaling {
+            growth: 1.5,
+            ..good
+        },
+        Scaling {
+            backoff: 1.0,
+            ..good
+        },
+        Scaling {
+            interval: 0,
+            ..good
+        },
     ] {
-        let mut trainer = Trainer::new(Network::new(2).linear(1), Loss::SquaredError)
-            .precision(Precision::Mixed);
+        let mut trainer =
+            Trainer::new(Network::new(2).linear(1), Loss::SquaredError).precision(Precision::Mixed);
         trainer.options.scaling = scaling;
-        let error = trainer.fit(&data).expect_err("it makes no sense").to_string();
+        let error = trainer
+            .fit(&data)
+            .expect_err("it makes no sense")
+            .to_string();
         assert!(error.contains("loss scale is"), "{scaling:?}: {error}");
     }
 }

@@ -183,7 +183,11 @@ fn a_scale_that_falls_through_the_floor_ends_the_run() {
     let x: Vec<f32> = (0..32).map(|i| 1e5 + i as f32).collect();
     let y = vec![0.5; 32];
     let data = Dataset::numbers(&x, 1, &y, 1).expect("finite");
-    let trainer = mixed(Network::mlp(1, &[3], 1, Activation::Tanh), Loss::SquaredError).epochs(200);
+    let trainer = mixed(
+        Network::mlp(1, &[3], 1, Activation::Tanh),
+        Loss::SquaredError,
+    )
+    .epochs(200);
     let first = trainer.network.initial(trainer.options.init, 0);
     for Named { name, executor } in executors() {
         let fit = trainer.fit_on(executor, &data, None, &mut Notes::default());
@@ -193,7 +197,10 @@ fn a_scale_that_falls_through_the_floor_ends_the_run() {
             panic!("{name}: another error: {message}");
         };
         assert!(found.scale < Scaling::FLOOR, "{name}: {found:?}");
-        assert!(found.skipped >= 33 && found.skipped <= 200, "{name}: {found:?}");
+        assert!(
+            found.skipped >= 33 && found.skipped <= 200,
+            "{name}: {found:?}"
+        );
         assert!(
             bits(&first) == bits(&found.found.last_good.values),
             "{name}: no step changed a weight"
@@ -217,7 +224,11 @@ fn a_weight_that_is_not_finite_still_ends_the_run() {
         let Err(TrainError::NonFinite(found)) = fit else {
             panic!("{name}: it should not have gone well");
         };
-        assert_eq!((found.step, found.last_good_step), (1, 0), "{name}: {found}");
+        assert_eq!(
+            (found.step, found.last_good_step),
+            (1, 0),
+            "{name}: {found}"
+        );
         assert!(found.plan_step.contains("sgd_update"), "{name}: {found}");
     }
 }
@@ -251,7 +262,12 @@ fn a_device_without_half_precision() {
     let trainer = mixed(network(12, 4), Loss::CrossEntropy);
     let fit = trainer.fit_on(Box::new(device), &data, None, &mut Notes::default());
     let message = fit.expect_err("it has none").to_string();
-    for part in ["half precision", "SHADER_F16", "--precision single", "--device cpu"] {
+    for part in [
+        "half precision",
+        "SHADER_F16",
+        "--precision single",
+        "--device cpu",
+    ] {
         assert!(message.contains(part), "no `{part}` in: {message}");
     }
 }

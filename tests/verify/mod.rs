@@ -211,7 +211,7 @@ const BREAKS: [[&str; 4]; 37] = [
     ["gather", "gather_bytes", "& 255u", "& 127u"],
     ["gather", "gather_words", "8u, 16u", "16u, 8u"],
     ["matmul", "matmul_tile", "+= a4.x", "+= a4.y"],
-    ["matmul", "matmul_broadcast", "* upper[0]", "* upper[1]"],
+    ["matmul", "matmul_image", "+= bs * ", "+= transpose(bs) * "],
     ["matmul", "matmul_lanes", "+= term * bs[v]", "+= term"],
     ["matmul", "finish_none", "return s;", "return -s;"],
     ["matmul", "finish_bias", "s + term", "s - term"],

@@ -116,12 +116,10 @@ impl Graph {
     ) -> Result<(), GraphError> {
         let (layer, phase) = (self.layer.take(), self.phase);
         self.phase = Phase::Update;
-        let updated = self
-            .packed(store, block, gradients)
-            .and_then(|gradient| {
-                let verdict = self.judge(store, loss, gradient, update, scaling)?;
-                self.push_update(store, block, &[gradient, verdict], update)
-            });
+        let updated = self.packed(store, block, gradients).and_then(|gradient| {
+            let verdict = self.judge(store, loss, gradient, update, scaling)?;
+            self.push_update(store, block, &[gradient, verdict], update)
+        });
         (self.layer, self.phase) = (layer, phase);
         updated
     }
@@ -150,7 +148,11 @@ impl Graph {
             origin: Origin::Computed,
         });
         let op = Scaler { scaling, betas };
-        self.push_node(Box::new(op), vec![first, loss], vec![scale, counts, verdict])?;
+        self.push_node(
+            Box::new(op),
+            vec![first, loss],
+            vec![scale, counts, verdict],
+        )?;
         Ok(verdict)
     }
 }

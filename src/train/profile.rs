@@ -1,0 +1,225 @@
+//! Where the time of a training run goes.
+//!
+//! The first training step of a submission is now and then run step by step of its plan, each timed by the device's own
+//! clock where it has one ([`Executor::run_timed`](crate::executor::Executor::run_timed)); all others run as ever. The
+//! results are the same bits. Beside them, the host's clock tells how long submissions and evaluations took.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::session::Ready;
+use super::{Session, TrainError};
+use crate::executor::StepTimes;
+use crate::graph::Phase;
+use crate::kernel::{Kernel, Tick};
+use crate::plan::{Plan, Step};
+
+/// Training steps that are timed at most: enough for medians, and for a trace that opens quickly.
+const MOST: usize = 200;
+/// Where a submission is one training step long, one in so many is timed.
+const RARELY: u64 = 4;
+/// Spans on the host that are kept at most.
+const SPANS: usize = 20_000;
+
+/// What a step works for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// Gathering the rows of the batch.
+    Data,
+    /// A layer, by its number.
+    Layer(usize),
+    /// The loss, the metric, and the logs of both.
+    Loss,
+    /// The parameters of all layers at once.
+    Parameters,
+}
+
+impl Part {
+    /// The part that a step of a plan belongs to.
+    pub const fn of(step: &Step) -> Self {
+        match (step.layer, &step.kernel, step.phase) {
+            (Some(layer), ..) => Self::Layer(layer),
+            (None, Kernel::Gather(_), _) => Self::Data,
+            (None, _, Phase::Update) => Self::Parameters,
+            (None, ..) => Self::Loss,
+        }
+    }
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Data => f.write_str("data"),
+            Self::Layer(layer) => write!(f, "layer {layer}"),
+            Self::Loss => f.write_str("loss"),
+            Self::Parameters => f.write_str("parameters"),
+        }
+    }
+}
+
+/// The time of a part in one training step, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PartTime {
+    /// The part.
+    pub part: Part,
+    /// Forward, backward and update.
+    pub phases: [f64; 3],
+}
+
+impl PartTime {
+    /// All phases together.
+    pub fn total(&self) -> f64 {
+        self.phases.iter().sum()
+    }
+}
+
+/// A training step that was timed.
+#[derive(Debug, Clone)]
+pub struct TimedStep {
+    /// Its number, from 1.
+    pub number: u32,
+    /// When it was submitted, in seconds since the profile began.
+    pub start: f64,
+    /// The plan that was run.
+    pub plan: Arc<Plan>,
+    /// The times of the plan's steps.
+    pub times: StepTimes,
+}
+
+/// Something that the host did, or waited for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Span {
+    /// What.
+    pub name: String,
+    /// When it began, in seconds since the profile began.
+    pub start: f64,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+}
+
+/// What was measured of a run.
+#[derive(Debug)]
+pub struct Profile {
+    begun: Instant,
+    submissions: u64,
+    steps: Vec<TimedStep>,
+    spans: Vec<Span>,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Profile {
+    /// A profile that begins now.
+    pub fn new() -> Self {
+        Self {
+            begun: Instant::now(),
+            submissions: 0,
+            steps: Vec::new(),
+            spans: Vec::new(),
+        }
+    }
+
+    /// The training steps that were timed.
+    pub fn steps(&self) -> &[TimedStep] {
+        &self.steps
+    }
+
+    /// What the host did.
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// Whether the device itself told the times. If not, each holds what it takes to submit a step and to wait for it.
+    pub fn by_device(&self) -> bool {
+        self.steps.iter().all(|step| step.times.by_device)
+    }
+
+    /// Times the first training step of a submission of `ticks`, if it is one that shall be timed. Gives the number of
+    /// training steps done, 0 or 1.
+    pub(super) fn time(
+        &mut self,
+        session: &mut Session,
+        ready: &Ready,
+        ticks: &[Tick],
+    ) -> Result<usize, TrainError> {
+        self.submissions += 1;
+        // The first submission is one step and warms up; it is timed only if there is no other.
+        let rare = ticks.len() == 1 && self.submissions % RARELY != 2;
+        if self.steps.len() >= MOST || self.submissions == 1 || rare {
+            return Ok(0);
+        }
+        self.time_now(session, ready, &ticks[0])?;
+        Ok(1)
+    }
+
+    fn time_now(
+        &mut self,
+        session: &mut Session,
+        ready: &Ready,
+        tick: &Tick,
+    ) -> Result<(), TrainError> {
+        let start = self.begun.elapsed().as_secs_f64();
+        let steps = ready.plan.steps.len();
+        let times = session.executor.run_timed(ready.handle, steps, tick)?;
+        self.steps.push(TimedStep {
+            number: tick.step,
+            start,
+            plan: Arc::clone(&ready.plan),
+            times,
+        });
+        Ok(())
+    }
+
+    /// Notes what the host did since `start`.
+    pub(super) fn note(&mut self, name: impl FnOnce() -> String, start: Instant) {
+        if self.spans.len() < SPANS {
+            self.spans.push(Span {
+                name: name(),
+                start: (start - self.begun).as_secs_f64(),
+                seconds: start.elapsed().as_secs_f64(),
+            });
+        }
+    }
+
+    /// How many timed steps [`Profile::parts`] is over: those of the plan that was timed most.
+    fn counted(&self) -> Option<(&Arc<Plan>, Vec<&TimedStep>)> {
+        let of = |plan: &Arc<Plan>| -> Vec<&TimedStep> {
+            let same = |step: &&TimedStep| Arc::ptr_eq(&step.plan, plan);
+            self.steps.iter().filter(same).collect()
+        };
+        let all = self.steps.iter().map(|step| (&step.plan, of(&step.plan)));
+        all.max_by_key(|(_, steps)| steps.len())
+    }
+
+    /// The median times of the parts of one training step, in order; and over how many training steps. Of several sizes
+    /// of batches, the one that was timed most counts.
+    pub fn parts(&self) -> (Vec<PartTime>, usize) {
+        let Some((plan, timed)) = self.counted() else {
+            return (Vec::new(), 0);
+        };
+        let mut parts: Vec<PartTime> = Vec::new();
+        for (index, step) in plan.steps.iter().enumerate() {
+            let mut times: Vec<f64> = timed
+                .iter()
+                .map(|timed| timed.times.steps[index].seconds)
+                .collect();
+            times.sort_by(f64::total_cmp);
+            let part = Part::of(step);
+            let place = match parts.iter().position(|p| p.part == part) {
+                Some(place) => place,
+                None => {
+                    let phases = [0.0; 3];
+                    parts.push(PartTime { part, phases });
+                    parts.len() - 1
+                }
+            };
+            parts[place].phases[step.phase as usize] += times[times.len() / 2];
+        }
+        parts.sort_by_key(|p| p.part);
+        (parts, timed.len())
+    }
+}
