@@ -242,7 +242,7 @@ const BREAKS: [[&str; 4]; 37] = [
     ["adam_update", "verdict", "return verdict[2];", "return verdict[3];"],
     ["sgd_update", "verdict", "return verdict[1];", "return verdict[0];"],
     ["matmul", "operands_half", "return (extent + 15u) & ~15u;", "return extent;"],
-    ["narrow", "narrow", "+ 0xfffu + ((magnitude", "+ 0x2fffu + ((magnitude"],
+    ["narrow", "narrow", "+ 0xfffu + ((magnitude", "+ 0x6fffu + ((magnitude"],
     ["scaler", "scaler", "- bitcast<u32>(used)", "- bitcast<u32>(2.0 * used)"],
 ];
 
