@@ -206,7 +206,7 @@ fn a_skipped_step_passes() {
 
 /// One line of each shader that a training step here may run: its kernel, its file, the line's part and what breaks it.
 #[rustfmt::skip] // one a line
-const BREAKS: [[&str; 4]; 37] = [
+const BREAKS: [[&str; 4]; 38] = [
     ["gather", "gather", "index[at]", "index[at] + 1u"],
     ["gather", "gather_bytes", "& 255u", "& 127u"],
     ["gather", "gather_words", "8u, 16u", "16u, 8u"],
@@ -243,6 +243,7 @@ const BREAKS: [[&str; 4]; 37] = [
     ["sgd_update", "verdict", "return verdict[1];", "return verdict[0];"],
     ["matmul", "operands_half", "return (extent + 15u) & ~15u;", "return extent;"],
     ["narrow", "narrow", "+ 0xfffu + ((magnitude", "+ 0x6fffu + ((magnitude"],
+    ["nonfinite", "nonfinite", "magnitude >= 0x7f800000u", "magnitude < 0x7f800000u"],
     ["scaler", "scaler", "- bitcast<u32>(used)", "- bitcast<u32>(2.0 * used)"],
 ];
 
