@@ -1,6 +1,7 @@
 //! The product of matrices, in groups, and what is fused into it.
 
-use super::{ActivationKind, Binding, Image, Limits, Parameters, Shader, Spec, Sum};
+use super::{Access, ActivationKind, Binding, Image, Limits, Parameters, Shader, Spec, Sum};
+use crate::tensor::{Element, PADDING};
 
 /// How `matmul_tile` divides its work.
 struct Tile {
@@ -113,6 +114,9 @@ pub struct Matmul {
     /// Whether the sums of the rows of `op(a)`, `[groups, m]`, are a second output. With `dw = dyᵀ x` they are the
     /// gradient of the bias.
     pub row_sums: bool,
+    /// What `a` and `b` hold: f32, or f16 with rows and columns padded with zeros to multiples of [`PADDING`]. Sums and
+    /// results are f32 either way.
+    pub operands: Element,
 }
 
 impl Matmul {
@@ -132,6 +136,20 @@ impl Matmul {
         }
     }
 
+    /// How many rows or columns of an operand there are in memory.
+    pub const fn padded(&self, extent: u32) -> u32 {
+        match self.operands {
+            Element::F16 => extent.next_multiple_of(PADDING),
+            _ => extent,
+        }
+    }
+
+    /// What of an operand `[groups, rows, columns]` there is in memory.
+    fn operand(&self, name: &'static str, [rows, columns]: [u32; 2]) -> Binding {
+        let len = Self::product([self.groups, self.padded(rows), self.padded(columns)]);
+        Binding::new(name, self.operands, Access::Read, len)
+    }
+
     fn product(factors: [u32; 3]) -> usize {
         factors.iter().map(|&f| f as usize).product()
     }
@@ -140,8 +158,8 @@ impl Matmul {
     const fn row_lengths(&self) -> [u32; 2] {
         let &Self { m, n, k, .. } = self;
         [
-            if self.transpose_a { m } else { k },
-            if self.transpose_b { k } else { n },
+            self.padded(if self.transpose_a { m } else { k }),
+            self.padded(if self.transpose_b { k } else { n }),
         ]
     }
 
@@ -212,8 +230,11 @@ impl Matmul {
         self.finished(shader, wide_y)
     }
 
-    /// For drivers that run on the CPU: `a` and `b` as images.
+    /// For drivers that run on the CPU: `a` and `b`, if they are f32, as images.
     fn image(&self, limits: &Limits) -> Option<Shader> {
+        if self.operands != Element::F32 {
+            return None;
+        }
         let [row_a, row_b] = self.row_lengths();
         let bindings = self.bindings();
         let [a, b] = [(row_a, &bindings[0]), (row_b, &bindings[1])].map(|(row, binding)| {
@@ -283,7 +304,12 @@ impl Matmul {
         } else {
             "row_sums_none"
         };
+        let operands = match self.operands {
+            Element::F16 => "operands_half",
+            _ => "operands",
+        };
         let shader = shader
+            .join(operands)
             .join(file)
             .join(sums)
             .with_bool("TRANSPOSE_A", self.transpose_a)
@@ -305,10 +331,7 @@ impl Spec for Matmul {
         let &Self {
             groups, m, n, k, ..
         } = self;
-        let mut bindings = vec![
-            Binding::read("a", Self::product([groups, m, k])),
-            Binding::read("b", Self::product([groups, k, n])),
-        ];
+        let mut bindings = vec![self.operand("a", [m, k]), self.operand("b", [k, n])];
         match self.finish {
             Finish::None => {}
             Finish::Bias(_) => bindings.push(Binding::read("bias", Self::product([groups, n, 1]))),
@@ -333,16 +356,25 @@ impl Spec for Matmul {
     }
 
     /// Every shader that does this on a device with these limits; the first is the choice where nothing has
-    /// been timed. Drivers that run shaders on the CPU get one-subgroup kernels without barriers, all others the tiled one.
+    /// been timed. Operands in half precision go to cooperative matrices where those may be chosen. Drivers that run
+    /// shaders on the CPU get one-subgroup kernels without barriers, all others tiles or what thin products are for.
     fn candidates(&self, limits: &Limits) -> Vec<Shader> {
         let mut candidates = Vec::new();
+        if self.operands == Element::F16 && limits.cooperative {
+            let shader = self.tiled("matmul_cooperative", [32, 32], limits);
+            candidates.push(self.finished(shader, false));
+        }
         if limits.software && limits.subgroup == Some(8) {
             candidates.extend(self.image(limits));
             candidates.extend(self.broadcast(limits));
             candidates.push(self.finished(self.tiled("matmul_lanes", [16, 12], limits), false));
         }
-        candidates.extend(self.thin(limits));
-        candidates.extend(self.tiles(limits));
+        if self.operands == Element::F16 {
+            candidates.push(self.finished(self.tiled("matmul_half", [64, 64], limits), false));
+        } else {
+            candidates.extend(self.thin(limits));
+            candidates.extend(self.tiles(limits));
+        }
         candidates
     }
 

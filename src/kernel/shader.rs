@@ -17,6 +17,10 @@ pub struct Limits {
     pub turns: u64,
     /// A driver that runs shaders on the CPU: loads are dear, arithmetic is cheap, barriers are dear.
     pub software: bool,
+    /// Whether there are numbers of half precision.
+    pub half: bool,
+    /// Whether products of f16 may take cooperative matrices: the adapter has them, and they have passed the self-test.
+    pub cooperative: bool,
     /// Most texels in each direction of an image.
     pub image: u32,
     /// Most invocations in a workgroup.
@@ -34,6 +38,8 @@ impl Limits {
         subgroup: None,
         turns: u64::MAX,
         software: false,
+        half: false,
+        cooperative: false,
         image: 8192,
         invocations: 256,
         workgroup_memory: 16 << 10,

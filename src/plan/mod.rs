@@ -238,6 +238,10 @@ impl Plan {
             .iter()
             .flat_map(|s| s.inputs.iter().chain(&s.outputs));
         for tensor in bound.map(|&t| &self.tensors[t]) {
+            if tensor.element == Element::F16 && !limits.half {
+                let (plan, tensor) = (self.name.clone(), tensor.name.clone());
+                return Err(PlanError::NoHalf { plan, tensor });
+            }
             let bytes = (tensor.place.len as u64).saturating_mul(tensor.element.size() as u64);
             if bytes > limits.binding {
                 let (tensor, limit) = (tensor.name.clone(), limits.binding);

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use thalweg::executor::{Data, Executor};
 use thalweg::gpu::Options;
 use thalweg::kernel::{Finish, Kernel, Limits, files, parts};
-use thalweg::reference::{Bounded, Closeness, compare};
+use thalweg::reference::{Bounded, Closeness, compare, compare_half};
 
 use crate::common::{
     Named, cpus, fast_executors, gpu, gpu_as_others, gpu_as_others_with, gpu_with, named,
@@ -68,6 +68,9 @@ fn hold(found: &Data, expected: &Exact<Bounded>) -> Result<Closeness, String> {
     match (found, expected) {
         (Data::F32(found), Exact::Real(expected)) => {
             compare("output", found, expected).map_err(|difference| difference.to_string())
+        }
+        (Data::F16(found), Exact::Real(expected)) => {
+            compare_half("output", found, expected).map_err(|difference| difference.to_string())
         }
         (Data::U32(found), Exact::U32(expected)) if found == expected => Ok(Closeness::default()),
         (Data::U32(found), Exact::U32(expected)) => {
@@ -158,6 +161,11 @@ fn updates() {
 #[test]
 fn watch() {
     check(&table::watch());
+}
+
+#[test]
+fn mixed() {
+    check(&table::mixed());
 }
 
 /// What threads share out is never the terms of one sum, or its order would be theirs.
@@ -265,15 +273,16 @@ fn every_kind_and_flag_is_in_the_table() {
     let expected = [
         // Every finish with every activation; and, each with operands stored each way: none, with row sums or not, a bias
         // alone, ReLU with row sums, and its gradient. Two of these are among the first.
-        ("matmul", 2 * table::ACTIVATIONS.len() + 5 * 4 - 2),
+        // The latter five once more for operands in half precision.
+        ("matmul", 2 * table::ACTIVATIONS.len() + 2 * 5 * 4 - 2),
         ("activation", table::ACTIVATIONS.len()),
         ("activation_grad", table::ACTIVATIONS.len()),
         ("binary", table::BINARIES.len()),
         ("pointwise_loss", table::LOSSES.len()),
         ("pointwise_loss_grad", 2 * table::LOSSES.len()),
         ("gather", 6),
-        ("sgd_update", 3),
-        ("adam_update", 2),
+        ("sgd_update", 6),
+        ("adam_update", 4),
     ];
     for (name, expected) in expected {
         assert_eq!(kinds[name].len(), expected, "{name}: {:?}", kinds[name]);
@@ -290,8 +299,8 @@ fn kind(kernel: &Kernel) -> Option<String> {
                 Finish::Gradient(f) => format!("gradient {:?}", f.kind),
             };
             format!(
-                "{finish} {} {} {}",
-                k.row_sums, k.transpose_a, k.transpose_b
+                "{finish} {} {} {} {}",
+                k.row_sums, k.transpose_a, k.transpose_b, k.operands
             )
         }
         Kernel::Activation(k) => format!("{:?}", k.kind),
@@ -300,8 +309,8 @@ fn kind(kernel: &Kernel) -> Option<String> {
         Kernel::PointwiseLoss(k) => format!("{:?}", k.kind),
         Kernel::PointwiseLossGrad(k) => format!("{:?} {}", k.kind, k.at_target),
         Kernel::Gather(k) => format!("{} {}", k.element, k.batch),
-        Kernel::SgdUpdate(k) => format!("{} {}", k.momentum != 0.0, k.nesterov),
-        Kernel::AdamUpdate(k) => k.decoupled.to_string(),
+        Kernel::SgdUpdate(k) => format!("{} {} {}", k.momentum != 0.0, k.nesterov, k.scaled),
+        Kernel::AdamUpdate(k) => format!("{} {}", k.decoupled, k.scaled),
         _ => return None,
     })
 }
@@ -318,10 +327,15 @@ fn every_shader_is_in_the_table() {
         subgroup: Some(32),
         ..Limits::SMALLEST
     };
+    let cooperative = Limits {
+        half: true,
+        cooperative: true,
+        ..hardware.clone()
+    };
     let chosen: BTreeSet<&str> = table::all()
         .iter()
         .flat_map(|case| {
-            [&software, &hardware, &Limits::SMALLEST]
+            [&software, &hardware, &cooperative, &Limits::SMALLEST]
                 .map(|limits| case.kernel.spec().candidates(limits))
         })
         .flatten()

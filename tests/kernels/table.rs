@@ -2,6 +2,7 @@
 //! the tiles of the products, and values that are worth a look. A new kernel gets its row here, or in `storage` if it moves
 //! or keeps what others compute.
 
+mod mixed;
 mod storage;
 
 use thalweg::kernel::{
@@ -13,6 +14,7 @@ use thalweg::kernel::{
 use thalweg::random::stream;
 
 use super::draw::{Case, Draw, case};
+pub(super) use mixed::mixed;
 pub(super) use storage::{gathers, ranges, updates, watch};
 
 /// Numbers of elements: around a workgroup, and several of them.
@@ -100,6 +102,7 @@ pub(super) fn all() -> Vec<Case> {
         ranges,
         updates,
         watch,
+        mixed,
     ];
     parts.iter().flat_map(|part| part()).collect()
 }
@@ -162,6 +165,7 @@ pub(super) fn matmuls() -> Vec<Case> {
                     transpose_b,
                     finish,
                     row_sums,
+                    ..Matmul::default()
                 };
                 cases.push(case(kernel.into(), Draw::Normal));
             }

@@ -2,8 +2,10 @@
 
 mod errors;
 mod evaluation;
+mod grad_scaler;
 mod learning;
 mod memory;
+mod mixed;
 mod nonfinite;
 mod profile;
 mod pytorch;
