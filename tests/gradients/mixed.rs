@@ -110,7 +110,7 @@ fn gradients(precision: Precision, activation: Activation, scale: Option<f64>) -
         all.extend(executor.read(handle, place).expect("it is there").to_f64());
     }
     let DeviceInfo { executor: name, .. } = executor.device();
-    assert_eq!(*name, "exact");
+    assert_eq!(*name, "exact", "the executor of this test");
     all
 }
 
