@@ -99,16 +99,20 @@ fn main(
         }
 
         let term = column_term((group * n + own) / 4u);
-        for (var block = 0u; block < BLOCKS; block++) {
+        for (var block = 0u; block < min(BLOCKS, m); block++) {
             for (var turn = 0u; turn < SUBGROUP; turn++) {
                 let whose = (lane + turn) % SUBGROUP;
                 let i = row + select(8u * block + whose, 4u * whose + block, TRANSPOSE_A);
                 let at = ((group * m + i) * n + j) / 4u;
-                if i < m && j < n { y[at] = finish(sum[block][turn], term, at); }
+                if i < m && j < n { y[at] = finish(sum[0][turn], term, at); }
             }
             let i = row + select(8u * block + lane, 4u * lane + block, TRANSPOSE_A);
             if ROW_SUMS && j == 4u * lane && i < m {
-                store_row_sum(group * m + i, dot(row_sum[block], vec4<f32>(1.0)));
+                store_row_sum(group * m + i, dot(row_sum[0], vec4<f32>(1.0)));
+            }
+            for (var next = 1u; next < BLOCKS; next++) {
+                sum[next - 1u] = sum[next];
+                row_sum[next - 1u] = row_sum[next];
             }
         }
     }

@@ -86,28 +86,37 @@ fn main(
             }
         }
 
-        for (var block = 0u; block < BLOCKS; block++) {
+        // Loops that are not unrolled, or they would take the driver longer to compile than all else: the registers move
+        // up instead, so that they are still indexed by constants.
+        for (var block = 0u; block < min(BLOCKS, p.m); block++) {
             let i = row + 8u * block + lane;
-            for (var v = 0u; v < VECS; v++) {
-                let rows_01 = fold(sum[block][0][v], sum[block][1][v], lane, 1u);
-                let rows_23 = fold(sum[block][2][v], sum[block][3][v], lane, 1u);
-                let rows_45 = fold(sum[block][4][v], sum[block][5][v], lane, 1u);
-                let rows_67 = fold(sum[block][6][v], sum[block][7][v], lane, 1u);
+            for (var v = 0u; v < min(VECS, p.n); v++) {
+                let rows_01 = fold(sum[0][0][0], sum[0][1][0], lane, 1u);
+                let rows_23 = fold(sum[0][2][0], sum[0][3][0], lane, 1u);
+                let rows_45 = fold(sum[0][4][0], sum[0][5][0], lane, 1u);
+                let rows_67 = fold(sum[0][6][0], sum[0][7][0], lane, 1u);
                 let rows_0123 = fold(rows_01, rows_23, lane, 2u);
                 let rows_4567 = fold(rows_45, rows_67, lane, 2u);
-                let total = fold(rows_0123, rows_4567, lane, 4u);
+                var total = fold(rows_0123, rows_4567, lane, 4u);
 
                 for (var c = 0u; c < 4u; c++) {
                     let j = column + 4u * v + c;
                     let at = (group * p.m + i) * p.n + j;
                     if i < p.m && j < p.n { y[at] = finish(total[c], column_term(group * p.n + j), at); }
                 }
+                for (var r = 0u; r < 8u; r++) {
+                    for (var next = 1u; next < VECS; next++) { sum[0][r][next - 1u] = sum[0][r][next]; }
+                }
             }
             if ROW_SUMS && tile % tiles_n == 0u {
                 for (var r = 0u; r < 8u; r++) {
-                    let total = subgroupAdd(row_sum[block][r]);
+                    let total = subgroupAdd(row_sum[0][r]);
                     if lane == r && i < p.m { store_row_sum(group * p.m + i, total); }
                 }
+            }
+            for (var next = 1u; next < BLOCKS; next++) {
+                sum[next - 1u] = sum[next];
+                row_sum[next - 1u] = row_sum[next];
             }
         }
     }

@@ -136,13 +136,7 @@ impl Session {
         // Then the gradient, and a copy of the parameters on the host.
         let bytes = self.store_bytes() + 2 * self.model_bytes();
         self.require(bytes, "the rows, the parameters and the optimiser's states")?;
-        self.fill_training(data)?;
-        if let Some(scaling) = self.recipe.mixed {
-            let scale = Data::F64(vec![scaling.initial]);
-            self.executor
-                .write_stored(&self.store, Scaling::SCALE, &scale)?;
-        }
-        Ok(())
+        self.fill_training(data)
     }
 
     /// Puts the rows that are evaluated on the device.
@@ -162,7 +156,13 @@ impl Session {
     /// If the device cannot hold them.
     pub(super) fn fill_training(&mut self, data: &Dataset) -> Result<(), TrainError> {
         let tables = self.training.as_ref().expect("they are declared first");
-        tables.fill(data, &self.store, self.executor.as_mut())
+        tables.fill(data, &self.store, self.executor.as_mut())?;
+        if let Some(scaling) = self.recipe.mixed {
+            let scale = Data::F64(vec![scaling.initial]);
+            self.executor
+                .write_stored(&self.store, Scaling::SCALE, &scale)?;
+        }
+        Ok(())
     }
 
     /// Writes the rows that are evaluated, which were declared.
