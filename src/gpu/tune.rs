@@ -69,9 +69,12 @@ struct Kept {
     products: TuningTable,
 }
 
+/// The index of the candidate to take for a kernel.
+type Choose = dyn Fn(&Kernel, &[Shader]) -> usize + Send + Sync;
+
 /// What a test chooses among the candidates for a kernel: the number of one.
 #[derive(Clone)]
-pub(super) struct ByTest(pub(super) Arc<dyn Fn(&Kernel, &[Shader]) -> usize + Send + Sync>);
+pub(super) struct ByTest(pub(super) Arc<Choose>);
 
 impl fmt::Debug for ByTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
