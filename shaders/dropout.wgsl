@@ -1,7 +1,7 @@
-// y[i] = factor x[i] if the random bits of i are at least threshold, else 0: x and y are [count].
+// y[i] = factor x[i] if the random bits of offset + i are at least threshold, else 0: x and y are [count].
 //
 // An invocation computes every element whose number is its own modulo the size of the grid.
-// Traps: the bits are keyed by seed, stream, step and i alone, so the gradient is this kernel at the same step, and no
+// Traps: the bits are keyed by seed, stream, step and offset + i alone, so the gradient is this kernel at the same step, and no
 // grid changes the mask.
 // Reference: `reference::dropout`. Host: `kernel/elementwise.rs`.
 // uses: philox
@@ -10,6 +10,7 @@ const WORKGROUP: u32 = 256u;
 
 struct Params {
     count: u32,
+    offset: u32,
     threshold: u32,
     factor: f32,
     seed_low: u32,
@@ -27,7 +28,7 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
     for (var i = id.x; i < p.count; i += workgroups.x * WORKGROUP) {
-        let bits = random_bits(i, p.stream, p.step, vec2<u32>(p.seed_low, p.seed_high));
+        let bits = random_bits(p.offset + i, p.stream, p.step, vec2<u32>(p.seed_low, p.seed_high));
         y[i] = select(0.0, p.factor * x[i], bits >= p.threshold);
     }
 }

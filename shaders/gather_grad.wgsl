@@ -1,4 +1,4 @@
-// dtable[r, j] = Σ dy[i, j] over the i < rows with index[i] = r, in the order of i: dy is [rows, columns], index is
+// dtable[r, j] = Σ dy[i, j] over the i < rows with index[i] = first_row + r, in the order of i: dy is [rows, columns], index is
 // [rows], dtable is [table_rows, columns].
 //
 // An invocation computes every element whose number is its own modulo the size of the grid.
@@ -7,7 +7,7 @@
 
 const WORKGROUP: u32 = 256u;
 
-struct Params { table_rows: u32, rows: u32, columns: u32 }
+struct Params { first_row: u32, table_rows: u32, rows: u32, columns: u32 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
 @group(0) @binding(1) var<storage, read> index: array<u32>;
@@ -23,7 +23,7 @@ fn main(
         let j = e % p.columns;
         var sum = 0.0;
         for (var i = 0u; i < p.rows; i++) {
-            if index[i] == r { sum += dy[i * p.columns + j]; }
+            if index[i] - p.first_row == r { sum += dy[i * p.columns + j]; }
         }
         dtable[e] = sum;
     }

@@ -1,4 +1,5 @@
-// first[0] = the smallest i < count for which x[i] is NaN or infinite, or 2^32 - 1 if there is none: x is [count].
+// first[0] = offset + the smallest i < count for which x[i] is NaN or infinite, or 2^32 - 1 if there is none: x is [count].
+// Where offset is not 0, what first[0] holds already stays if it is a number.
 //
 // One workgroup. An invocation looks at every WORKGROUP-th element, four at a time, until it finds one; then the
 // smallest of what they found is taken, in halves.
@@ -9,7 +10,7 @@
 const WORKGROUP: u32 = 256u;
 const NONE: u32 = 0xffffffffu;
 
-struct Params { count: u32 }
+struct Params { count: u32, offset: u32 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> first: array<u32>;
@@ -39,5 +40,10 @@ fn main(@builtin(local_invocation_index) lane: u32) {
         }
         workgroupBarrier();
     }
-    if lane == 0u { first[0] = found[0]; }
+    if lane == 0u {
+        var result = found[0];
+        if result != NONE { result += p.offset; }
+        if p.offset != 0u { result = min(result, first[0]); }
+        first[0] = result;
+    }
 }

@@ -244,6 +244,7 @@ mod tests {
             slots: 100,
             columns: 3,
             slot: 0,
+            first_slot: 0,
         };
         assert_eq!(traffic(&log.into()), 12 + 24, "one row, read and written");
         let update = SgdUpdate {
@@ -252,16 +253,19 @@ mod tests {
             momentum: 0.0,
             nesterov: false,
             weight_decay: 0.0,
+            scaled: false,
         };
         assert_eq!(traffic(&update.into()), 20 + 40, "the weights twice");
         let gather = Gather {
             element: Element::F32,
+            first_row: 0,
             table_rows: 1000,
             rows: 2,
             columns: 4,
             indices: 1000,
             start: 0,
             batch: true,
+            skip: 0,
             factor: 1.0,
         };
         let rows = 2 * 4 * 4;

@@ -6,6 +6,7 @@
 mod bench;
 mod config;
 mod devices;
+mod dry_run;
 mod eval;
 mod exit;
 mod flags;

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use super::dry_run;
 use super::exit::Exit;
 use super::flags::Flags;
 use super::interrupt;
@@ -20,7 +21,8 @@ use crate::executor::{DeviceInfo, ExecutorError};
 use crate::network::Loss;
 use crate::run::{CONFIG, ENVIRONMENT, MODEL, Out, Recorder};
 use crate::train::{
-    EpochReport, Fitted, Model, NonFinite, Observer, Profile, StepsReport, Summary, TrainError,
+    EpochReport, Fitted, LossScale, Model, NonFinite, Observer, Precision, Profile, StepsReport,
+    Summary, TrainError,
 };
 
 const EXAMPLES: &str = "Examples:
@@ -47,6 +49,9 @@ pub(super) struct Train {
     /// Tell where the time goes, by layer and phase, and write trace.json into the run folder
     #[arg(long, help_heading = "Output")]
     profile: bool,
+    /// Tell what the run would take of memory, and do no more: nothing is allocated on the device, and nothing is written
+    #[arg(long, help_heading = "Output")]
+    dry_run: bool,
 }
 
 impl Train {
@@ -66,6 +71,9 @@ impl Train {
         Recorder::new(out.clone(), Vec::new())?;
         let job = Job::load(config)?;
         let opened = job::open(&job.config.device, job.config.opening(), quiet)?;
+        if self.dry_run {
+            return foretell(&job, opened, json);
+        }
         let run = Run::new(&job, &opened);
         let environment = run.environment(&job, &opened);
         let files = vec![
@@ -122,6 +130,20 @@ impl Train {
     }
 }
 
+/// Tells what the run would take of memory; an error if there is not so much.
+fn foretell(job: &Job, opened: Opened, json: bool) -> Result<(), Exit> {
+    let device = job::name(opened.executor.device()).to_owned();
+    let files = |model| Recorder::FILES * model;
+    let (training, validation) = (&job.training, job.validation.as_ref());
+    let foretold = (job.trainer).foretell(opened.executor, training, validation, files)?;
+    if json {
+        print_json(&dry_run::json(&foretold, &device))?;
+    } else {
+        print(&dry_run::text(&foretold, &device))?;
+    }
+    foretold.lack.map_or(Ok(()), |lack| Err(lack.into()))
+}
+
 /// The recorder, the progress and the profile as one observer.
 struct Watch {
     recorder: Recorder,
@@ -148,6 +170,10 @@ impl Observer for Watch {
         self.recorder.epoch(report)
     }
 
+    fn keeps(&self, model_bytes: u64) -> u64 {
+        Recorder::FILES * model_bytes
+    }
+
     fn profile(&mut self) -> Option<&mut Profile> {
         self.profile.as_mut()
     }
@@ -165,6 +191,7 @@ struct Run {
     parameters: usize,
     batch: usize,
     is_regression: bool,
+    precision: Precision,
 }
 
 impl Run {
@@ -177,6 +204,7 @@ impl Run {
             parameters: network.parameter_count(),
             batch: job.config.options.batch_size.min(job.training.rows()),
             is_regression: job.config.task == Task::Regression,
+            precision: job.config.options.precision,
         }
     }
 
@@ -240,6 +268,9 @@ impl Run {
             "step_ms": summary.step_seconds * 1e3,
             "samples_per_second": self.samples_per_second(summary),
             "parameters": self.parameters,
+            "precision": self.precision.to_string(),
+            "loss_scale": summary.loss_scale.map(|s| s.scale),
+            "skipped_steps": summary.loss_scale.map(|s| s.skipped),
             "out": out,
         })
     }
@@ -266,6 +297,13 @@ impl Run {
             "step",
             format!("{}, {speed:.0} samples/s", duration(summary.step_seconds)),
         );
+        if let Some(LossScale { scale, skipped, .. }) = summary.loss_scale {
+            let steps = count(skipped, "step");
+            facts.add(
+                "precision",
+                format!("mixed, loss scale {scale}, {steps} skipped"),
+            );
+        }
         facts.add("train loss", short(summary.train.loss));
         if let Some(validation) = &summary.validation {
             facts.add("val loss", short(validation.loss));
@@ -294,6 +332,10 @@ fn failed(error: TrainError, job: &Job, recorder: &mut Recorder) -> Exit {
     match &error {
         TrainError::NonFinite(found) => {
             let saved = rescue(found, recorder);
+            Exit::from(error).hint(&saved)
+        }
+        TrainError::LossScale(collapse) => {
+            let saved = rescue(&collapse.found, recorder);
             Exit::from(error).hint(&saved)
         }
         TrainError::Targets { .. } if job.loss() == Loss::SigmoidCrossEntropy => {

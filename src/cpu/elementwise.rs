@@ -254,7 +254,9 @@ bodies! {
 /// [`Dropout`]: `y[i] = factor x[i]` if element `i` is kept, else 0.
 pub(super) fn dropout(threads: &Threads, kernel: &Dropout, x: &[f32], y: &mut [f32]) {
     let size = (y.len(), HEAVY);
-    // A block of random numbers serves several elements, so pieces are whole blocks.
+    // A block of random numbers serves several elements, so pieces are whole blocks, and a tensor is cut between them.
+    let whole = (kernel.offset as usize).is_multiple_of(philox::BLOCK);
+    assert!(whole, "a piece of dropout begins at {}", kernel.offset);
     let rows = y.len().div_ceil(philox::BLOCK);
     let pieces = (Rows::new(x, philox::BLOCK), Rows::new(y, philox::BLOCK));
     threads.rows(rows, size, pieces, *kernel, dropout_loop);
@@ -265,7 +267,7 @@ bodies! {
         let factor = narrow(kernel.factor);
         let blocks = (y.values.chunks_mut(philox::BLOCK)).zip(x.values.chunks(philox::BLOCK));
         for (i, (y, x)) in blocks.enumerate() {
-            let bits = philox::block(&kernel, first + i);
+            let bits = philox::block(&kernel, kernel.offset as usize / philox::BLOCK + first + i);
             for ((y, x), bits) in y.iter_mut().zip(x).zip(bits) {
                 *y = if bits >= kernel.threshold {
                     x * factor

@@ -6,8 +6,10 @@ use super::reduce;
 use super::threads::{Body, Rows, Threads};
 use crate::kernel::Matmul;
 
-/// Multiply-adds below which a product is left to one thread: 5 µs on one Zen 4 core.
-const PARALLEL: usize = 1 << 18;
+/// Multiply-adds that are worth a thread: 18 µs on one Zen 4 core. Handing work over takes 0.3 µs there, or 1 µs where the
+/// two cores share no cache, and what one has written the other then fetches: products half as large gained nothing from
+/// two threads in the first case, and took twice as long in the second.
+const PARALLEL: usize = 1 << 20;
 
 /// [`Matmul`]: `y[g] = finish(op(a[g]) op(b[g]))`, and the sums of the rows of `op(a[g])`.
 pub(super) fn matmul(
@@ -54,7 +56,7 @@ impl Finished for Products<'_> {
             kernel.k as usize,
         );
         let work = m * n * k;
-        if groups > 1 && work < 2 * PARALLEL * threads.count() {
+        if groups > 1 && work < PARALLEL * threads.count() {
             // Small products: whole groups to a thread.
             let size = (groups * work, PARALLEL);
             let pieces = (

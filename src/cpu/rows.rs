@@ -23,27 +23,33 @@ pub(super) fn gather<T: Copy + Default + Send + Sync>(
     let rows = kernel.rows as usize;
     let size = (y.len(), LIGHT);
     let pieces = Rows::new(y, kernel.columns as usize);
-    let parameters = (table, used(kernel, index));
+    let parameters = (table, used(kernel, index), kernel.first_row);
     threads.rows(rows, size, pieces, parameters, GatherRows);
 }
 
-/// Row `index[i]` of a table, if there is one.
+/// Row `index[i]` of a table whose first row is `first_row`, if there is one.
 #[inline(always)]
-fn row<'a, T>(table: &'a [T], columns: usize, index: Option<&u32>) -> Option<&'a [T]> {
-    let start = *index? as usize * columns;
+fn row<'a, T>(
+    table: &'a [T],
+    columns: usize,
+    first_row: u32,
+    index: Option<&u32>,
+) -> Option<&'a [T]> {
+    let start = index?.checked_sub(first_row)? as usize * columns;
     table.get(start..start + columns)
 }
 
 #[derive(Clone, Copy)]
 struct GatherRows;
 
-impl<T: Copy + Default> Body<Rows<&mut [T]>, Table<'_, T>> for GatherRows {
+impl<T: Copy + Default> Body<Rows<&mut [T]>, (&[T], &[u32], u32)> for GatherRows {
     #[inline(always)]
-    fn run(self, first: usize, y: Rows<&mut [T]>, (table, index): Table<'_, T>) {
+    fn run(self, first: usize, y: Rows<&mut [T]>, (table, index, first_row): (&[T], &[u32], u32)) {
         for (i, rows) in y.values.chunks_exact_mut(y.columns).enumerate() {
-            match row(table, y.columns, index.get(first + i)) {
+            match row(table, y.columns, first_row, index.get(first + i)) {
                 Some(row) => rows.copy_from_slice(row),
-                None => rows.fill(T::default()),
+                None if first_row == 0 => rows.fill(T::default()),
+                None => {}
             }
         }
     }
@@ -59,7 +65,11 @@ pub(super) fn gather_bytes(
     let rows = kernel.rows as usize;
     let size = (y.len(), LIGHT);
     let pieces = Rows::new(y, kernel.columns as usize);
-    let parameters = (table, used(kernel, index), narrow(kernel.factor));
+    let parameters = (
+        table,
+        used(kernel, index),
+        (kernel.first_row, narrow(kernel.factor)),
+    );
     threads.rows(rows, size, pieces, parameters, gather_bytes_loop);
 }
 
@@ -67,16 +77,17 @@ bodies! {
     fn gather_bytes_loop(
         first,
         y: Rows<&mut [f32]>,
-        (table, index, factor): (&[u8], &[u32], f32)
+        (table, index, (first_row, factor)): (&[u8], &[u32], (u32, f32))
     ) {
         for (i, y) in y.values.chunks_exact_mut(y.columns).enumerate() {
-            match row(table, y.len(), index.get(first + i)) {
+            match row(table, y.len(), first_row, index.get(first + i)) {
                 Some(row) => {
                     for (y, &x) in y.iter_mut().zip(row) {
                         *y = factor * f32::from(x);
                     }
                 }
-                None => y.fill(0.0),
+                None if first_row == 0 => y.fill(0.0),
+                None => {}
             }
         }
     }
@@ -93,16 +104,21 @@ pub(super) fn gather_grad(
     let size = (dy.len().max(dtable.len()), LIGHT);
     let rows = kernel.table_rows as usize;
     let pieces = Rows::new(dtable, columns);
-    threads.rows(rows, size, pieces, (dy, index), gather_grad_loop);
+    let parameters = (dy, index, kernel.first_row as usize);
+    threads.rows(rows, size, pieces, parameters, gather_grad_loop);
 }
 
 bodies! {
     /// Each piece of the table looks through the whole index for its own rows.
-    fn gather_grad_loop(first, dtable: Rows<&mut [f32]>, (dy, index): Table<'_, f32>) {
+    fn gather_grad_loop(
+        first,
+        dtable: Rows<&mut [f32]>,
+        (dy, index, first_row): (&[f32], &[u32], usize)
+    ) {
         let columns = dtable.columns;
         dtable.values.fill(0.0);
         for (dy, &row) in dy.chunks_exact(columns).zip(index) {
-            let Some(row) = (row as usize).checked_sub(first) else {
+            let Some(row) = (row as usize).checked_sub(first_row + first) else {
                 continue;
             };
             if let Some(sum) = dtable.values.get_mut(row * columns..(row + 1) * columns) {

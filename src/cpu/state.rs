@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::threads::{LIGHT, Threads, bodies};
-use crate::kernel::Record;
+use crate::kernel::{Nonfinite, Record};
 
 /// [`crate::kernel::Copy`]: `y = x`.
 pub(super) fn copy(threads: &Threads, x: &[f32], y: &mut [f32]) {
@@ -24,11 +24,19 @@ pub(super) fn record(kernel: &Record, x: &[f32], log: &mut [f32]) {
     }
 }
 
-/// [`crate::kernel::Nonfinite`]: the smallest `i` for which `x[i]` is NaN or infinite, or `u32::MAX`.
-pub(super) fn nonfinite(threads: &Threads, x: &[f32], first: &mut [u32]) {
+/// [`Nonfinite`]: the number of the first element that is NaN or infinite, or `u32::MAX`.
+pub(super) fn nonfinite(threads: &Threads, kernel: &Nonfinite, x: &[f32], first: &mut [u32]) {
     let found = AtomicU32::new(u32::MAX);
     threads.rows(x.len(), (x.len(), LIGHT), x, &found, nonfinite_loop);
-    first[0] = found.into_inner();
+    let found = match found.into_inner() {
+        u32::MAX => u32::MAX,
+        i => kernel.offset + i,
+    };
+    first[0] = if kernel.offset == 0 {
+        found
+    } else {
+        found.min(first[0])
+    };
 }
 
 bodies! {

@@ -178,7 +178,7 @@ fn run(kernels: &Kernels, kernel: &Kernel) -> Vec<Vec<u32>> {
     let mut outputs = Vec::new();
     for (binding, real) in bindings.iter().zip(&reals) {
         match (binding.access, binding.element) {
-            (Access::Read, Element::F32) => inputs.push(View::Real(real)),
+            (Access::Read, Element::F32 | Element::F16) => inputs.push(View::Real(real)),
             (Access::Read, Element::U32) => inputs.push(View::U32(&integers[..binding.len])),
             (Access::Read, Element::U8) => inputs.push(View::U8(&bytes[..binding.len])),
             (Access::Write, _) => outputs.push(vec![f32::NAN; binding.len]),
@@ -277,18 +277,19 @@ fn elements() -> Vec<Kernel> {
         weight_decay,
         decoupled,
         step,
+        scaled: false,
     };
     #[rustfmt::skip]
     let kernels = vec![
         Activation { kind, count, alpha }.into(),
         ActivationGrad { kind, count, alpha }.into(),
-        Dropout { count, threshold, factor, seed, stream, step }.into(),
+        Dropout { count, offset: 64, threshold, factor, seed, stream, step }.into(),
         PointwiseLoss { kind: loss, count }.into(),
         PointwiseLossGrad { kind: loss, at_target, count }.into(),
-        SgdUpdate { count, learning_rate, momentum, nesterov, weight_decay }.into(),
+        SgdUpdate { count, learning_rate, momentum, nesterov, weight_decay, scaled: false }.into(),
         adam.into(),
         Copy { count }.into(),
-        Nonfinite { count }.into(),
+        Nonfinite { count, offset: 0 }.into(),
     ];
     kernels
 }
@@ -313,8 +314,8 @@ fn extents() -> Vec<Kernel> {
         Sum { outer: 5, axis: 70, inner: 901, factor }.into(),
         Broadcast { outer: 301, axis: 1001, inner: 1, factor }.into(),
         Broadcast { outer: 7, axis: 99, inner: 501, factor }.into(),
-        Gather { element, table_rows, rows, columns, indices, start, batch, factor }.into(),
-        GatherGrad { table_rows: 60, rows, columns }.into(),
+        Gather { element, first_row: 0, table_rows, rows, columns, indices, start, batch, skip: 0, factor }.into(),
+        GatherGrad { first_row: 0, table_rows: 60, rows, columns }.into(),
         Slice { outer: 1001, axis: 31, inner: 17, start: 3, len: 20 }.into(),
         Pad { outer: 1001, axis: 31, inner: 17, start: 3, len: 20 }.into(),
         Concat { outer: 1001, axis_a: 31, axis_b: 5, inner: 17 }.into(),
@@ -377,6 +378,7 @@ fn random_numbers_are_philox() {
         let (count, threshold, factor) = (0, 0, 1.0);
         let kernel = Dropout {
             count,
+            offset: 0,
             threshold,
             factor,
             seed,

@@ -224,6 +224,21 @@ impl Dataset {
         }
     }
 
+    /// The bytes that inputs and targets take.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let inputs = match &self.inputs {
+            Inputs::F32(values) => size_of_val(values.as_slice()),
+            Inputs::U8 { pixels, .. } => pixels.len(),
+        };
+        let targets = match &self.targets {
+            Targets::Classes { labels, .. } => size_of_val(labels.as_slice()),
+            Targets::Numbers { values, .. } => size_of_val(values.as_slice()),
+            Targets::None => 0,
+        };
+        (inputs + targets) as u64
+    }
+
     /// The rows of the first numbers and those of the second, as two of [`select`](Self::select), in less memory: inputs
     /// are dropped before targets are copied.
     ///

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use crate::graph::Store;
 use crate::kernel::{Limits, Tick};
 use crate::plan::{Place, Plan};
+use crate::tensor::Element;
 
 /// A plan that has been loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,6 +78,30 @@ pub trait Executor {
     fn choices(&self) -> BTreeMap<String, String> {
         BTreeMap::new()
     }
+
+    /// Bytes that a buffer of so many elements takes.
+    fn buffer_bytes(&self, element: Element, len: usize) -> u64 {
+        (len as u64)
+            .saturating_mul(element.size() as u64)
+            .saturating_add(15)
+            / 16
+            * 16
+    }
+
+    /// Bytes that a plan will take when it is loaded.
+    fn plan_bytes(&self, plan: &Plan) -> u64 {
+        let buffers = plan.buffers.iter();
+        buffers.map(|b| self.buffer_bytes(b.element, b.len)).sum()
+    }
+
+    /// Bytes made for stores and plans.
+    fn allocated(&self) -> u64;
+
+    /// Allocates the blocks of the store that are not there yet. New memory holds zeros.
+    ///
+    /// # Errors
+    /// If the device cannot hold them.
+    fn reserve(&mut self, store: &Store) -> Result<(), ExecutorError>;
 
     /// Allocates what the plan needs, and the blocks of the store that are not there yet. New memory holds zeros, or
     /// the buffer's fill.
@@ -150,6 +175,38 @@ pub trait Executor {
     /// If the store has no such tensor, the data do not fit it, or the device failed.
     fn write_stored(&mut self, store: &Store, name: &str, data: &Data)
     -> Result<(), ExecutorError>;
+
+    /// Writes a part of a tensor of the store, from element `first` of it on. The store's blocks that are not there yet are
+    /// allocated.
+    ///
+    /// # Errors
+    /// As [`Executor::write_stored`].
+    fn write_part(
+        &mut self,
+        store: &Store,
+        name: &str,
+        first: usize,
+        data: &Data,
+    ) -> Result<(), ExecutorError> {
+        self.reserve(store)?;
+        let whole = Place::stored(store, name)?;
+        let place = Place {
+            offset: whole.offset + first,
+            len: data.len(),
+            ..whole
+        };
+        if first.saturating_add(data.len()) > whole.len {
+            let (_, _, expected_element) = store.find(name)?;
+            return Err(ExecutorError::Mismatch {
+                found: data.len(),
+                found_element: data.element(),
+                expected: whole.len.saturating_sub(first),
+                expected_element,
+            });
+        }
+        // The place is the store's, so the plan does not matter.
+        self.write(PlanHandle(0), place, data)
+    }
 
     /// Reads a tensor of the store, after all work before.
     ///

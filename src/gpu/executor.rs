@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
 use super::Gpu;
 use super::image::Image;
 use super::memory::Memory;
@@ -74,6 +77,13 @@ pub(super) struct Loaded {
     steps: Vec<LoadedStep>,
 }
 
+impl Gpu {
+    /// Forgets the plans that were loaded behind the first `count`.
+    pub(super) fn unload_behind(&mut self, count: usize) {
+        self.plans.truncate(count);
+    }
+}
+
 impl Loaded {
     pub(super) fn bytes(&self) -> u64 {
         let buffers = self.buffers.iter().map(Memory::bytes).sum::<u64>();
@@ -81,7 +91,7 @@ impl Loaded {
             + self
                 .images
                 .iter()
-                .map(|(_, image)| image.bytes())
+                .map(|(_, image)| image.bytes)
                 .sum::<u64>()
     }
 
@@ -216,6 +226,7 @@ impl Gpu {
                 singles = data.to_f32();
                 bytemuck::cast_slice(&singles)
             }
+            (Element::F16, Data::F16(values)) => bytemuck::cast_slice(values.reinterpret_cast()),
             (Element::U32, Data::U32(values)) => bytemuck::cast_slice(values),
             (Element::U8, Data::U8(values)) => values,
             _ => &[],
@@ -248,6 +259,11 @@ impl Gpu {
                 let mut values = vec![0.0_f32; place.len];
                 read(bytemuck::cast_slice_mut(&mut values))?;
                 Data::F32(values)
+            }
+            Element::F16 => {
+                let mut values = vec![f16::ZERO; place.len];
+                read(bytemuck::cast_slice_mut(values.reinterpret_cast_mut()))?;
+                Data::F16(values)
             }
             Element::U32 => {
                 let mut values = vec![0_u32; place.len];
@@ -294,7 +310,33 @@ impl Executor for Gpu {
             .flatten()
     }
 
+    /// The buffers, and an image for each matrix of its own size that the chosen shaders read from one.
+    fn plan_bytes(&self, plan: &Plan) -> u64 {
+        let mut images = Vec::new();
+        for step in &plan.steps {
+            let shader = self.choices.shader(&step.kernel, &self.limits);
+            let operands = [&step.inputs[..], &step.outputs[..]].concat();
+            for image in shader.images {
+                let wanted = (image, plan.tensors[operands[image.binding]].place.len);
+                if !images.contains(&wanted) {
+                    images.push(wanted);
+                }
+            }
+        }
+        let images = images.iter().map(|(i, len)| i.bytes(*len));
+        plan.bytes() + images.sum::<u64>()
+    }
+
+    fn allocated(&self) -> u64 {
+        self.allocated()
+    }
+
+    fn reserve(&mut self, store: &Store) -> Result<(), ExecutorError> {
+        self.allocate_store(store)
+    }
+
     fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError> {
+        self.test_before(&plan);
         self.allocate_store(store)?;
         if self.choices.is_open() {
             self.tune(&plan)?;

@@ -18,6 +18,7 @@ use crate::executor::{Executor, ExecutorError};
 use crate::graph::{Phase, Store};
 use crate::kernel::{self, Access, Finish, Kernel, Matmul, Shader, Tick};
 use crate::plan::{Buffer, BufferId, Place, PlacedTensor, Plan, Step};
+use crate::tensor::Element;
 
 /// The largest file that is read.
 const LARGEST: u64 = 4 << 20;
@@ -100,6 +101,16 @@ impl Choices {
 
     /// The shader for a kernel, and a note of it.
     pub(super) fn of(&mut self, kernel: &Kernel, limits: &kernel::Limits) -> Shader {
+        let chosen = self.shader(kernel, limits);
+        let noted = self.by_test.is_none() && self.forced.is_none();
+        if let (Kernel::Matmul(product), true) = (kernel, noted) {
+            self.taken.insert(name(product), label(&chosen));
+        }
+        chosen
+    }
+
+    /// The shader for a kernel, as it would be chosen now.
+    pub(super) fn shader(&self, kernel: &Kernel, limits: &kernel::Limits) -> Shader {
         if let Some(by_test) = &self.by_test {
             let mut candidates = kernel.spec().candidates(limits);
             let chosen = (by_test.0)(kernel, &candidates);
@@ -115,9 +126,7 @@ impl Choices {
         let mut candidates = kernel.spec().candidates(limits);
         let fastest = self.table.get(&name).map(|timed| &timed.fastest);
         let known = candidates.iter().position(|c| Some(&label(c)) == fastest);
-        let chosen = candidates.swap_remove(known.unwrap_or(0));
-        self.taken.insert(name, label(&chosen));
-        chosen
+        candidates.swap_remove(known.unwrap_or(0))
     }
 }
 
@@ -139,7 +148,11 @@ fn name(product: &Matmul) -> String {
     } else {
         String::new()
     };
-    format!("{groups}{m}x{n}x{k} {a}{b}{finish}{sums}")
+    let half = match product.operands {
+        Element::F16 => " f16",
+        _ => "",
+    };
+    format!("{groups}{m}x{n}x{k} {a}{b}{finish}{sums}{half}")
 }
 
 /// A shader in words: its file, and the constants that tell it from others of the same file.

@@ -50,6 +50,16 @@ pub enum GraphError {
         /// Its shape.
         shape: Shape,
     },
+    /// A tensor with more elements than the machine can address.
+    #[error(
+        "`{tensor}` of shape {shape} has more elements than can be addressed; use smaller extents"
+    )]
+    Unaddressable {
+        /// The tensor.
+        tensor: String,
+        /// Its shape.
+        shape: Shape,
+    },
     /// A tensor with more elements than a device can count.
     #[error(
         "{op}: {elements} elements are more than the {} that a kernel can count; split the tensor",

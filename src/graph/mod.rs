@@ -125,8 +125,52 @@ pub trait Op: std::fmt::Debug + Send + Sync {
         at: &Backward,
     ) -> Result<Vec<Option<TensorId>>, GraphError>;
 
+    /// Whether the first input is addressed by rows, so that only its rows are counted and not its elements.
+    fn addresses_rows(&self) -> bool {
+        false
+    }
+
     /// The lowering, given the operands' shapes.
     fn lower(&self, inputs: &[&Tensor], outputs: &[&Tensor]) -> Lowered;
+}
+
+/// In which precision products are computed: `single` or `mixed`.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// f32 throughout.
+    #[default]
+    Single,
+    /// Products read copies of their operands in half precision, and sum in f32. All else, the parameters too, is f32.
+    Mixed,
+}
+
+impl Precision {
+    /// The words for it.
+    pub const WORDS: [&'static str; 2] = ["single", "mixed"];
+}
+
+impl std::fmt::Display for Precision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(Self::WORDS[*self as usize])
+    }
+}
+
+impl std::str::FromStr for Precision {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "single" => Ok(Self::Single),
+            "mixed" => Ok(Self::Mixed),
+            _ => Err(format!(
+                "unknown precision `{word}`; expected {}",
+                Self::WORDS.join(" or ")
+            )),
+        }
+    }
 }
 
 /// Ops in order over tensors.
@@ -140,6 +184,7 @@ pub struct Graph {
     stale: Vec<bool>,
     layer: Option<usize>,
     phase: Phase,
+    precision: Precision,
 }
 
 impl Default for Graph {
@@ -158,6 +203,7 @@ impl Graph {
             stale: Vec::new(),
             layer: None,
             phase: Phase::Forward,
+            precision: Precision::Single,
         }
     }
 
@@ -224,6 +270,11 @@ impl Graph {
         self.phase = phase;
     }
 
+    /// Says in which precision the next products are computed, and those of their gradients.
+    pub const fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
+    }
+
     /// What is known of a tensor.
     pub fn tensor(&self, id: TensorId) -> &Tensor {
         &self.tensors[id.0]
@@ -248,15 +299,10 @@ impl Graph {
         op: impl Op + 'static,
         inputs: &[TensorId],
     ) -> Result<TensorId, GraphError> {
+        self.expect_countable(&op, inputs)?;
         let operands: Vec<_> = inputs.iter().map(|&i| self.tensor(i)).collect();
         let (shape, element) = op.output(&operands)?;
-        let count = |shape: &Shape| {
-            shape
-                .dims()
-                .iter()
-                .try_fold(1_usize, |n, d| n.checked_mul(*d))
-        };
-        let elements = count(&shape).unwrap_or(usize::MAX);
+        let elements = shape.checked_len().unwrap_or(usize::MAX);
         if elements == 0 {
             return Err(GraphError::Empty {
                 tensor: op.name().to_owned(),
@@ -297,6 +343,8 @@ impl Graph {
                 tensor,
             });
         }
+        self.expect_countable(op.as_ref(), &inputs)?;
+        self.expect_countable(op.as_ref(), &outputs)?;
         let tensors = |ids: &[TensorId]| ids.iter().map(|&id| self.tensor(id)).collect::<Vec<_>>();
         if op.lower(&tensors(&inputs), &tensors(&outputs)) == Lowered::View {
             self.roots[outputs[0].0] = self.roots[inputs[0].0];
@@ -315,6 +363,20 @@ impl Graph {
             layer: self.layer,
             phase: self.phase,
         });
+        Ok(())
+    }
+
+    /// Refuses tensors with more elements than a kernel counts, but for a table that is addressed by rows.
+    fn expect_countable(&self, op: &dyn Op, tensors: &[TensorId]) -> Result<(), GraphError> {
+        let skipped = usize::from(op.addresses_rows());
+        for &tensor in tensors.iter().skip(skipped) {
+            let elements = self.tensor(tensor).shape.checked_len();
+            let elements = elements.unwrap_or(usize::MAX);
+            if u32::try_from(elements).is_err() {
+                let op = op.name();
+                return Err(GraphError::TooLarge { op, elements });
+            }
+        }
         Ok(())
     }
 

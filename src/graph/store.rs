@@ -35,28 +35,39 @@ pub struct Block {
 
 impl Block {
     /// Lays tensors out behind each other, each at a multiple of [`ALIGNMENT`] bytes.
-    fn new(name: &str, element: Element, members: Vec<(String, Shape)>) -> Self {
+    fn new(
+        name: &str,
+        element: Element,
+        tensors: Vec<(String, Shape)>,
+    ) -> Result<Self, GraphError> {
         let align = ALIGNMENT / element.size();
         let mut len = 0_usize;
-        let members = members
-            .into_iter()
-            .map(|(name, shape)| {
-                let offset = len.next_multiple_of(align);
-                len = offset + shape.len();
-                Member {
-                    name,
-                    shape,
-                    offset,
-                }
-            })
-            .collect();
-        let len = len.next_multiple_of(align);
-        Self {
+        let mut members = Vec::with_capacity(tensors.len());
+        for (name, shape) in tensors {
+            let offset = len;
+            let end = (shape.checked_len())
+                .and_then(|len| offset.checked_add(len)?.checked_next_multiple_of(align));
+            // No allocation is larger than this, on any machine.
+            let addressable = end
+                .and_then(|end| end.checked_mul(element.size()))
+                .is_some_and(|bytes| isize::try_from(bytes).is_ok());
+            let Some(end) = end.filter(|_| addressable) else {
+                let tensor = name;
+                return Err(GraphError::Unaddressable { tensor, shape });
+            };
+            len = end;
+            members.push(Member {
+                name,
+                shape,
+                offset,
+            });
+        }
+        Ok(Self {
             name: name.to_owned(),
             element,
             len,
             members,
-        }
+        })
     }
 }
 
@@ -85,7 +96,8 @@ impl Store {
     /// Adds one tensor.
     ///
     /// # Errors
-    /// If the name is taken or the shape is empty.
+    /// If the name is taken, the shape is empty, it has more elements than can be addressed, or the elements are f16, which
+    /// only pass through a plan.
     pub fn declare(
         &mut self,
         name: &str,
@@ -93,19 +105,27 @@ impl Store {
         element: Element,
     ) -> Result<(), GraphError> {
         let shape = shape.into();
-        self.add(Block::new(name, element, vec![(name.to_owned(), shape)]))
+        if element == Element::F16 {
+            return Err(GraphError::Element {
+                op: "store",
+                tensor: name.to_owned(),
+                found: element,
+                expected: Element::F32,
+            });
+        }
+        self.add(Block::new(name, element, vec![(name.to_owned(), shape)])?)
     }
 
     /// Adds tensors of reals that lie behind each other. The block is itself a tensor, named `name`.
     ///
     /// # Errors
-    /// If a name is taken, a shape is empty, or there is no member.
+    /// If a name is taken, a shape is empty or has more elements than can be addressed, or there is no member.
     pub fn declare_block(
         &mut self,
         name: &str,
         members: Vec<(String, Shape)>,
     ) -> Result<(), GraphError> {
-        self.add(Block::new(name, Element::F32, members))
+        self.add(Block::new(name, Element::F32, members)?)
     }
 
     /// Adds a block of the same layout as another, such as a state of the optimiser. The block is named
@@ -124,7 +144,7 @@ impl Store {
             &format!("{block}.{suffix}"),
             like.element,
             members,
-        ))
+        )?)
     }
 
     fn add(&mut self, block: Block) -> Result<(), GraphError> {

@@ -334,10 +334,12 @@ impl Spec for SoftmaxGrad {
 ///
 /// Element `i` is kept if its random bits (see [`crate::random`]) are at least `threshold = round(p * 2^32)`. With
 /// the same seed, stream and step the gradient is the same kernel applied to `dy`, so no mask is stored.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Dropout {
     /// Elements.
     pub count: u32,
+    /// The number of the first of them, which decides its random bits: not 0 in a piece of a larger tensor.
+    pub offset: u32,
     /// `round(p * 2^32)`.
     pub threshold: u32,
     /// `1 / (1 - p)`.
@@ -369,6 +371,7 @@ impl Spec for Dropout {
     fn parameters(&self) -> Parameters {
         Parameters::new()
             .u32("count", self.count)
+            .u32("offset", self.offset)
             .u32("threshold", self.threshold)
             .f32("factor", self.factor)
             .u32("seed_low", self.seed as u32)

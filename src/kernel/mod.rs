@@ -10,6 +10,7 @@
 mod elementwise;
 mod loss;
 mod matmul;
+mod mixed;
 mod optimizer;
 mod parameters;
 mod reduce;
@@ -27,6 +28,7 @@ pub use loss::{
     SoftmaxCrossEntropyGrad,
 };
 pub use matmul::{Finish, Function, Matmul};
+pub use mixed::{Narrow, Scaler};
 pub use optimizer::{AdamUpdate, SgdUpdate};
 pub use parameters::{Field, FieldKind, Parameters};
 pub use reduce::{Broadcast, Sum};
@@ -215,6 +217,10 @@ kernels! {
     Record,
     /// The index of the first element that is not finite.
     Nonfinite,
+    /// A copy in half precision, padded with zeros.
+    Narrow,
+    /// The loss scale, and whether a step is skipped.
+    Scaler,
 }
 
 impl Kernel {
@@ -232,9 +238,10 @@ impl Kernel {
     #[must_use]
     pub fn at(mut self, tick: &Tick) -> Self {
         match &mut self {
-            Self::Gather(k) if k.batch => k.start = tick.start,
+            Self::Gather(k) if k.batch => k.start = tick.start + k.skip,
             Self::Dropout(k) => k.step = tick.step,
-            Self::Record(k) => k.slot = tick.slot,
+            // Before the first row it wraps round, and is outside the log.
+            Self::Record(k) => k.slot = tick.slot.wrapping_sub(k.first_slot),
             Self::SgdUpdate(k) => k.at(tick),
             Self::AdamUpdate(k) => k.at(tick),
             _ => {}

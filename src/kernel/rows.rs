@@ -7,10 +7,15 @@ use crate::tensor::Element;
 ///
 /// A table of bytes gives reals, times `factor`; a table of reals or integers is copied. A row number outside the
 /// table gives zeros.
+///
+/// A table that a device cannot bind at once is gathered from piece by piece, each the rows from `first_row` on. The
+/// pieces behind the first leave what they do not have as it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gather {
     /// The table's element type.
     pub element: Element,
+    /// The number of the table's first row: not 0 in a piece of a larger table.
+    pub first_row: u32,
     /// Rows of the table.
     pub table_rows: u32,
     /// Rows gathered.
@@ -23,6 +28,8 @@ pub struct Gather {
     pub start: u32,
     /// Whether the tick decides `start`.
     pub batch: bool,
+    /// What is added to the tick's `start`: not 0 in a piece of a larger batch.
+    pub skip: u32,
     /// The factor for bytes, such as 1/255.
     pub factor: f64,
 }
@@ -39,6 +46,11 @@ impl Spec for Gather {
         } else {
             Element::F32
         };
+        let access = if self.first_row == 0 {
+            Access::Write
+        } else {
+            Access::ReadWrite
+        };
         vec![
             Binding::new(
                 "table",
@@ -47,12 +59,13 @@ impl Spec for Gather {
                 self.table_rows as usize * columns,
             ),
             Binding::new("index", Element::U32, Access::Read, self.indices as usize),
-            Binding::new("y", result, Access::Write, self.rows as usize * columns),
+            Binding::new("y", result, access, self.rows as usize * columns),
         ]
     }
 
     fn parameters(&self) -> Parameters {
         Parameters::new()
+            .u32("first_row", self.first_row)
             .u32("table_rows", self.table_rows)
             .u32("rows", self.rows)
             .u32("columns", self.columns)
@@ -62,20 +75,24 @@ impl Spec for Gather {
 
     fn shader(&self, limits: &Limits) -> Shader {
         let count = self.rows as usize * self.columns as usize;
-        match self.element {
+        let shader = match self.element {
             Element::U8 if self.columns.is_multiple_of(4) => {
                 Shader::strided("gather_words", count / 4, limits)
             }
             Element::U8 => Shader::strided("gather_bytes", count, limits),
+            Element::F16 => unreachable!("the op refuses tables of f16"),
             Element::F32 => Shader::strided_wide("gather", count, self.columns, "f32", limits),
             Element::U32 => Shader::strided_wide("gather", count, self.columns, "u32", limits),
-        }
+        };
+        shader.with_bool("KEEP", self.first_row > 0)
     }
 }
 
-/// `dtable[r, ·] = Σ dy[i, ·]` over the `i` with `index[i] = r`, in the order of `i`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// `dtable[r, ·] = Σ dy[i, ·]` over the `i` with `index[i] = first_row + r`, in the order of `i`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct GatherGrad {
+    /// The number of the table's first row: not 0 in a piece of a larger table.
+    pub first_row: u32,
     /// Rows of the table.
     pub table_rows: u32,
     /// Rows that were gathered.
@@ -100,6 +117,7 @@ impl Spec for GatherGrad {
 
     fn parameters(&self) -> Parameters {
         Parameters::new()
+            .u32("first_row", self.first_row)
             .u32("table_rows", self.table_rows)
             .u32("rows", self.rows)
             .u32("columns", self.columns)

@@ -32,7 +32,7 @@ impl Spec for Copy {
 }
 
 /// `log[slot, ·] = x[·]`; the other rows of the log stay. A slot outside the log is not written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Record {
     /// Rows of the log.
     pub slots: u32,
@@ -40,6 +40,8 @@ pub struct Record {
     pub columns: u32,
     /// The row written: decided by the [`super::Tick`].
     pub slot: u32,
+    /// The number of the first row: not 0 in a piece of a larger log.
+    pub first_slot: u32,
 }
 
 impl Spec for Record {
@@ -67,11 +69,16 @@ impl Spec for Record {
     }
 }
 
-/// `first[0]` is the smallest `i` for which `x[i]` is NaN or infinite, or `u32::MAX` if there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// `first[0]` is `offset` and the smallest `i` for which `x[i]` is NaN or infinite, or `u32::MAX` if there is none.
+///
+/// A tensor that a device cannot bind at once is searched piece by piece, each the elements from `offset` on. The pieces
+/// behind the first leave what was found before as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Nonfinite {
     /// Elements.
     pub count: u32,
+    /// The number of the first of them: not 0 in a piece of a larger tensor.
+    pub offset: u32,
 }
 
 impl Spec for Nonfinite {
@@ -80,14 +87,21 @@ impl Spec for Nonfinite {
     }
 
     fn bindings(&self) -> Vec<Binding> {
+        let access = if self.offset == 0 {
+            Access::Write
+        } else {
+            Access::ReadWrite
+        };
         vec![
             Binding::read("x", self.count as usize),
-            Binding::new("first", Element::U32, Access::Write, 1),
+            Binding::new("first", Element::U32, access, 1),
         ]
     }
 
     fn parameters(&self) -> Parameters {
-        Parameters::new().u32("count", self.count)
+        Parameters::new()
+            .u32("count", self.count)
+            .u32("offset", self.offset)
     }
 
     /// One workgroup looks at everything, so that the smallest index is found without atomics.

@@ -54,11 +54,21 @@ impl Network {
     /// The first values of all parameters, in their order. Element `i` of parameter `p` depends on the seed, `p` and
     /// `i` alone, and is the same on every machine.
     pub fn initial(&self, init: Init, seed: u64) -> Vec<Vec<f32>> {
-        let parameters = self.parameters();
-        (0_u32..)
-            .zip(&parameters)
-            .map(|(index, p)| p.initial(init, Random::new(seed, stream::WEIGHTS | index, 0)))
+        self.each_initial(init, seed)
+            .map(|(_, values)| values)
             .collect()
+    }
+
+    /// The names and first values of all parameters, each drawn when it is asked for.
+    pub(crate) fn each_initial(
+        &self,
+        init: Init,
+        seed: u64,
+    ) -> impl Iterator<Item = (String, Vec<f32>)> {
+        (0_u32..).zip(self.parameters()).map(move |(index, p)| {
+            let values = p.initial(init, Random::new(seed, stream::WEIGHTS | index, 0));
+            (p.name, values)
+        })
     }
 }
 

@@ -168,6 +168,7 @@ impl<'a> Builder<'a> {
             tensors: Vec::new(),
             steps: Vec::new(),
             outputs: HashMap::new(),
+            bytes_without_reuse: 0,
         };
         let mut index = HashMap::new();
         let mut number = |tensor: TensorId, tensors: &mut Vec<PlacedTensor>| {
@@ -202,6 +203,7 @@ impl<'a> Builder<'a> {
             plan.outputs
                 .insert(output, self.placed(output, places.0[&root]));
         }
+        plan.bytes_without_reuse = super::passing(&plan.tensors);
         plan
     }
 
@@ -268,7 +270,7 @@ impl<'a> Builder<'a> {
             };
         }
         let known = self.graph.tensor(tensor);
-        let len = known.shape.len();
+        let len = known.shape.stored_len(known.element);
         let buffer = match known.origin {
             Origin::Stored(stored) => {
                 return Place {

@@ -6,10 +6,10 @@ use crate::graph::GraphError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
-    /// A tensor that the device cannot bind.
+    /// A tensor that the device cannot bind, in a step that cannot be split so that it binds only a part of it.
     #[error(
-        "plan `{plan}`: `{tensor}` takes {bytes} bytes, and the device binds at most {limit} at once; \
-         use smaller layers or batches, or `--device cpu`"
+        "plan `{plan}`: `{tensor}` takes {bytes} bytes, the device binds at most {limit} at once, and there is no place \
+         to cut it; use smaller layers or batches, or `--device cpu`"
     )]
     TooLarge {
         /// The plan.
@@ -19,6 +19,19 @@ pub enum PlanError {
         /// Its size.
         bytes: u64,
         /// What the device can bind.
+        limit: u64,
+    },
+    /// A buffer that the device does not have.
+    #[error(
+        "plan `{plan}`: a buffer takes {bytes} bytes, and the device's largest holds {limit}; \
+         use smaller layers or batches, or `--device cpu`"
+    )]
+    Buffer {
+        /// The plan.
+        plan: String,
+        /// The buffer's size.
+        bytes: u64,
+        /// The size of the largest.
         limit: u64,
     },
     /// A step whose loops the device would end too early.
@@ -47,6 +60,17 @@ pub enum PlanError {
         /// The step.
         step: String,
         /// What is written.
+        tensor: String,
+    },
+    /// Numbers of half precision, on a device without.
+    #[error(
+        "plan `{plan}`: `{tensor}` is f16, and the device has no numbers of half precision in its shaders (the feature \
+         SHADER_F16); use `--precision single`, another device, or `--device cpu`"
+    )]
+    NoHalf {
+        /// The plan.
+        plan: String,
+        /// The first tensor that is f16.
         tensor: String,
     },
     /// The graph is at fault.

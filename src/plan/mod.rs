@@ -1,9 +1,11 @@
 //! Plans: kernel steps over placed tensors, as plain data.
 //!
 //! [`Plan::new`] is the part of the scheduler that needs no device. It drops what nobody needs, lowers each op to a
-//! step, fuses into a product what alone reads it, and places every tensor: lasting ones in the store, passing ones in buffers that are used again as soon as
-//! their tensor is no longer needed. The gradients of a block of parameters are computed into one buffer laid out like
-//! the block, so that one step updates all. A plan knows its memory before anything is allocated, and prints itself.
+//! step, fuses into a product what alone reads it, and places every tensor: lasting ones in the store, passing ones in
+//! buffers that are used again as soon as their tensor is no longer needed. The gradients of a block of parameters are
+//! computed into one buffer laid out like the block, so that one step updates all. A step that a device could not run,
+//! because it binds too much or loops too long, is split. A plan knows its memory before anything is allocated, and prints
+//! itself.
 //!
 //! Two rules hold in every plan, because a device tracks whole buffers:
 //! - no step reads one tensor and writes another in the same buffer (it may write two, if they do not overlap);
@@ -14,13 +16,14 @@ mod error;
 mod fuse;
 mod place;
 mod print;
+mod split;
 
 pub use error::PlanError;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::graph::{Graph, GraphError, Phase, Store, Stored, TensorId};
-use crate::kernel::{Access, Kernel, Limits, WORKGROUP};
+use crate::kernel::{Access, Image, Kernel, Limits, WORKGROUP};
 use crate::tensor::{Element, Shape};
 
 /// A buffer, by its number in the store or in the plan.
@@ -116,6 +119,7 @@ pub struct Plan {
     /// The steps, in order.
     pub steps: Vec<Step>,
     outputs: HashMap<TensorId, PlacedTensor>,
+    bytes_without_reuse: u64,
 }
 
 impl Plan {
@@ -123,17 +127,15 @@ impl Plan {
     /// nor the store need is not computed.
     ///
     /// # Errors
-    /// If a tensor is larger than the device can bind, a loop longer than it can run, or a step reads and writes one
-    /// block of the store.
+    /// If a buffer is larger than the device's largest, a step cannot be split so that the device can run it, or a step
+    /// reads and writes one block of the store.
     pub fn new(
         name: &str,
         graph: &Graph,
         outputs: &[TensorId],
         limits: &Limits,
     ) -> Result<Self, PlanError> {
-        let plan = build::build(name, graph, outputs, true);
-        plan.check(limits)?;
-        Ok(plan)
+        build::build(name, graph, outputs, true).made_for(limits)
     }
 
     /// The same plan with nothing fused: a step for every op.
@@ -146,12 +148,17 @@ impl Plan {
         outputs: &[TensorId],
         limits: &Limits,
     ) -> Result<Self, PlanError> {
-        let plan = build::build(name, graph, outputs, false);
-        plan.check(limits)?;
-        Ok(plan)
+        build::build(name, graph, outputs, false).made_for(limits)
     }
 
-    /// A plan made by hand, for tests of single kernels.
+    /// The plan with the steps split that a device with these limits could not run.
+    fn made_for(mut self, limits: &Limits) -> Result<Self, PlanError> {
+        split::split(&mut self, limits)?;
+        self.check(limits)?;
+        Ok(self)
+    }
+
+    /// A plan made by hand, for tests of single kernels. Nothing of it is split.
     ///
     /// # Errors
     /// As [`Plan::new`].
@@ -167,6 +174,7 @@ impl Plan {
     ) -> Result<Self, PlanError> {
         let plan = Self {
             name: name.to_owned(),
+            bytes_without_reuse: passing(&tensors),
             buffers,
             tensors,
             steps,
@@ -186,14 +194,22 @@ impl Plan {
         self.buffers.iter().map(Buffer::bytes).sum()
     }
 
+    /// The bytes of the images that its steps read on a device with these limits, on top of [`Plan::bytes`]. Steps that
+    /// want the same image share one.
+    pub fn image_bytes(&self, limits: &Limits) -> u64 {
+        let images: HashSet<_> = (self.steps.iter())
+            .flat_map(|step| {
+                let images = step.kernel.spec().shader(limits).images;
+                let len = |image: &Image| self.tensors[step.inputs[image.binding]].place.len;
+                images.into_iter().map(move |image| (image, len(&image)))
+            })
+            .collect();
+        images.iter().map(|(image, len)| image.bytes(*len)).sum()
+    }
+
     /// The bytes that its passing tensors would take if no buffer were used twice.
-    pub fn bytes_without_reuse(&self) -> u64 {
-        let own = self
-            .tensors
-            .iter()
-            .filter(|t| matches!(t.place.buffer, BufferId::Plan(_)));
-        own.map(|t| (t.place.len * t.element.size()).next_multiple_of(16) as u64)
-            .sum()
+    pub const fn bytes_without_reuse(&self) -> u64 {
+        self.bytes_without_reuse
     }
 
     /// Multiplications and additions in one run, counted as the kernels count them.
@@ -212,14 +228,21 @@ impl Plan {
             phase,
             ..
         } = &self.steps[step];
-        let layer = layer.map_or_else(String::new, |l| format!("layer {l}, "));
-        format!("step {step} ({}, {layer}{phase})", kernel.name())
+        describe(step, kernel, *layer, *phase)
     }
 
     /// Holds the plan to its rules.
     fn check(&self, limits: &Limits) -> Result<(), PlanError> {
-        for tensor in &self.tensors {
-            let bytes = (tensor.place.len * tensor.element.size()) as u64;
+        let bound = self
+            .steps
+            .iter()
+            .flat_map(|s| s.inputs.iter().chain(&s.outputs));
+        for tensor in bound.map(|&t| &self.tensors[t]) {
+            if tensor.element == Element::F16 && !limits.half {
+                let (plan, tensor) = (self.name.clone(), tensor.name.clone());
+                return Err(PlanError::NoHalf { plan, tensor });
+            }
+            let bytes = (tensor.place.len as u64).saturating_mul(tensor.element.size() as u64);
             if bytes > limits.binding {
                 let (tensor, limit) = (tensor.name.clone(), limits.binding);
                 return Err(PlanError::TooLarge {
@@ -239,16 +262,15 @@ impl Plan {
         }
         if let Some(buffer) = self.buffers.iter().find(|b| b.bytes() > limits.buffer) {
             let (bytes, limit) = (buffer.bytes(), limits.buffer);
-            return Err(PlanError::TooLarge {
+            return Err(PlanError::Buffer {
                 plan: self.name.clone(),
-                tensor: "a buffer".to_owned(),
                 bytes,
                 limit,
             });
         }
         for index in 0..self.steps.len() {
             self.check_step(index)?;
-            let turns = self.turns(index, limits);
+            let turns = turns(&self.steps[index].kernel, limits);
             if turns > limits.turns {
                 let (plan, step, limit) = (self.name.clone(), self.describe(index), limits.turns);
                 return Err(PlanError::TooLong {
@@ -260,22 +282,6 @@ impl Plan {
             }
         }
         Ok(())
-    }
-
-    /// How many turns the loops of one invocation of a step take: those of its kernel, for each element or row that falls
-    /// to it when there are more than one dispatch has invocations.
-    fn turns(&self, index: usize, limits: &Limits) -> u64 {
-        let kernel = &self.steps[index].kernel;
-        let written = kernel
-            .bindings()
-            .into_iter()
-            .filter(|b| b.access != Access::Read);
-        let most = written.map(|b| b.len as u64).max().unwrap_or(1);
-        let invocations = u64::from(limits.workgroups) * u64::from(WORKGROUP);
-        kernel
-            .spec()
-            .turns()
-            .saturating_mul(most.div_ceil(invocations).max(1))
     }
 
     /// # Panics
@@ -325,6 +331,36 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// How many turns the loops of one invocation take: those of the kernel, for each element or row that falls to it when
+/// there are more than one dispatch has invocations.
+fn turns(kernel: &Kernel, limits: &Limits) -> u64 {
+    let written = kernel
+        .bindings()
+        .into_iter()
+        .filter(|b| b.access != Access::Read);
+    let most = written.map(|b| b.len as u64).max().unwrap_or(1);
+    let invocations = u64::from(limits.workgroups) * u64::from(WORKGROUP);
+    kernel
+        .spec()
+        .turns()
+        .saturating_mul(most.div_ceil(invocations).max(1))
+}
+
+/// A step in words.
+fn describe(number: usize, kernel: &Kernel, layer: Option<usize>, phase: Phase) -> String {
+    let layer = layer.map_or_else(String::new, |l| format!("layer {l}, "));
+    format!("step {number} ({}, {layer}{phase})", kernel.name())
+}
+
+/// The bytes of tensors that do not last, each counted for itself.
+fn passing(tensors: &[PlacedTensor]) -> u64 {
+    let own = tensors
+        .iter()
+        .filter(|t| matches!(t.place.buffer, BufferId::Plan(_)));
+    own.map(|t| (t.place.len * t.element.size()).next_multiple_of(16) as u64)
+        .sum()
 }
 
 /// The buffer in which a stored tensor is.

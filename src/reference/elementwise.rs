@@ -161,7 +161,7 @@ pub fn dropout<T: Real>(p: &Dropout, x: &[T], y: &mut [T]) {
     let random = Random::new(p.seed, p.stream, p.step);
     let factor = T::parameter(p.factor);
     fill(y, p.count, |i| {
-        if random.bits(i as u64) >= p.threshold {
+        if random.bits(u64::from(p.offset) + i as u64) >= p.threshold {
             factor * x[i]
         } else {
             T::ZERO

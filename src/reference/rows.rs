@@ -26,13 +26,14 @@ fn gather_rows<V: Copy>(
     let [rows, columns, start] = [p.rows, p.columns, p.start].map(|extent| extent as usize);
     assert_eq!(y.len(), rows * columns, "length of the rows gathered");
     for i in 0..rows {
-        let row = index[start + i];
+        let row = index[start + i].checked_sub(p.first_row);
+        let row = row.filter(|&row| row < p.table_rows);
         for j in 0..columns {
-            y[i * columns + j] = if row < p.table_rows {
-                element(row as usize * columns + j)
-            } else {
-                zero
-            };
+            match row {
+                Some(row) => y[i * columns + j] = element(row as usize * columns + j),
+                None if p.first_row == 0 => y[i * columns + j] = zero,
+                None => {}
+            }
         }
     }
 }
@@ -46,7 +47,9 @@ pub fn gather_grad<T: Real>(p: &GatherGrad, dy: &[T], index: &[u32], dtable: &mu
         "length of the table's gradient"
     );
     for r in 0..p.table_rows {
-        let gathered: Vec<usize> = (0..rows).filter(|&i| index[i] == r).collect();
+        let gathered: Vec<usize> = (0..rows)
+            .filter(|&i| index[i].checked_sub(p.first_row) == Some(r))
+            .collect();
         for j in 0..columns {
             let terms = gathered.iter().map(|i| dy[i * columns + j]);
             dtable[r as usize * columns + j] = T::sum(terms);

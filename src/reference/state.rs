@@ -18,7 +18,11 @@ pub fn record<T: Real>(p: &Record, x: &[T], log: &mut [T]) {
 
 /// `first[0]` is the smallest `i` for which `x[i]` is not finite, or `u32::MAX`; see [`Nonfinite`].
 pub fn nonfinite<T: Real>(p: &Nonfinite, x: &[T], first: &mut [u32]) {
-    first[0] = (0..p.count)
-        .find(|&i| !x[i as usize].is_finite())
-        .unwrap_or(u32::MAX);
+    let found = (0..p.count).find(|&i| !x[i as usize].is_finite());
+    let found = found.map_or(u32::MAX, |i| p.offset + i);
+    first[0] = if p.offset == 0 {
+        found
+    } else {
+        found.min(first[0])
+    };
 }

@@ -3,16 +3,16 @@
 //! The tensors have PyTorch's names and shapes, so that `safetensors.torch.load_file` reads them. All else stands as
 //! JSON under the one key `thalweg` of the header's metadata; one key, so that equal models are equal bytes.
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, serialize};
+use safetensors::{Dtype, View, serialize};
 use serde::{Deserialize, Serialize};
 
 use super::tensors::{HEADER, TensorFile};
 use super::{RunError, files};
 use crate::data::Preparation;
-use crate::network::{Activation, Loss, Network};
+use crate::network::{Activation, Loss, Network, Parameter};
 use crate::train::Model;
 
 /// The format of model files that this version writes, and the newest it reads.
@@ -55,7 +55,15 @@ struct AnyFormat {
     format: u64,
 }
 
-impl ModelFile {
+/// What a model file is made of, without a copy.
+pub(super) struct Parts<'a> {
+    pub(super) model: &'a Model,
+    pub(super) loss: Option<Loss>,
+    pub(super) preparation: Option<&'a Preparation>,
+    pub(super) steps: u64,
+}
+
+impl Parts<'_> {
     fn description(&self) -> Result<String, RunError> {
         let description = Description {
             format: FORMAT,
@@ -63,7 +71,7 @@ impl ModelFile {
             network: self.model.network.clone(),
             output: self.model.output,
             loss: self.loss,
-            preparation: self.preparation.clone(),
+            preparation: self.preparation.cloned(),
             steps: self.steps,
         };
         let text =
@@ -79,29 +87,56 @@ impl ModelFile {
     }
 
     /// The file's bytes. Equal models give equal bytes.
-    ///
-    /// # Errors
-    /// If the description is too large for a header.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, RunError> {
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, RunError> {
         let description = self.description()?;
         let parameters = self.model.network.parameters();
-        let bytes: Vec<Vec<u8>> = self
-            .model
-            .values
-            .iter()
-            .map(|v| v.iter().flat_map(|x| x.to_le_bytes()).collect())
-            .collect();
-        let views = parameters.iter().zip(&bytes).map(|(parameter, bytes)| {
-            let view = TensorView::new(Dtype::F32, parameter.shape.dims().to_vec(), bytes);
-            (
-                &parameter.name,
-                view.expect("a model's values fit its network"),
-            )
-        });
+        let views = parameters.iter().zip(&self.model.values);
+        let views = views.map(|(parameter, values)| (&parameter.name, Values(parameter, values)));
         let metadata = [(KEY.to_owned(), description)].into();
         let bytes =
             serialize(views, Some(metadata)).expect("tensors in memory can be written to memory");
         Ok(bytes)
+    }
+}
+
+/// A parameter's values, as the format wants to see them: little-endian, whatever the machine.
+struct Values<'a>(&'a Parameter, &'a [f32]);
+
+impl View for Values<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        self.0.shape.dims()
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        if cfg!(target_endian = "little") {
+            bytemuck::cast_slice(self.1).into()
+        } else {
+            self.1.iter().flat_map(|x| x.to_le_bytes()).collect()
+        }
+    }
+
+    fn data_len(&self) -> usize {
+        size_of_val(self.1)
+    }
+}
+
+impl ModelFile {
+    /// The file's bytes. Equal models give equal bytes.
+    ///
+    /// # Errors
+    /// If the description is too large for a header.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, RunError> {
+        let parts = Parts {
+            model: &self.model,
+            loss: self.loss,
+            preparation: self.preparation.as_ref(),
+            steps: self.steps,
+        };
+        parts.to_bytes()
     }
 
     /// Writes the file, as a whole or not at all.

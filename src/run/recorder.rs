@@ -2,12 +2,14 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::model_file::Parts;
 use super::writer::Writer;
-use super::{BEST, MODEL, ModelFile, RunError, RunFolder};
+use super::{BEST, MODEL, RunError, RunFolder};
 use crate::data::Preparation;
 use crate::network::Loss;
 use crate::train::{EpochReport, Evaluation, Model, Observer, StepsReport};
@@ -43,6 +45,9 @@ pub struct Recorder {
 }
 
 impl Recorder {
+    /// Model files that are in memory at once: what is written, and what waits.
+    #[cfg(feature = "cli")]
+    pub(crate) const FILES: u64 = 2;
     /// The model after the last epoch is written no more often than this; the best one always.
     const PAUSE: Duration = Duration::from_secs(1);
 
@@ -85,7 +90,7 @@ impl Recorder {
             self.unit = scale * scale;
         }
         (self.loss, self.preparation) = (Some(loss), Some(preparation));
-        self.file(&model).to_bytes()?;
+        self.bytes(&model)?;
         Ok(self)
     }
 
@@ -106,12 +111,13 @@ impl Recorder {
     /// # Errors
     /// If the file system refuses.
     pub fn finish(&mut self, model: &Model) -> Result<(), RunError> {
-        self.save(MODEL, self.file(model).to_bytes()?)?;
+        let bytes = self.bytes(model)?;
+        self.save(MODEL, bytes)?;
         self.writer.flush()
     }
 
     /// Has a model written while training goes on.
-    fn save(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), RunError> {
+    fn save(&mut self, name: &str, bytes: Arc<Vec<u8>>) -> Result<(), RunError> {
         let path = self.folder()?.path().join(name);
         self.writer.write(path, bytes)
     }
@@ -125,14 +131,15 @@ impl Recorder {
         self.finish(model)
     }
 
-    fn file(&self, model: &Model) -> ModelFile {
-        let (loss, preparation, steps) = (self.loss, self.preparation.clone(), self.steps);
-        ModelFile {
-            model: model.clone(),
-            loss,
-            preparation,
-            steps,
-        }
+    /// A model file. Several files may share its bytes.
+    fn bytes(&self, model: &Model) -> Result<Arc<Vec<u8>>, RunError> {
+        let parts = Parts {
+            model,
+            loss: self.loss,
+            preparation: self.preparation.as_ref(),
+            steps: self.steps,
+        };
+        parts.to_bytes().map(Arc::new)
     }
 
     fn folder(&mut self) -> Result<&mut RunFolder, RunError> {
@@ -167,9 +174,9 @@ impl Recorder {
             .is_none_or(|saved| saved.elapsed() >= Self::PAUSE);
         self.folder()?.log(&[epoch_line(report)])?;
         if report.best || due {
-            let bytes = self.file(report.model).to_bytes()?;
+            let bytes = self.bytes(report.model)?;
             if report.best {
-                self.save(BEST, bytes.clone())?;
+                self.save(BEST, Arc::clone(&bytes))?;
             }
             if due {
                 self.save(MODEL, bytes)?;

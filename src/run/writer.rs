@@ -23,7 +23,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: BTreeMap<PathBuf, Vec<u8>>,
+    waiting: BTreeMap<PathBuf, Arc<Vec<u8>>>,
     writing: bool,
     failed: Option<RunError>,
     closed: bool,
@@ -43,7 +43,7 @@ impl Writer {
     ///
     /// # Errors
     /// If a file before could not be written.
-    pub(super) fn write(&self, path: PathBuf, contents: Vec<u8>) -> Result<(), RunError> {
+    pub(super) fn write(&self, path: PathBuf, contents: Arc<Vec<u8>>) -> Result<(), RunError> {
         let mut state = self.shared.lock();
         if let Some(failed) = state.failed.take() {
             return Err(failed);
@@ -86,6 +86,7 @@ impl Shared {
                 state.writing = true;
                 drop(state);
                 let written = files::write(&path, &contents);
+                drop(contents);
                 state = self.lock();
                 state.writing = false;
                 if let Err(error) = written {
@@ -125,7 +126,7 @@ mod tests {
         let path = folder.path().join("file");
         for version in 0..50_u8 {
             writer
-                .write(path.clone(), vec![version])
+                .write(path.clone(), vec![version].into())
                 .expect("nothing has failed");
         }
         writer.flush().expect("all can be written");
@@ -136,7 +137,7 @@ mod tests {
         );
 
         writer
-            .write(folder.path().join("none/file"), vec![1])
+            .write(folder.path().join("none/file"), vec![1].into())
             .expect("nothing has failed yet");
         writer.flush().expect_err("there is no such folder");
         writer.flush().expect("a failure is told once");
@@ -147,7 +148,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
         Writer::new()
-            .write(path.clone(), vec![7])
+            .write(path.clone(), vec![7].into())
             .expect("nothing has failed");
         assert_eq!(std::fs::read(&path).expect("it is there"), [7]);
     }

@@ -47,9 +47,27 @@ pub enum TrainError {
     /// Weights that do not fit the network.
     #[error("{0}")]
     Weights(String),
+    /// There is no memory for the run.
+    #[error(
+        "{device} cannot hold a run with batches of {batch} rows: {cause}; {}",
+        advice(*.largest)
+    )]
+    Memory {
+        /// The device.
+        device: String,
+        /// Rows in a batch.
+        batch: usize,
+        /// What is needed, and what there is.
+        cause: String,
+        /// The largest batch that fits, if any does.
+        largest: Option<usize>,
+    },
     /// A number that is NaN or infinite turned up.
     #[error(transparent)]
     NonFinite(Box<NonFinite>),
+    /// Under mixed precision the gradients leave the range of f16 however small the loss scale.
+    #[error(transparent)]
+    LossScale(Box<ScaleCollapse>),
     /// An observer could not go on.
     #[error(transparent)]
     Observer(#[from] std::io::Error),
@@ -65,6 +83,14 @@ pub enum TrainError {
     /// The device failed.
     #[error(transparent)]
     Executor(#[from] ExecutorError),
+}
+
+/// What to do about memory that is not there.
+fn advice(largest: Option<usize>) -> String {
+    match largest {
+        Some(rows) => format!("the largest batch that fits has {rows} rows"),
+        None => "not even 1 row at once fits: use a smaller network or data set".to_owned(),
+    }
 }
 
 /// Where a number first was NaN or infinite, and the last model before.
@@ -106,3 +132,40 @@ impl fmt::Display for NonFinite {
 }
 
 impl std::error::Error for NonFinite {}
+
+/// A loss scale that fell as far as it may.
+#[derive(Debug)]
+pub struct ScaleCollapse {
+    /// The scale it came to.
+    pub scale: f64,
+    /// Training steps that were skipped in all.
+    pub skipped: u64,
+    /// What is not finite in the last of them. The last good model is that after all updates.
+    pub found: NonFinite,
+}
+
+impl fmt::Display for ScaleCollapse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            scale,
+            skipped,
+            found,
+        } = self;
+        let NonFinite {
+            step,
+            plan_step,
+            tensor,
+            index,
+            value,
+            ..
+        } = found;
+        write!(
+            f,
+            "training step {step}: {skipped} steps were skipped, the loss scale fell to {scale:e}, and still `{tensor}`\
+             [{index}] becomes {value} in {plan_step}; numbers of half precision end at 65504. Use `--precision single`, or \
+             look at the data's scale"
+        )
+    }
+}
+
+impl std::error::Error for ScaleCollapse {}

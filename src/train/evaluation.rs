@@ -20,6 +20,11 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
+    /// Rows that are evaluated at once where batches of so many are trained on.
+    pub(super) fn batch_size(training: usize) -> usize {
+        training.max(256)
+    }
+
     /// Adds what needs the targets themselves.
     pub(crate) fn complete(&mut self, data: &Dataset) {
         if let (Some(errors), Targets::Numbers { values, .. }) =
@@ -85,7 +90,10 @@ impl Totals {
             Metric::Nothing => (None, None),
         };
         let numbers = matches!(self.metric, Metric::SquaredErrors { .. });
-        let loss = if squared && numbers {
+        let loss = if self.rows == 0 {
+            // All steps were skipped.
+            f64::NAN
+        } else if squared && numbers {
             own.iter().sum::<f64>() / own.len() as f64
         } else {
             self.loss / rows

@@ -7,7 +7,9 @@
 mod error;
 mod evaluation;
 mod fit;
+mod footprint;
 mod guard;
+mod loss_scale;
 mod model;
 mod objective;
 mod observer;
@@ -19,9 +21,13 @@ mod session;
 mod tables;
 mod trace;
 
-pub use error::{NonFinite, TrainError};
+pub use crate::graph::Precision;
+pub use crate::graph::ops::Scaling;
+pub use error::{NonFinite, ScaleCollapse, TrainError};
 pub use evaluation::Evaluation;
 pub use fit::Summary;
+pub use footprint::{Footprint, Foretold, Item};
+pub use loss_scale::LossScale;
 pub use model::Model;
 pub use objective::{CustomLoss, Objective};
 pub use observer::{EpochReport, Observer, Silent, StepsReport};
@@ -136,6 +142,13 @@ impl Trainer {
         self
     }
 
+    /// Computes products in this precision.
+    #[must_use]
+    pub const fn precision(mut self, precision: Precision) -> Self {
+        self.options.precision = precision;
+        self
+    }
+
     /// Runs on this device.
     #[must_use]
     pub fn device(mut self, device: Device) -> Self {
@@ -179,10 +192,14 @@ impl Trainer {
         observer: &mut dyn Observer,
     ) -> Result<Fitted, TrainError> {
         let begun = Instant::now();
-        let mut session = self.session(executor, data)?;
+        let mut session = self.declared(executor, data, validation)?;
+        let kept = observer.keeps(session.model_bytes());
+        session.require_room(&self.options, kept)?;
+        session.fill_training(data)?;
         if let Some(rows) = validation {
-            session.set_validation(rows)?;
+            session.fill_validation(rows)?;
         }
+        self.set_parameters(&mut session)?;
         if let Some(first) = batches(data.rows(), self.options.batch_size).first() {
             session.plan(Purpose::Training(first.rows))?;
         }
@@ -208,22 +225,74 @@ impl Trainer {
         executor: Box<dyn Executor>,
         data: &Dataset,
     ) -> Result<Session, TrainError> {
+        let mut session = self.empty(executor)?;
+        session.set_training(data)?;
+        self.set_parameters(&mut session)?;
+        Ok(session)
+    }
+
+    /// What [`Trainer::fit_on`] would take of memory, none of which is allocated for this. `keeps` is
+    /// [`Observer::keeps`] of whoever observes.
+    ///
+    /// # Errors
+    /// If an option makes no sense, the data do not fit the network, or no plan can be made for the device.
+    pub fn foretell(
+        &self,
+        executor: Box<dyn Executor>,
+        data: &Dataset,
+        validation: Option<&Dataset>,
+        keeps: impl Fn(u64) -> u64,
+    ) -> Result<Foretold, TrainError> {
+        let mut session = self.declared(executor, data, validation)?;
+        let kept = keeps(session.model_bytes());
+        let lack = session.require_room(&self.options, kept).err();
+        let footprint = match (session.footprint(&self.options, kept), lack) {
+            (Err(_), Some(lack)) => return Err(lack),
+            (footprint, lack) => (footprint?, lack),
+        };
+        let (mut footprint, lack) = footprint;
+        footprint.rows = footprint::rows(data, validation);
+        Ok(Foretold {
+            footprint,
+            available: session.executor.available_memory(),
+            lack,
+        })
+    }
+
+    fn empty(&self, executor: Box<dyn Executor>) -> Result<Session, TrainError> {
         self.check()?;
         let recipe = Recipe {
             network: self.network.clone(),
             objective: self.objective.clone(),
             optimizer: self.options.optimizer,
             seed: self.options.seed,
+            mixed: self.options.mixed(),
         };
         let mut session = Session::new(recipe, executor)?;
         session.fuse = self.options.fuse;
-        session.set_training(data)?;
-        match &self.initial {
-            Some(values) => session.set_parameters(values)?,
-            None => session
-                .set_parameters(&self.network.initial(self.options.init, self.options.seed))?,
+        Ok(session)
+    }
+
+    /// A session that knows all that a run needs, and has allocated nothing.
+    fn declared(
+        &self,
+        executor: Box<dyn Executor>,
+        data: &Dataset,
+        validation: Option<&Dataset>,
+    ) -> Result<Session, TrainError> {
+        let mut session = self.empty(executor)?;
+        session.declare_training(data)?;
+        if let Some(rows) = validation {
+            session.declare_validation(rows)?;
         }
         Ok(session)
+    }
+
+    fn set_parameters(&self, session: &mut Session) -> Result<(), TrainError> {
+        match &self.initial {
+            Some(values) => session.set_parameters(values),
+            None => session.draw_parameters(self.options.init, self.options.seed),
+        }
     }
 
     fn check(&self) -> Result<(), TrainError> {

@@ -74,6 +74,11 @@ pub trait Observer {
         None
     }
 
+    /// Bytes that are held on the host beside a model of so many, such as files that are being written.
+    fn keeps(&self, _model_bytes: u64) -> u64 {
+        0
+    }
+
     /// Whether the run shall end; asked after each submission.
     fn interrupted(&self) -> bool {
         false

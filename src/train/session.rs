@@ -9,7 +9,9 @@ use super::{Evaluation, Model, Recipe, TrainError};
 use crate::data::Dataset;
 use crate::executor::{Data, Executor, ExecutorError, PlanHandle};
 use crate::graph::Store;
+use crate::graph::ops::Scaling;
 use crate::kernel::Tick;
+use crate::network::Init;
 use crate::plan::{Place, Plan};
 use crate::tensor::Element;
 
@@ -31,6 +33,22 @@ pub enum Purpose {
     /// Taking the last good ones back.
     Restore,
 }
+
+impl Purpose {
+    /// Rows of a batch, for purposes that have batches.
+    pub(super) const fn rows(self) -> Option<usize> {
+        match self {
+            Self::Training(rows)
+            | Self::TrainingLoss(rows)
+            | Self::Validation(rows)
+            | Self::Prediction(rows) => Some(rows),
+            Self::Check | Self::Keep | Self::Restore => None,
+        }
+    }
+}
+
+/// A plan that is made, and where its outputs are.
+type Built = (Arc<Plan>, Vec<Place>);
 
 /// A plan that is loaded.
 #[derive(Debug, Clone)]
@@ -63,7 +81,9 @@ pub struct Session {
     /// Whether steps of the plans that are yet to be made are fused.
     pub fuse: bool,
     pub(super) training: Option<Tables>,
-    validation: Option<Tables>,
+    pub(super) validation: Option<Tables>,
+    /// Plans that are made and not loaded yet.
+    built: HashMap<Purpose, Built>,
     plans: HashMap<Purpose, Ready>,
 }
 
@@ -83,8 +103,28 @@ impl Session {
             fuse: true,
             training: None,
             validation: None,
+            built: HashMap::new(),
             plans: HashMap::new(),
         })
+    }
+
+    /// Declares what training needs, the training rows among it. Takes no memory of the device.
+    ///
+    /// # Errors
+    /// If the rows do not fit the network or the loss.
+    pub fn declare_training(&mut self, data: &Dataset) -> Result<(), TrainError> {
+        self.recipe.declare_training(&mut self.store)?;
+        self.training = Some(self.tables("train", data)?);
+        Ok(())
+    }
+
+    /// Declares the rows that are evaluated. Takes no memory of the device.
+    ///
+    /// # Errors
+    /// If they do not fit the network or the loss.
+    pub fn declare_validation(&mut self, data: &Dataset) -> Result<(), TrainError> {
+        self.validation = Some(self.tables("validation", data)?);
+        Ok(())
     }
 
     /// Makes room for training, and puts the training rows on the device.
@@ -92,14 +132,16 @@ impl Session {
     /// # Errors
     /// If they do not fit the network, the loss or the device.
     pub fn set_training(&mut self, data: &Dataset) -> Result<(), TrainError> {
-        self.recipe.declare_training(&mut self.store)?;
-        // Then the weights that are drawn, a copy of them, and the gradient.
-        let parameters = 4 * self.recipe.network.parameter_count() as u64;
-        self.require(
-            self.store.bytes() + 3 * parameters,
-            "the parameters and the optimiser's states",
-        )?;
-        self.training = Some(self.tables("train", data)?);
+        self.declare_training(data)?;
+        // Then the gradient, and a copy of the parameters on the host.
+        let bytes = self.store_bytes() + 2 * self.model_bytes();
+        self.require(bytes, "the rows, the parameters and the optimiser's states")?;
+        self.fill_training(data)?;
+        if let Some(scaling) = self.recipe.mixed {
+            let scale = Data::F64(vec![scaling.initial]);
+            self.executor
+                .write_stored(&self.store, Scaling::SCALE, &scale)?;
+        }
         Ok(())
     }
 
@@ -108,22 +150,61 @@ impl Session {
     /// # Errors
     /// If they do not fit the network, the loss or the device.
     pub fn set_validation(&mut self, data: &Dataset) -> Result<(), TrainError> {
-        self.validation = Some(self.tables("validation", data)?);
-        Ok(())
+        self.declare_validation(data)?;
+        let order = 4 * data.rows() as u64;
+        self.require(data.bytes() + order, "the rows")?;
+        self.fill_validation(data)
+    }
+
+    /// Writes the training rows that were declared.
+    ///
+    /// # Errors
+    /// If the device cannot hold them.
+    pub(super) fn fill_training(&mut self, data: &Dataset) -> Result<(), TrainError> {
+        let tables = self.training.as_ref().expect("they are declared first");
+        tables.fill(data, &self.store, self.executor.as_mut())
+    }
+
+    /// Writes the rows that are evaluated, which were declared.
+    ///
+    /// # Errors
+    /// If the device cannot hold them.
+    pub(super) fn fill_validation(&mut self, data: &Dataset) -> Result<(), TrainError> {
+        let tables = self.validation.as_ref().expect("they are declared first");
+        tables.fill(data, &self.store, self.executor.as_mut())
     }
 
     fn tables(&mut self, name: &'static str, data: &Dataset) -> Result<Tables, TrainError> {
         let Recipe {
             network, objective, ..
         } = &self.recipe;
-        Tables::new(
-            name,
-            data,
-            network,
-            objective,
-            &mut self.store,
-            self.executor.as_mut(),
-        )
+        Tables::declare(name, data, network, objective, &mut self.store)
+    }
+
+    /// Bytes of all blocks of the store on this device.
+    fn store_bytes(&self) -> u64 {
+        let blocks = self.store.blocks().iter();
+        blocks
+            .map(|b| self.executor.buffer_bytes(b.element, b.len))
+            .sum()
+    }
+
+    /// Bytes of the parameters on the host.
+    pub(super) fn model_bytes(&self) -> u64 {
+        4 * self.recipe.network.parameter_count() as u64
+    }
+
+    /// Draws the first values of all parameters, one after the other.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub(super) fn draw_parameters(&mut self, init: Init, seed: u64) -> Result<(), TrainError> {
+        let network = self.recipe.network.clone();
+        for (name, values) in network.each_initial(init, seed) {
+            self.executor
+                .write_stored(&self.store, &name, &Data::F32(values))?;
+        }
+        Ok(())
     }
 
     /// Sets all parameters, in the network's order.
@@ -147,7 +228,8 @@ impl Session {
         let mut values = Vec::new();
         for parameter in self.recipe.network.parameters() {
             let name = format!("{}{suffix}", parameter.name);
-            values.push(self.executor.read_stored(&self.store, &name)?.to_f32());
+            let parameter = self.executor.read_stored(&self.store, &name)?;
+            values.push(parameter.into_f32());
         }
         Ok(Model::new(
             self.recipe.network.clone(),
@@ -180,8 +262,9 @@ impl Session {
         if let Some(ready) = self.plans.get(&purpose) {
             return Ok(ready.clone());
         }
-        let plan = self.build(purpose)?;
-        self.require(plan.0.bytes(), &plan.0.name)?;
+        let plan = self.built(purpose)?;
+        self.built.remove(&purpose);
+        self.require(self.executor.plan_bytes(&plan.0), &plan.0.name)?;
         let handle = self.executor.load(Arc::clone(&plan.0), &self.store)?;
         let ready = Ready {
             plan: plan.0,
@@ -192,7 +275,25 @@ impl Session {
         Ok(ready)
     }
 
-    fn build(&mut self, purpose: Purpose) -> Result<(Arc<Plan>, Vec<Place>), TrainError> {
+    /// The plan for a purpose, made but not loaded.
+    ///
+    /// # Errors
+    /// If it cannot be built or does not fit the device's limits.
+    pub(super) fn built(&mut self, purpose: Purpose) -> Result<Built, TrainError> {
+        if let Some(built) = self.built.get(&purpose) {
+            return Ok(built.clone());
+        }
+        let built = self.build(purpose)?;
+        self.built.insert(purpose, built.clone());
+        Ok(built)
+    }
+
+    /// Drops the plans that are not loaded.
+    pub(super) fn forget_built(&mut self) {
+        self.built.clear();
+    }
+
+    fn build(&mut self, purpose: Purpose) -> Result<Built, TrainError> {
         let (recipe, store) = (&self.recipe, &mut self.store);
         let tables = |tables: &Option<Tables>| {
             tables

@@ -48,6 +48,35 @@ pub struct Tables {
     by_class: bool,
 }
 
+/// Elements that are copied at once on their way to the device: a whole data set is never held twice for that. A multiple
+/// of 4, as devices write whole words.
+const PIECE: usize = 1 << 20;
+
+/// What writes a tensor of the store in pieces.
+struct Filling<'a> {
+    store: &'a Store,
+    executor: &'a mut dyn Executor,
+    name: String,
+}
+
+impl Filling<'_> {
+    fn all<T: Clone>(&mut self, values: &[T], data: fn(Vec<T>) -> Data) -> Result<(), TrainError> {
+        for (index, piece) in values.chunks(PIECE).enumerate() {
+            self.part(index * PIECE, &data(piece.to_vec()))?;
+        }
+        Ok(())
+    }
+
+    fn part(&mut self, first: usize, data: &Data) -> Result<(), TrainError> {
+        let Self {
+            store,
+            executor,
+            name,
+        } = self;
+        Ok(executor.write_part(store, name, first, data)?)
+    }
+}
+
 /// One batch in a graph.
 #[derive(Debug, Clone, Copy)]
 pub struct Batch {
@@ -60,64 +89,42 @@ pub struct Batch {
 }
 
 impl Tables {
-    /// Declares the tables of a data set in the store and writes them to the executor.
+    /// Declares the tables of a data set in the store. Their values come with [`Tables::fill`].
     ///
     /// # Errors
-    /// If the data do not fit the network or the loss, or the device cannot hold them.
-    pub fn new(
+    /// If the data do not fit the network or the loss.
+    pub fn declare(
         name: &'static str,
         data: &Dataset,
         network: &Network,
         objective: &Objective,
         store: &mut Store,
-        executor: &mut dyn Executor,
     ) -> Result<Self, TrainError> {
         check(data, network, objective)?;
         let (rows, outputs) = (data.rows(), data.outputs());
-        let (inputs, element, scale) = match data.inputs() {
-            Inputs::F32(values) => (Data::F32(values.clone()), Element::F32, 1.0),
-            Inputs::U8 { pixels, scale } => {
-                (Data::U8(pixels.clone()), Element::U8, f64::from(*scale))
-            }
+        let (element, scale) = match data.inputs() {
+            Inputs::F32(_) => (Element::F32, 1.0),
+            Inputs::U8 { scale, .. } => (Element::U8, f64::from(*scale)),
         };
-        let mut put =
-            |part: &str, shape: &[usize], element, values: &Data| -> Result<(), TrainError> {
-                let name = format!("{name}.{part}");
-                store.declare(&name, shape, element)?;
-                executor.write_stored(store, &name, values)?;
-                Ok(())
-            };
-        put("inputs", &[rows, data.features()], element, &inputs)?;
-        put(
-            "order",
-            &[rows],
-            Element::U32,
-            &Data::U32(row_numbers(rows).collect()),
-        )?;
+        let mut declare = |part: &str, shape: &[usize], element| {
+            store.declare(&format!("{name}.{part}"), shape, element)
+        };
+        declare("inputs", &[rows, data.features()], element)?;
+        declare("order", &[rows], Element::U32)?;
         let by_class = match (data.targets(), objective) {
             (Targets::Classes { .. }, Objective::Loss(loss)) => loss.takes_classes(),
             (targets, _) => matches!(targets, Targets::Classes { .. }),
         };
         let metric = match data.targets() {
-            Targets::Classes { labels, .. } => {
-                put("labels", &[rows], Element::U32, &Data::U32(labels.clone()))?;
+            Targets::Classes { .. } => {
+                declare("labels", &[rows], Element::U32)?;
                 if !by_class {
-                    put(
-                        "targets",
-                        &[rows, outputs],
-                        Element::F32,
-                        &Data::F32(one_hot(labels, outputs)),
-                    )?;
+                    declare("targets", &[rows, outputs], Element::F32)?;
                 }
                 Metric::Correct
             }
-            Targets::Numbers { values, .. } => {
-                put(
-                    "targets",
-                    &[rows, outputs],
-                    Element::F32,
-                    &Data::F32(values.clone()),
-                )?;
+            Targets::Numbers { .. } => {
+                declare("targets", &[rows, outputs], Element::F32)?;
                 Metric::SquaredErrors { outputs }
             }
             Targets::None => unreachable!("`check` refuses data without targets"),
@@ -128,19 +135,8 @@ impl Tables {
             Metric::Nothing
         };
         let slots = SLOTS as usize;
-        put(
-            "log.loss",
-            &[slots, 1],
-            Element::F32,
-            &Data::F32(vec![0.0; slots]),
-        )?;
-        let columns = metric.columns();
-        put(
-            "log.metric",
-            &[slots, columns],
-            Element::F32,
-            &Data::F32(vec![0.0; slots * columns]),
-        )?;
+        declare("log.loss", &[slots, 1], Element::F32)?;
+        declare("log.metric", &[slots, metric.columns()], Element::F32)?;
         Ok(Self {
             name,
             rows,
@@ -148,6 +144,52 @@ impl Tables {
             metric,
             by_class,
         })
+    }
+
+    /// Writes the rows of the data set that was declared, in file order.
+    ///
+    /// # Errors
+    /// If the device cannot hold them.
+    pub fn fill(
+        &self,
+        data: &Dataset,
+        store: &Store,
+        executor: &mut dyn Executor,
+    ) -> Result<(), TrainError> {
+        let mut put = Filling {
+            store,
+            executor,
+            name: String::new(),
+        };
+        put.name = self.part("inputs");
+        match data.inputs() {
+            Inputs::F32(values) => put.all(values, Data::F32)?,
+            Inputs::U8 { pixels, .. } => put.all(pixels, Data::U8)?,
+        }
+        put.name = self.part("order");
+        let mut numbers = row_numbers(self.rows);
+        for first in (0..self.rows).step_by(PIECE) {
+            put.part(first, &Data::U32(numbers.by_ref().take(PIECE).collect()))?;
+        }
+        match data.targets() {
+            Targets::Classes { labels, classes } => {
+                put.name = self.part("labels");
+                put.all(labels, Data::U32)?;
+                if !self.by_class {
+                    put.name = self.part("targets");
+                    for (index, labels) in labels.chunks(PIECE.div_ceil(*classes)).enumerate() {
+                        let first = index * PIECE.div_ceil(*classes) * classes;
+                        put.part(first, &Data::F32(one_hot(labels, *classes)))?;
+                    }
+                }
+            }
+            Targets::Numbers { values, .. } => {
+                put.name = self.part("targets");
+                put.all(values, Data::F32)?;
+            }
+            Targets::None => {}
+        }
+        Ok(())
     }
 
     /// How many rows there are.

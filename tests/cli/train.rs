@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Place, flowers, houses, said};
 
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 18] = [
     "device",
     "backend",
     "epochs",
@@ -19,6 +19,9 @@ const FIELDS: [&str; 15] = [
     "step_ms",
     "samples_per_second",
     "parameters",
+    "precision",
+    "loss_scale",
+    "skipped_steps",
     "out",
 ];
 
@@ -47,6 +50,8 @@ fn the_default_run_learns_the_glyphs() {
     assert_eq!(found["parameters"], 99_978);
     assert!(found["val_accuracy"].as_f64() >= Some(0.97), "{found}");
     assert!(found["val_r2"].is_null(), "there is no R2 of classes");
+    assert_eq!(found["precision"], "single");
+    assert!(found["loss_scale"].is_null() && found["skipped_steps"].is_null());
     assert_eq!(found["out"], "runs/glyphs-1");
     assert_eq!(
         place.json("train --device cpu --epochs 1")["out"],
@@ -118,6 +123,29 @@ fn every_executor_trains_the_same() {
             );
         }
     }
+}
+
+/// Recorded in the run folder, from which it is taken again, and told in the results.
+#[test]
+fn mixed_precision_is_recorded_and_told() {
+    let place = Place::new();
+    let flags = "--data glyphs:n=200 --hidden 16 --epochs 2 --device cpu";
+    let found = place.json(&format!("train {flags} --precision mixed --out run"));
+    assert_eq!(found["precision"], "mixed");
+    assert_eq!(
+        (&found["loss_scale"], &found["skipped_steps"]),
+        (&65536.0.into(), &0.into())
+    );
+    let config = std::fs::read_to_string(place.path("run/config.toml")).unwrap();
+    assert!(config.contains("precision = \"mixed\""), "{config}");
+    place.ok("train --out again --config run/config.toml");
+    place.ok(&format!("train {flags} --out single"));
+    let model = |run: &str| std::fs::read(place.path(run).join("model.safetensors")).unwrap();
+    assert_eq!(model("run"), model("again"), "the configuration has it");
+    assert_ne!(model("run"), model("single"), "nothing was rounded");
+    let verified = place.json(&format!("verify {flags} --precision mixed"));
+    assert_eq!(verified["passed"], true);
+    assert!(verified["kernels"]["narrow"]["elements"].as_u64() > Some(0));
 }
 
 #[test]
@@ -331,4 +359,87 @@ fn without_an_adapter_auto_says_so_once() {
         blind("devices").out.contains("no adapters"),
         "the list says so too"
     );
+}
+
+/// A dry run tells every block and plan, allocates nothing and writes nothing.
+#[test]
+fn a_dry_run_tells_the_memory_and_no_more() {
+    let place = Place::new();
+    let arguments = "train --data glyphs:n=300 --hidden 50 --batch-size 100 --device cpu --dry-run";
+    let text = place.ok(arguments);
+    for part in [
+        "store  parameters.mean ",
+        "plan   train (100 rows)",
+        "plan   train (40 rows)",
+        "plan   validation (60 rows)",
+        "model files",
+        "training rows",
+        "in all",
+        "available",
+    ] {
+        assert!(text.contains(part), "`{part}` is missing in:\n{text}");
+    }
+    let found = place.json(arguments);
+    let of = |list: &str, name: &str| {
+        let items = found[list].as_array().expect("a list").iter();
+        let mut sizes = items.filter(|item| item["name"] == name);
+        sizes.next().and_then(|item| item["bytes"].as_u64())
+    };
+    // The pictures are bytes. 256-50-10: each parameter begins at a multiple of 64 numbers.
+    let parameters = 4 * (256 * 50 + 64 + 512 + 64);
+    for block in ["parameters", "parameters.mean.good", "parameters.square"] {
+        assert_eq!(of("store", block), Some(parameters), "{block} in {found}");
+    }
+    assert_eq!(of("store", "train.inputs"), Some(240 * 256), "{found}");
+    assert!(
+        of("plans", "train (100 rows)") > Some(parameters),
+        "{found}"
+    );
+    assert_eq!(found["fits"], true, "{found}");
+    let sum = |list: &str| -> u64 {
+        let items = found[list].as_array().expect("a list").iter();
+        items
+            .map(|item| item["bytes"].as_u64().expect("a number"))
+            .sum()
+    };
+    let device = sum("store") + sum("plans");
+    assert_eq!(found["device_bytes"], device, "{found}");
+    assert_eq!(
+        found["bytes"],
+        device + sum("host") + sum("rows"),
+        "{found}"
+    );
+    assert!(place.listing().is_empty(), "nothing is written");
+}
+
+/// What does not fit is refused before it begins, with the largest batch that would fit; and a little less than that does.
+#[test]
+fn a_batch_that_does_not_fit_is_refused_with_the_largest_that_does() {
+    let place = Place::new();
+    // 200,000 rows of 200,000 activations are 160 GB, more than a kernel can count too.
+    let run = |batch: u64, more: &str| {
+        let network = "--data xor:n=250000 --hidden 200000 --optimizer sgd --device cpu";
+        place.run(&format!("train {network} --batch-size {batch} {more}"))
+    };
+    let refused = run(200_000, "");
+    assert_eq!(refused.status, Some(1), "{refused:#?}");
+    for part in [
+        "cannot hold",
+        "200000 rows",
+        "the largest batch that fits has ",
+    ] {
+        assert!(refused.err.contains(part), "`{part}`: {}", refused.err);
+    }
+    assert!(place.listing().is_empty(), "nothing is written");
+    let (_, rest) = (refused.err.split_once("that fits has ")).expect("it was just found");
+    let largest: u64 = rest
+        .split(' ')
+        .next()
+        .expect("a word")
+        .parse()
+        .expect("a number");
+    assert!((100..150_000).contains(&largest), "{largest} rows");
+    // Other programs take and give back memory meanwhile.
+    let fits = run(largest * 3 / 4, "--dry-run");
+    assert_eq!(fits.status, Some(0), "{fits:#?}");
 }

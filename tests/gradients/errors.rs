@@ -310,6 +310,52 @@ fn shapes_that_cannot_be_counted_are_refused() {
     );
 }
 
+/// What no kernel can count or no machine address is an error where it is declared or used, never a panic.
+#[test]
+fn sizes_that_overflow_are_refused() {
+    let mut store = Store::new();
+    for shape in [[1 << 40, 1 << 40], [1 << 31, 1 << 31]] {
+        let found = store.declare("huge", shape, Element::F32);
+        assert!(
+            matches!(found, Err(GraphError::Unaddressable { .. })),
+            "{found:?}"
+        );
+    }
+    let half = || ("half".to_owned(), [1 << 60].into());
+    let (a, b) = (half(), ("other".to_owned(), [1 << 60].into()));
+    let found = store.declare_block("both", vec![a, b]);
+    assert!(found.is_err(), "{found:?}");
+    store
+        .declare("large", [1 << 17, 1 << 16], Element::F32)
+        .expect("64-bit machines address it");
+    store
+        .declare("order", [4], Element::U32)
+        .expect("a new name");
+    let mut graph = Graph::new();
+    let [large, order] =
+        ["large", "order"].map(|name| graph.stored(&store, name).expect("it is there"));
+    let found = [
+        graph.nonfinite(large),
+        graph.scale(large, 2.0),
+        graph.sum(large),
+    ];
+    for found in found {
+        assert!(
+            matches!(found, Err(GraphError::TooLarge { .. })),
+            "{found:?}"
+        );
+    }
+    let constant = graph.constant([1 << 40, 1 << 40], 1.0);
+    let found = graph.sum(constant);
+    assert!(
+        matches!(found, Err(GraphError::TooLarge { .. })),
+        "{found:?}"
+    );
+    graph
+        .gather(large, order)
+        .expect("of a table only the rows are counted");
+}
+
 /// `loss = Σ (x w)²`, updated at `w`: what was read of `w` before is not there any more.
 #[test]
 fn what_an_update_has_overwritten_is_not_read_as_if_it_had_not() {

@@ -261,7 +261,7 @@ fn a_gpu_allocates_what_the_plan_foretold() {
         (Purpose::Validation(7), false),
     ] {
         let plan = plan(&mut session, purpose);
-        expected += plan.bytes() + if stored { session.store.bytes() } else { 0 };
+        expected += gpu.plan_bytes(&plan) + if stored { session.store.bytes() } else { 0 };
         gpu.load(Arc::clone(&plan), &session.store)
             .expect("it loads");
         assert_eq!(gpu.allocated(), expected, "behind {purpose:?}");

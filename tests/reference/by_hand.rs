@@ -133,12 +133,14 @@ fn sum_and_broadcast() {
 fn gather() {
     let reals = Gather {
         element: Element::F32,
+        first_row: 0,
         table_rows: 3,
         rows: 3,
         columns: 2,
         indices: 4,
         start: 1,
         batch: true,
+        skip: 0,
         factor: 0.5,
     };
     let integers = Gather {
@@ -163,12 +165,23 @@ fn gather() {
     assert_eq!(y_integers, [5, 255, 1, 2, 0, 0]);
     reference::gather(&bytes, View::U8(&table), &index, &mut ViewMut::Real(&mut y));
     assert_eq!(y, [2.5, 127.5, 0.5, 1.0, 0.0, 0.0]);
+    // Rows 2 and 3 of a larger table, behind a piece that had the others.
+    let rest = Gather {
+        first_row: 2,
+        table_rows: 2,
+        ..bytes
+    };
+    let mut y = [9.0; 6];
+    let view = View::U8(&table[..4]);
+    reference::gather(&rest, view, &index, &mut ViewMut::Real(&mut y));
+    assert_eq!(y, [0.5, 1.0, 9.0, 9.0, 1.5, 2.0]);
 }
 
 /// Row 1 was gathered twice, row 0 never, and one row number was outside the table.
 #[test]
 fn gather_grad() {
     let p = GatherGrad {
+        first_row: 0,
         table_rows: 3,
         rows: 4,
         columns: 2,
@@ -177,6 +190,13 @@ fn gather_grad() {
     let mut dtable = [f64::NAN; 6];
     reference::gather_grad(&p, &dy, &[1, 2, 1, 3], &mut dtable);
     assert_eq!(dtable, [0.0, 0.0, 6.0, 8.0, 3.0, 4.0]);
+    let p = GatherGrad {
+        first_row: 2,
+        table_rows: 2,
+        ..p
+    };
+    reference::gather_grad(&p, &dy, &[1, 2, 1, 3], &mut dtable[..4]);
+    assert_eq!(dtable[..4], [3.0, 4.0, 7.0, 8.0], "of rows 2 and 3");
 }
 
 #[test]
@@ -222,6 +242,7 @@ fn slice_pad_and_concat() {
 fn dropout() {
     let p = Dropout {
         count: 4000,
+        offset: 0,
         threshold: 1 << 30,
         factor: 4.0 / 3.0,
         seed: 3,
@@ -237,6 +258,14 @@ fn dropout() {
     }
     let dropped = y.iter().filter(|y| **y == 0.0).count();
     assert!(dropped.abs_diff(1000) < 150, "{dropped} of 4000");
+    let rest = Dropout {
+        count: 3000,
+        offset: 1000,
+        ..p
+    };
+    let mut piece = [f64::NAN; 3000];
+    reference::dropout(&rest, &[3.0; 3000], &mut piece);
+    assert_eq!(piece, y[1000..], "a piece has the bits of the whole");
 }
 
 #[test]
@@ -248,6 +277,7 @@ fn record_and_nonfinite() {
             slots,
             columns,
             slot,
+            first_slot: 0,
         };
         reference::record(&p, &[5.0, 6.0], &mut log);
         assert_eq!(log, [0.0, 0.0, 5.0, 6.0, 0.0, 0.0], "slot {slot}");
@@ -255,7 +285,17 @@ fn record_and_nonfinite() {
     let mut first = [0];
     let x = [1.0, 2.0, f32::NEG_INFINITY, f32::NAN];
     for (count, expected) in [(2, u32::MAX), (4, 2)] {
-        reference::nonfinite(&Nonfinite { count }, &x, &mut first);
+        reference::nonfinite(&Nonfinite { count, offset: 0 }, &x, &mut first);
         assert_eq!(first, [expected], "of the first {count}");
+    }
+    // Behind a piece: what was found there stays, and numbers go on.
+    for (before, expected) in [(u32::MAX, 66), (7, 7)] {
+        first = [before];
+        let p = Nonfinite {
+            count: 4,
+            offset: 64,
+        };
+        reference::nonfinite(&p, &x, &mut first);
+        assert_eq!(first, [expected], "behind {before}");
     }
 }

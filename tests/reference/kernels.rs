@@ -44,10 +44,10 @@ fn contents<T: Real>(binding: &Binding, seed: u64, top: u32) -> Data<T> {
     match binding.element {
         Element::U32 => Data::U32(indices.map(|i| random.below(i, top)).collect()),
         Element::U8 => Data::U8(indices.map(|i| random.bits(i) as u8).collect()),
-        Element::F32 if binding.access == Access::Write => {
+        Element::F32 | Element::F16 if binding.access == Access::Write => {
             Data::Real(indices.map(|_| T::from_f32(f32::NAN)).collect())
         }
-        Element::F32 => {
+        Element::F32 | Element::F16 => {
             let real = |i| {
                 let x = 3.0 * random.normal(i) as f32;
                 // Adam's mean square is not negative.
@@ -177,6 +177,7 @@ fn elementwise() {
     check_inexact(SoftmaxGrad { rows, columns });
     check_inexact(Dropout {
         count,
+        offset: 0,
         threshold: 1 << 30,
         factor: 4.0 / 3.0,
         seed: 3,
@@ -229,12 +230,14 @@ fn sums() {
 fn rows() {
     let gather = Gather {
         element: Element::F32,
+        first_row: 0,
         table_rows: 4,
         rows: 6,
         columns: 3,
         indices: 10,
         start: 4,
         batch: true,
+        skip: 0,
         factor: 1.0 / 255.0,
     };
     check_exact(gather, 5);
@@ -250,6 +253,7 @@ fn rows() {
         ..gather
     });
     check_inexact(GatherGrad {
+        first_row: 0,
         table_rows: 4,
         rows: 20,
         columns: 3,
@@ -294,6 +298,7 @@ fn optimizers() {
         momentum: 0.0,
         nesterov: false,
         weight_decay: 0.01,
+        scaled: false,
     };
     check_inexact(sgd);
     check_inexact(SgdUpdate {
@@ -314,6 +319,7 @@ fn optimizers() {
         weight_decay: 0.01,
         decoupled: false,
         step: 7,
+        scaled: false,
     };
     check_inexact(adam);
     check_inexact(AdamUpdate {
@@ -330,6 +336,7 @@ fn state() {
             slots: 3,
             columns: 4,
             slot: 1,
+            first_slot: 0,
         },
         1,
     );
@@ -338,10 +345,17 @@ fn state() {
             slots: 3,
             columns: 4,
             slot: 3,
+            first_slot: 0,
         },
         1,
     );
-    check_exact(Nonfinite { count: 9 }, 1);
+    check_exact(
+        Nonfinite {
+            count: 9,
+            offset: 0,
+        },
+        1,
+    );
 }
 
 /// No intermediate leaves the range of f32 where the result does not: the bounds are finite for every finite input.

@@ -2,9 +2,9 @@
 
 use thalweg::kernel::{
     Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Binary, BinaryKind, Broadcast,
-    Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad, Kernel, Matmul,
-    Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record, Scale, SgdUpdate,
-    Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
+    Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad, Kernel, Matmul, Narrow,
+    Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record, Scale, Scaler,
+    SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
 };
 use thalweg::tensor::Element;
 
@@ -70,6 +70,7 @@ fn elementwise() -> Vec<Kernel> {
         Scale { count, factor: 0.5 },
         Dropout {
             count,
+            offset: 64,
             threshold: 1 << 30,
             factor: 4.0 / 3.0,
             seed: 1 << 40,
@@ -77,7 +78,19 @@ fn elementwise() -> Vec<Kernel> {
             step: 2,
         },
         Copy { count },
-        Nonfinite { count },
+        Nonfinite { count, offset: 0 },
+        Narrow {
+            groups: 2,
+            rows: 7,
+            columns: 20,
+        },
+        Scaler {
+            growth: 2.0,
+            backoff: 0.5,
+            interval: 2000,
+            beta1: 0.9,
+            beta2: 0.999,
+        },
     ]);
     kernels
 }
@@ -87,12 +100,14 @@ fn rows() -> Vec<Kernel> {
     let gather = |element, columns| {
         Kernel::from(Gather {
             element,
+            first_row: 0,
             table_rows: 100,
             rows,
             columns,
             indices: 100,
             start: 14,
             batch: true,
+            skip: 0,
             factor: 1.0 / 255.0,
         })
     };
@@ -120,6 +135,7 @@ fn rows() -> Vec<Kernel> {
             factor: 0.25,
         },
         GatherGrad {
+            first_row: 0,
             table_rows: 100,
             rows,
             columns,
@@ -148,6 +164,7 @@ fn rows() -> Vec<Kernel> {
             slots: 10,
             columns,
             slot: 3,
+            first_slot: 0,
         },
     ]);
     kernels
@@ -186,6 +203,7 @@ fn updates() -> Vec<Kernel> {
                 momentum,
                 nesterov,
                 weight_decay,
+                scaled: false,
             })
         })
         .to_vec();
@@ -199,8 +217,15 @@ fn updates() -> Vec<Kernel> {
             weight_decay,
             decoupled,
             step: 3,
+            scaled: false,
         })
     }));
+    let scaled = |kernel: &Kernel| match *kernel {
+        Kernel::SgdUpdate(k) => Kernel::from(SgdUpdate { scaled: true, ..k }),
+        Kernel::AdamUpdate(k) => Kernel::from(AdamUpdate { scaled: true, ..k }),
+        other => other,
+    };
+    kernels.extend(kernels.iter().map(scaled).collect::<Vec<_>>());
     kernels
 }
 
@@ -233,5 +258,10 @@ fn matmuls() -> Vec<Kernel> {
             }));
         }
     }
+    let half = |&k: &Matmul| Matmul {
+        operands: Element::F16,
+        ..k
+    };
+    all.extend(all.iter().map(half).collect::<Vec<_>>());
     all.into_iter().map(Kernel::from).collect()
 }

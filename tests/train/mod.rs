@@ -2,11 +2,16 @@
 
 mod errors;
 mod evaluation;
+mod grad_scaler;
 mod learning;
+mod memory;
+mod mixed;
 mod nonfinite;
 mod profile;
 mod pytorch;
 mod repeat;
+mod shared;
+mod split;
 mod submission;
 
 use std::io;

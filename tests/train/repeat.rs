@@ -2,12 +2,13 @@
 
 use thalweg::executor::{Data, Executor};
 use thalweg::gpu::Options;
+use thalweg::kernel::Tick;
 use thalweg::network::{Activation, Loss, Network};
 use thalweg::random::{Random, stream};
-use thalweg::train::{Model, Optimizer, Trainer, batches};
+use thalweg::train::{Model, Optimizer, Purpose, Trainer, batches};
 
 use super::{Notes, bits, classes, network, numbers, one_step, steps_by_hand};
-use crate::common::{Named, cpus, executors, gpu_with, named};
+use crate::common::{Named, cpus, executors, fast_executors, gpu_with, named};
 
 fn trainer() -> Trainer {
     let optimizer = Optimizer::adam(0.01);
@@ -181,5 +182,48 @@ fn initial_values_are_taken() {
             after == bits(&values),
             "{name}: a learning rate of 0 changed something"
         );
+    }
+}
+
+/// The same steps from the same state, a thousand times, with several submissions under way at once: the same bits.
+#[test]
+fn a_thousand_repeats_give_the_same_bits() {
+    const STEPS: u32 = 4;
+    for Named { name, executor } in fast_executors() {
+        let trainer = Trainer::new(network(6, 3), Loss::CrossEntropy)
+            .optimizer(Optimizer::adam(0.01))
+            .seed(5);
+        let mut session = trainer
+            .session(executor, &classes(32, 6, 3))
+            .expect("it fits");
+        session.run_once(Purpose::Keep).expect("it runs");
+        let restore = session.plan(Purpose::Restore).expect("it can be built");
+        let train = session.plan(Purpose::Training(8)).expect("it can be built");
+        let tick = |step| Tick {
+            step,
+            start: (step - 1) * 8,
+            slot: step - 1,
+            learning_rate: 0.01,
+        };
+        let mut first = None;
+        for repeat in 0..1000 {
+            let restored = session.executor.run(restore.handle, &[Tick::default()]);
+            restored.expect("it runs");
+            for step in 1..=STEPS {
+                let ran = session.executor.run(train.handle, &[tick(step)]);
+                ran.expect("it runs");
+            }
+            // Reading waits, so most repeats only add to what is under way.
+            if repeat % 8 > 0 && repeat < 990 {
+                continue;
+            }
+            let mut read = |name: &str| {
+                let values = session.executor.read_stored(&session.store, name);
+                values.expect("it is there").to_f32()
+            };
+            let found = bits(&["parameters", "parameters.mean", "train.log.loss"].map(&mut read));
+            let expected = first.get_or_insert_with(|| found.clone());
+            assert!(*expected == found, "{name}: repeat {repeat} has other bits");
+        }
     }
 }

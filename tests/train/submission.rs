@@ -1,95 +1,16 @@
 //! A hundred training steps in one submission: nothing is made meanwhile, and the bits are those of step by step.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use thalweg::executor::{Data, DeviceInfo, Executor, ExecutorError, PlanHandle};
-use thalweg::gpu::{Counters, Gpu};
-use thalweg::graph::Store;
-use thalweg::kernel::{Limits, Tick};
+use thalweg::executor::Executor;
+use thalweg::kernel::Tick;
 use thalweg::network::Loss;
-use thalweg::plan::{Place, Plan};
 use thalweg::train::{Optimizer, Purpose, Session, Trainer};
 
+use super::shared::Shared;
 use super::{bits, classes, network};
 use crate::common::{executors, gpu};
 
 const STEPS: u32 = 100;
 const ROWS: usize = 16;
-
-/// A GPU that can be asked while a session has it.
-#[derive(Clone)]
-struct Shared {
-    gpu: Arc<Mutex<Gpu>>,
-    info: DeviceInfo,
-    limits: Limits,
-}
-
-impl Shared {
-    fn new(gpu: Gpu) -> Self {
-        let (info, limits) = (gpu.device().clone(), gpu.limits().clone());
-        Self {
-            gpu: Arc::new(Mutex::new(gpu)),
-            info,
-            limits,
-        }
-    }
-
-    fn gpu(&self) -> MutexGuard<'_, Gpu> {
-        self.gpu.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn counters(&self) -> Counters {
-        self.gpu().counters()
-    }
-}
-
-impl Executor for Shared {
-    fn device(&self) -> &DeviceInfo {
-        &self.info
-    }
-
-    fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError> {
-        self.gpu().load(plan, store)
-    }
-
-    fn run(&mut self, plan: PlanHandle, ticks: &[Tick]) -> Result<(), ExecutorError> {
-        self.gpu().run(plan, ticks)
-    }
-
-    fn run_step(
-        &mut self,
-        plan: PlanHandle,
-        step: usize,
-        tick: &Tick,
-    ) -> Result<(), ExecutorError> {
-        self.gpu().run_step(plan, step, tick)
-    }
-
-    fn write(&mut self, plan: PlanHandle, place: Place, data: &Data) -> Result<(), ExecutorError> {
-        self.gpu().write(plan, place, data)
-    }
-
-    fn read(&mut self, plan: PlanHandle, place: Place) -> Result<Data, ExecutorError> {
-        self.gpu().read(plan, place)
-    }
-
-    fn write_stored(
-        &mut self,
-        store: &Store,
-        name: &str,
-        data: &Data,
-    ) -> Result<(), ExecutorError> {
-        self.gpu().write_stored(store, name, data)
-    }
-
-    fn read_stored(&mut self, store: &Store, name: &str) -> Result<Data, ExecutorError> {
-        self.gpu().read_stored(store, name)
-    }
-}
 
 fn session(executor: Box<dyn Executor>) -> Session {
     let trainer = Trainer::new(network(12, 4), Loss::CrossEntropy)
@@ -142,7 +63,7 @@ fn nothing_grows_in_a_hundred_steps() {
         .run(ready.handle, &ticks()[..1])
         .expect("it runs");
     state(&mut session);
-    let before = shared.counters();
+    let before = shared.lock().counters();
     assert!(
         before.bind_groups >= ready.plan.steps.len() && before.buffers > 10 && before.pipelines > 5,
         "wgpu counts: {before:?}"
@@ -152,9 +73,9 @@ fn nothing_grows_in_a_hundred_steps() {
             .executor
             .run(ready.handle, &ticks())
             .expect("it runs");
-        assert_eq!(shared.counters(), before, "while it runs");
+        assert_eq!(shared.lock().counters(), before, "while it runs");
         state(&mut session);
-        assert_eq!(shared.counters(), before, "behind the reading");
+        assert_eq!(shared.lock().counters(), before, "behind the reading");
     }
 }
 

@@ -83,32 +83,41 @@ unsafe fn tile<const R: usize, const V: usize, const APART: bool>(of: &Tile) {
     let mut sums = [[_mm512_setzero_ps(); V]; R];
     let (mut a, mut b) = (of.a, of.b);
     let (row, term) = if APART { (of.a_row, 1) } else { (1, of.a_term) };
+    let mut ahead = of.ahead.places;
     // SAFETY: the caller's pointers reach `R` rows of `a` and `V` vectors of `b` for each of `k` terms, of which the
-    // last is masked; pointers go one term further, unread.
+    // last is masked; pointers go one term further, unread. A prefetch reads nothing and may name any place.
     unsafe {
+        // `y` is needed last, and is on its way meanwhile.
+        for r in 0..R {
+            let y = of.y.wrapping_add(r * of.y_row);
+            _mm_prefetch::<_MM_HINT_ET0>(y.cast());
+            _mm_prefetch::<_MM_HINT_ET0>(y.wrapping_add((V - 1) * LANES + of.lanes - 1).cast());
+        }
         for _ in 0..of.k {
             let mut x = [_mm512_setzero_ps(); V];
-            for v in 0..V {
-                x[v] = if v + 1 == V {
+            for (v, x) in x.iter_mut().enumerate() {
+                *x = if v + 1 == V {
                     _mm512_maskz_loadu_ps(last, b.add(v * LANES))
                 } else {
                     _mm512_loadu_ps(b.add(v * LANES))
                 };
             }
-            for r in 0..R {
+            for (r, sums) in sums.iter_mut().enumerate() {
                 let s = _mm512_set1_ps(*a.add(r * row));
-                for v in 0..V {
-                    sums[r][v] = _mm512_fmadd_ps(s, x[v], sums[r][v]);
+                for (sum, &x) in sums.iter_mut().zip(&x) {
+                    *sum = _mm512_fmadd_ps(s, x, *sum);
                 }
             }
+            _mm_prefetch::<_MM_HINT_T0>(ahead[0].cast());
+            _mm_prefetch::<_MM_HINT_T0>(ahead[1].cast());
+            ahead = ahead.map(|p| p.wrapping_add(of.ahead.term));
             a = a.wrapping_add(term);
             b = b.wrapping_add(of.b_term);
         }
-        for r in 0..R {
-            for v in 0..V {
+        for (r, sums) in sums.into_iter().enumerate() {
+            for (v, mut sum) in sums.into_iter().enumerate() {
                 let y = of.y.add(r * of.y_row + v * LANES);
                 let mask = if v + 1 == V { last } else { !0 };
-                let mut sum = sums[r][v];
                 if of.add {
                     sum = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, y), sum);
                 }
@@ -145,13 +154,13 @@ unsafe fn transpose(from: Lines, to: *mut f32, width: usize) {
                 let mut x = [_mm512_setzero_ps(); LANES];
                 let start = from.start.add(first * from.distance + i);
                 if lines == LANES && count == LANES {
-                    for l in 0..LANES {
-                        x[l] = _mm512_loadu_ps(start.add(l * from.distance));
+                    for (l, x) in x.iter_mut().enumerate() {
+                        *x = _mm512_loadu_ps(start.add(l * from.distance));
                     }
                 } else {
-                    for l in 0..LANES {
+                    for (l, x) in x.iter_mut().enumerate() {
                         if l < lines {
-                            x[l] = _mm512_maskz_loadu_ps(lanes, start.add(l * from.distance));
+                            *x = _mm512_maskz_loadu_ps(lanes, start.add(l * from.distance));
                         }
                     }
                 }

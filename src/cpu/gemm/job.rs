@@ -5,11 +5,10 @@ use std::marker::PhantomData;
 
 use super::{Finish, Matrix};
 
-/// Terms of a sum that are taken together. A panel of `b` then fits the nearest cache, or nearly, and [`ROWS`] rows of `a`
-/// half of the second.
-const TERMS: usize = 384;
-/// Rows of `a` that are copied together.
-const ROWS: usize = 384;
+/// Terms of a sum that are taken together, and rows of `a` that are copied together: half of a second cache of 2 MiB, and
+/// on two Zen 4 cores, which have 1 MiB, no worse than less. Fewer terms add to `y` more often, fewer rows copy `b` more often.
+const TERMS: usize = 512;
+const ROWS: usize = 512;
 
 /// What differs between vectors.
 pub(super) trait Isa {
@@ -66,6 +65,14 @@ pub(super) struct Tile {
     pub(super) lanes: usize,
     /// Whether `y` holds the terms before.
     pub(super) add: bool,
+    pub(super) ahead: Ahead,
+}
+
+/// What is brought nearer while a tile is computed: two places, and how far they go on with each term.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead {
+    pub(super) places: [*const f32; 2],
+    pub(super) term: usize,
 }
 
 /// A place in the order of the work: a block of rows, in it a panel of columns, in it a tile.
@@ -221,7 +228,7 @@ impl<'a> Job<'a> {
     #[inline(always)]
     unsafe fn block_of_cells<I: Isa, F: Finish>(
         &self,
-        (first_term, last_term): (usize, usize),
+        terms: (usize, usize),
         (start, end): (Cell, Cell),
         packed: (*mut f32, *mut f32),
         finish: F,
@@ -229,9 +236,7 @@ impl<'a> Job<'a> {
         if start >= end {
             return;
         }
-        let k = last_term - first_term;
-        let (first_row, rows, tiles) = self.block(start.block);
-        let stride = self.stride(k);
+        let tiles = self.block(start.block).2;
         if self.pack_a {
             let needed = if start.panel == end.panel {
                 start.tile..end.tile
@@ -239,71 +244,71 @@ impl<'a> Job<'a> {
                 0..tiles
             };
             for tile in needed {
-                let (row, after) = part(tile, tiles, rows);
-                let to = unsafe { packed.0.add(tile * stride) };
-                unsafe { self.pack_rows::<I>((first_row + row, after - row), (first_term, k), to) };
+                // SAFETY: as promised by the caller.
+                unsafe { self.pack_a::<I>((start.block, tile), terms, packed.0) };
             }
         }
         for panel in start.panel..(end.panel + 1).min(self.panels()) {
-            let from_tile = if panel == start.panel { start.tile } else { 0 };
-            let to_tile = if panel == end.panel { end.tile } else { tiles };
-            if from_tile >= to_tile {
+            let from = if panel == start.panel { start.tile } else { 0 };
+            let to = if panel == end.panel { end.tile } else { tiles };
+            if from == to {
                 continue;
             }
-            let column = panel * self.panel;
-            let columns = self.panel.min(self.n - column);
-            let vectors = columns.div_ceil(I::LANES);
-            let (b, b_term) =
-                unsafe { self.panel_of_b::<I>((column, columns), (first_term, k), packed.1) };
-            for tile in from_tile..to_tile {
-                let (row, after) = part(tile, tiles, rows);
-                let (row, rows) = (first_row + row, after - row);
-                let (a, a_row, a_term) = if self.pack_a {
-                    (unsafe { packed.0.add(tile * stride) }.cast_const(), 1, rows)
-                } else {
-                    let (a, a_row, a_term) = self.a;
-                    (
-                        unsafe { a.add(row * a_row + first_term * a_term) },
-                        a_row,
-                        a_term,
-                    )
-                };
-                let y = unsafe { self.y.add(row * self.n + column) };
-                let tile = Tile {
-                    k,
-                    a,
-                    a_row,
-                    a_term,
-                    rows_apart: a_row != 1,
-                    b,
-                    b_term,
-                    y,
-                    y_row: self.n,
-                    lanes: columns - (vectors - 1) * I::LANES,
-                    add: first_term > 0,
-                };
-                unsafe { I::tile(rows, vectors, &tile) };
-                if F::NEEDED && last_term == self.k {
-                    for r in 0..rows {
-                        let y =
-                            unsafe { std::slice::from_raw_parts_mut(y.add(r * self.n), columns) };
-                        finish.finish(row + r, column, y);
-                    }
+            let after = panel + 1;
+            let next = if (after, 0) < (end.panel, end.tile) {
+                (terms.0, after)
+            } else {
+                (terms.1, start.panel)
+            };
+            // SAFETY: as promised by the caller.
+            unsafe {
+                let b = self.panel_of_b::<I>(panel, terms, packed.1);
+                for tile in from..to {
+                    let ahead = self.ahead(next, tile - from);
+                    let cell = Cell {
+                        block: start.block,
+                        panel,
+                        tile,
+                    };
+                    self.cell::<I, F>(cell, terms, (packed.0, b), ahead, finish);
                 }
             }
         }
     }
 
+    /// First row and number of rows of a tile.
     #[inline(always)]
-    unsafe fn pack_rows<I: Isa>(
+    fn rows(&self, block: usize, tile: usize) -> (usize, usize) {
+        let (first, rows, tiles) = self.block(block);
+        let (start, end) = part(tile, tiles, rows);
+        (first + start, end - start)
+    }
+
+    /// First column and number of columns of a panel.
+    #[inline(always)]
+    fn columns(&self, panel: usize) -> (usize, usize) {
+        let column = panel * self.panel;
+        (column, self.panel.min(self.n - column))
+    }
+
+    /// Copies the rows of a tile: for each term, one number of each.
+    ///
+    /// # Safety
+    /// The machine has the vectors of `I`; `to` can hold the panels of a block.
+    #[inline(always)]
+    unsafe fn pack_a<I: Isa>(
         &self,
-        (row, rows): (usize, usize),
-        (term, k): (usize, usize),
+        (block, tile): (usize, usize),
+        (term, last): (usize, usize),
         to: *mut f32,
     ) {
+        let (row, rows) = self.rows(block, tile);
+        let k = last - term;
         let (a, a_row, a_term) = self.a;
-        let start = unsafe { a.add(row * a_row + term * a_term) };
+        // SAFETY: rows and terms are those of the matrix; the place of the tile is as the caller promised.
         unsafe {
+            let start = a.add(row * a_row + term * a_term);
+            let to = to.add(tile * self.stride(k));
             if a_term == 1 {
                 I::transpose(
                     Lines {
@@ -330,46 +335,131 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Where rows `term..term + k` of the columns lie, and how far apart.
+    /// Where the terms of a panel's columns lie, and how far apart; copied to `to` if that is better.
+    ///
+    /// # Safety
+    /// The machine has the vectors of `I`; `to` can hold a panel.
     #[inline(always)]
     unsafe fn panel_of_b<I: Isa>(
         &self,
-        (column, columns): (usize, usize),
-        (term, k): (usize, usize),
+        panel: usize,
+        (term, last): (usize, usize),
         to: *mut f32,
     ) -> (*const f32, usize) {
+        let (column, columns) = self.columns(panel);
+        let k = last - term;
         let (b, b_term, b_column) = self.b;
-        let start = unsafe { b.add(term * b_term + column * b_column) };
+        // With no terms at all there is nothing to point at, and nothing is read.
+        let start = b.wrapping_add(term * b_term + column * b_column);
         if !self.pack_b {
             return (start, b_term);
         }
-        let width = self.panel;
+        // SAFETY: columns and terms are those of the matrix; `to` is as the caller promised.
         unsafe {
             if b_column == 1 {
-                I::copy(
-                    Lines {
-                        start,
-                        distance: b_term,
-                        lines: k,
-                        count: columns,
-                    },
-                    to,
-                    width,
-                );
+                let lines = Lines {
+                    start,
+                    distance: b_term,
+                    lines: k,
+                    count: columns,
+                };
+                I::copy(lines, to, self.panel);
             } else {
-                I::transpose(
-                    Lines {
-                        start,
-                        distance: b_column,
-                        lines: columns,
-                        count: k,
-                    },
-                    to,
-                    width,
-                );
+                let lines = Lines {
+                    start,
+                    distance: b_column,
+                    lines: columns,
+                    count: k,
+                };
+                I::transpose(lines, to, self.panel);
             }
         }
-        (to, width)
+        (to, self.panel)
+    }
+
+    /// What tile `tile` of a panel fetches of the panel that comes next: columns `panel`, from `term` on.
+    #[inline(always)]
+    fn ahead(&self, (term, panel): (usize, usize), tile: usize) -> Ahead {
+        let (b, b_term, b_column) = self.b;
+        let nothing = Ahead {
+            places: [b; 2],
+            term: 0,
+        };
+        if !self.pack_b || term >= self.k {
+            return nothing;
+        }
+        let (column, columns) = self.columns(panel);
+        let start = b.wrapping_add(term * b_term + column * b_column);
+        if b_column == 1 {
+            // As many lines as terms, as long as the panel is wide: one end of each with one tile, the other with the next.
+            let place = match tile {
+                0 => start,
+                1 => start.wrapping_add(columns - 1),
+                _ => return nothing,
+            };
+            Ahead {
+                places: [place; 2],
+                term: b_term,
+            }
+        } else {
+            // As many lines as columns, as long as there are terms: two with each tile.
+            let line = |i: usize| start.wrapping_add((2 * tile + i).min(columns - 1) * b_column);
+            Ahead {
+                places: [line(0), line(1)],
+                term: 1,
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for [`Job::work`]; `a` and `b` hold what [`Job::pack_a`] and [`Job::panel_of_b`] left there.
+    #[inline(always)]
+    unsafe fn cell<I: Isa, F: Finish>(
+        &self,
+        Cell { block, panel, tile }: Cell,
+        (term, last): (usize, usize),
+        (packed, (b, b_term)): (*mut f32, (*const f32, usize)),
+        ahead: Ahead,
+        finish: F,
+    ) {
+        let (row, rows) = self.rows(block, tile);
+        let (column, columns) = self.columns(panel);
+        let vectors = columns.div_ceil(I::LANES);
+        let k = last - term;
+        let (a, a_row, a_term) = if self.pack_a {
+            (
+                packed.cast_const().wrapping_add(tile * self.stride(k)),
+                1,
+                rows,
+            )
+        } else {
+            let (a, a_row, a_term) = self.a;
+            (a.wrapping_add(row * a_row + term * a_term), a_row, a_term)
+        };
+        let y = self.y.wrapping_add(row * self.n + column);
+        let tile = Tile {
+            k,
+            a,
+            a_row,
+            a_term,
+            rows_apart: a_row != 1,
+            b,
+            b_term,
+            y,
+            y_row: self.n,
+            lanes: columns - (vectors - 1) * I::LANES,
+            add: term > 0,
+            ahead,
+        };
+        // SAFETY: the tile lies within `y`, its rows within `a` or their copy, its columns within `b` or theirs.
+        unsafe { I::tile(rows, vectors, &tile) };
+        if F::NEEDED && last == self.k {
+            for r in 0..rows {
+                // SAFETY: the row's piece lies within `y`, and is this thread's alone.
+                let y = unsafe { std::slice::from_raw_parts_mut(y.add(r * self.n), columns) };
+                finish.finish(row + r, column, y);
+            }
+        }
     }
 }
 

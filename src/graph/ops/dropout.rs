@@ -46,6 +46,7 @@ impl Op for Dropout {
         Lowered::Kernel(
             kernel::Dropout {
                 count,
+                offset: 0,
                 threshold,
                 factor,
                 seed,

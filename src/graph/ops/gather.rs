@@ -25,6 +25,9 @@ impl Op for Gather {
     fn output(&self, inputs: &[&Tensor]) -> Output {
         let (table, index) = (inputs[0], inputs[1]);
         expect_element(self.name(), index, Element::U32)?;
+        if table.element == Element::F16 {
+            expect_element(self.name(), table, Element::F32)?;
+        }
         if table.shape.rank() == 0 || index.shape.rank() != 1 || self.rows > index.shape.len() {
             return Err(GraphError::ShapeMismatch {
                 op: self.name(),
@@ -39,6 +42,10 @@ impl Op for Gather {
             Element::F32
         };
         Ok((table.shape.with_axis(0, self.rows), element))
+    }
+
+    fn addresses_rows(&self) -> bool {
+        true
     }
 
     fn gradient(&self, graph: &mut Graph, at: &Backward) -> Gradients {
@@ -69,12 +76,14 @@ impl Op for Gather {
         Lowered::Kernel(
             kernel::Gather {
                 element,
+                first_row: 0,
                 table_rows,
                 rows,
                 columns,
                 indices,
                 start: 0,
                 batch,
+                skip: 0,
                 factor,
             }
             .into(),
@@ -104,6 +113,7 @@ impl Op for GatherGrad {
         let rows = size(inputs[1].shape.len());
         Lowered::Kernel(
             kernel::GatherGrad {
+                first_row: 0,
                 table_rows,
                 rows,
                 columns,

@@ -25,6 +25,7 @@ impl Op for Nonfinite {
         Lowered::Kernel(
             kernel::Nonfinite {
                 count: size(inputs[0].shape.len()),
+                offset: 0,
             }
             .into(),
         )

@@ -30,6 +30,7 @@ impl Op for Record {
                 slots,
                 columns,
                 slot: 0,
+                first_slot: 0,
             }
             .into(),
         )

@@ -24,30 +24,32 @@ pub(in crate::kernels) fn gathers() -> Vec<Case> {
     ];
     for [table_rows, rows, columns, indices, start] in SIZES {
         for element in [Element::F32, Element::U32, Element::U8] {
-            for batch in [false, true] {
+            for (batch, first_row) in [(false, 0), (true, 0), (true, 1)] {
                 let factor = if batch { 1.0 / 255.0 } else { 1.0 };
                 let kernel = Gather {
                     element,
+                    first_row,
                     table_rows,
                     rows,
                     columns,
                     indices,
                     start,
                     batch,
+                    skip: 0,
                     factor,
                 };
                 cases.push(case(kernel.into(), Draw::Wide));
             }
         }
-        cases.push(case(
-            GatherGrad {
+        for first_row in [0, 1] {
+            let kernel = GatherGrad {
+                first_row,
                 table_rows,
                 rows,
                 columns,
-            }
-            .into(),
-            Draw::Moderate,
-        ));
+            };
+            cases.push(case(kernel.into(), Draw::Moderate));
+        }
     }
     cases
 }
@@ -114,6 +116,7 @@ pub(in crate::kernels) fn updates() -> Vec<Case> {
                     momentum,
                     nesterov,
                     weight_decay,
+                    scaled: false,
                 };
                 cases.push(case(kernel.into(), Draw::Moderate));
             }
@@ -133,6 +136,7 @@ pub(in crate::kernels) fn updates() -> Vec<Case> {
                     weight_decay,
                     decoupled,
                     step,
+                    scaled: false,
                 };
                 cases.push(case(kernel.into(), Draw::Normal));
             }
@@ -144,7 +148,9 @@ pub(in crate::kernels) fn updates() -> Vec<Case> {
 pub(in crate::kernels) fn watch() -> Vec<Case> {
     let mut cases = Vec::new();
     for count in COUNTS {
-        cases.push(case(Nonfinite { count }.into(), Draw::Wide));
+        for offset in [0, 640] {
+            cases.push(case(Nonfinite { count, offset }.into(), Draw::Wide));
+        }
     }
     for columns in [1, 3, 256, 257] {
         for slot in [0, 3, 4, 5, u32::MAX] {
@@ -153,6 +159,7 @@ pub(in crate::kernels) fn watch() -> Vec<Case> {
                     slots: 5,
                     columns,
                     slot,
+                    first_slot: 0,
                 }
                 .into(),
                 Draw::Wide,
