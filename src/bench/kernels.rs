@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::training::traffic;
 use super::{BenchError, Bounds, Statistics, Timing, Training};
-use crate::kernel::{Access, Kernel, Matmul};
+use crate::kernel::{Access, Finish, Kernel, Matmul};
 
 /// A kernel of a training step, and how long it takes.
 #[derive(Debug, Clone)]
@@ -76,7 +76,8 @@ pub fn kernels(training: &mut Training, bounds: Bounds) -> Result<Vec<KernelTime
     Ok(times.collect())
 }
 
-/// What a kernel works on, in short: a product's `m`, `n` and `k` and which side is transposed, else the elements written.
+/// What a kernel works on, in short: a product's `m`, `n` and `k`, which side is transposed, and what is fused into it
+/// (bias and activation, or the gradient of an activation); else the elements written.
 fn shape(kernel: &Kernel) -> String {
     match kernel {
         Kernel::Matmul(Matmul {
@@ -85,11 +86,17 @@ fn shape(kernel: &Kernel) -> String {
             k,
             transpose_a,
             transpose_b,
+            finish,
             ..
         }) => {
             let side = |transposed: bool| if transposed { 'T' } else { 'N' };
             let (a, b) = (side(*transpose_a), side(*transpose_b));
-            format!("{a}{b} {m}x{n}x{k}")
+            let fused = match finish {
+                Finish::None => "",
+                Finish::Bias(_) => " +b",
+                Finish::Gradient(_) => " +f'",
+            };
+            format!("{a}{b} {m}x{n}x{k}{fused}")
         }
         _ => {
             let bindings = kernel.bindings();
