@@ -24,21 +24,24 @@ struct Params {
 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> gradient: array<Value>;
-@group(0) @binding(1) var<storage, read_write> w: array<Value>;
-@group(0) @binding(2) var<storage, read_write> mean: array<Value>;
-@group(0) @binding(3) var<storage, read_write> square: array<Value>;
+@group(0) @binding(W) var<storage, read_write> w: array<Value>;
+@group(0) @binding(W + 1u) var<storage, read_write> mean: array<Value>;
+@group(0) @binding(W + 2u) var<storage, read_write> square: array<Value>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(global_invocation_id) id: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
+    if is_skipped() { return; }
+    let step_size = p.step_size * correct_step();
+    let square_correction = p.square_correction * correct_square();
     for (var i = id.x; i < p.count / WIDTH; i += workgroups.x * WORKGROUP) {
-        let g = fma(Value(p.l2), w[i], gradient[i]);
+        let g = fma(Value(p.l2), w[i], inverse_scale() * gradient[i]);
         let m = fma(Value(p.one_minus_beta1), g - mean[i], mean[i]);
         let s = fma(Value(p.beta2), square[i], p.one_minus_beta2 * g * g);
         mean[i] = m;
         square[i] = s;
-        w[i] = fma(Value(p.keep), w[i], -p.step_size * m / (sqrt(s) / p.square_correction + p.epsilon));
+        w[i] = fma(Value(p.keep), w[i], -step_size * m / (sqrt(s) / square_correction + p.epsilon));
     }
 }

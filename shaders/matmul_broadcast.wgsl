@@ -3,7 +3,7 @@
 //   a: [groups, m, k], or [groups, k, m] if TRANSPOSE_A
 //   b: [groups, k, n], or [groups, n, k] if TRANSPOSE_B
 //   y: [groups, m, n]
-//   finish and store_row_sum: of the joined files
+//   Operands, padded, finish and store_row_sum: of the joined files
 //
 // For drivers that run on the CPU, where a subgroup is one SIMD vector, every load is a loop over its lanes,
 // and arithmetic is nearly free. So nothing is loaded twice for a tile: a workgroup is one subgroup and
@@ -11,8 +11,8 @@
 // it goes by 4. Each lane loads its own columns of b; the rows of a are shared out, one vec4 a lane and
 // block of 8 rows, and `subgroupBroadcast` hands them round. There is no barrier.
 //
-// Needs n % 4 == 0, (TRANSPOSE_A ? m : k) % 4 == 0, and if TRANSPOSE_B also k % 4 == 0: the rows of a, b
-// and y are read as vec4s. Needs subgroups of exactly SUBGROUP lanes.
+// Needs n % 4 == 0, (TRANSPOSE_A ? m : k) % 4 == 0, and if TRANSPOSE_B also k % 4 == 0, in memory: the rows of
+// a, b and y are read as vec4s. Needs subgroups of exactly SUBGROUP lanes.
 // Grid: min(tiles, 65535) workgroups, tiles = groups * ceil(m / TILE_M) * ceil(n / TILE_N).
 // Traps: a row or column past the edge reads the last one instead, and its results are not stored. Only k
 // past the edge (a transposed, b not) must add nothing: there a is zero. The arrays of registers are indexed
@@ -29,8 +29,8 @@ const TILE_N: u32 = 4u * VECS * SUBGROUP;
 
 struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> a: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> b: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read> a: array<Operands>;
+@group(0) @binding(1) var<storage, read> b: array<Operands>;
 @group(0) @binding(Y) var<storage, read_write> y: array<vec4<f32>>;
 
 // The lane's share of 8 rows of op(a), from `row`, by 4 of k, from `depth`: row `lane`, or if a is
@@ -38,12 +38,13 @@ var<immediate> p: Params;
 fn load_a(group: u32, row: u32, depth: u32, lane: u32) -> vec4<f32> {
     if TRANSPOSE_A {
         let l = depth + lane % 4u;
-        let i = min(row + lane / 4u * 4u, p.m - 4u);
-        let rows = a[((group * p.k + min(l, p.k - 1u)) * p.m + i) / 4u];
+        let stride = padded(p.m);
+        let i = min(row + lane / 4u * 4u, stride - 4u);
+        let rows = vec4<f32>(a[((group * padded(p.k) + min(l, p.k - 1u)) * stride + i) / 4u]);
         return select(vec4<f32>(), rows, l < p.k);
     }
     let i = min(row + lane, p.m - 1u);
-    return a[((group * p.m + i) * p.k + depth) / 4u];
+    return vec4<f32>(a[((group * padded(p.m) + i) * padded(p.k) + depth) / 4u]);
 }
 
 // The sum of row `lane` of 8 from the lanes' shares of them.
@@ -60,13 +61,14 @@ fn load_b(group: u32, depth: u32, column: u32) -> mat4x4<f32> {
     var block: mat4x4<f32>;
     if TRANSPOSE_B {
         let j = min(column, p.n - 4u);
-        let at = ((group * p.n + j) * p.k + depth) / 4u;
-        let stride = p.k / 4u;
-        block = transpose(mat4x4<f32>(b[at], b[at + stride], b[at + 2u * stride], b[at + 3u * stride]));
+        let stride = padded(p.k) / 4u;
+        let at = (group * padded(p.n) + j) * stride + depth / 4u;
+        block = transpose(mat4x4<f32>(
+            vec4<f32>(b[at]), vec4<f32>(b[at + stride]), vec4<f32>(b[at + 2u * stride]), vec4<f32>(b[at + 3u * stride])));
     } else {
         let j = min(column, p.n - 4u);
         for (var l = 0u; l < 4u; l++) {
-            block[l] = b[((group * p.k + min(depth + l, p.k - 1u)) * p.n + j) / 4u];
+            block[l] = vec4<f32>(b[((group * padded(p.k) + min(depth + l, p.k - 1u)) * padded(p.n) + j) / 4u]);
         }
     }
     return block;

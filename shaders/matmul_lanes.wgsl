@@ -3,7 +3,7 @@
 //   a: [groups, m, k], or [groups, k, m] if TRANSPOSE_A
 //   b: [groups, k, n], or [groups, n, k] if TRANSPOSE_B
 //   y: [groups, m, n]
-//   finish and store_row_sum: of the joined files
+//   Operand, padded, finish and store_row_sum: of the joined files
 //
 // For drivers that run on the CPU, and shapes that `matmul_broadcast` cannot take: any shape. A workgroup is
 // one subgroup of 8 lanes and computes a TILE_M x TILE_N tile of y. The lanes divide k: lane l adds up
@@ -28,20 +28,20 @@ const TILE_N: u32 = 4u * VECS;
 
 struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(0) var<storage, read> a: array<Operand>;
+@group(0) @binding(1) var<storage, read> b: array<Operand>;
 @group(0) @binding(Y) var<storage, read_write> y: array<f32>;
 
 fn load_a(group: u32, row: u32, l: u32) -> f32 {
     let i = min(row, p.m - 1u);
-    if TRANSPOSE_A { return a[(group * p.k + l) * p.m + i]; }
-    return a[(group * p.m + i) * p.k + l];
+    if TRANSPOSE_A { return f32(a[(group * padded(p.k) + l) * padded(p.m) + i]); }
+    return f32(a[(group * padded(p.m) + i) * padded(p.k) + l]);
 }
 
 fn load_b(group: u32, l: u32, column: u32) -> f32 {
     let j = min(column, p.n - 1u);
-    if TRANSPOSE_B { return b[(group * p.n + j) * p.k + l]; }
-    return b[(group * p.k + l) * p.n + j];
+    if TRANSPOSE_B { return f32(b[(group * padded(p.n) + j) * padded(p.k) + l]); }
+    return f32(b[(group * padded(p.k) + l) * padded(p.n) + j]);
 }
 
 // Two vectors become one: lanes with `bit` set get `odd`, the others `even`, each plus the lane across's part of it.

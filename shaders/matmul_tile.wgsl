@@ -3,79 +3,36 @@
 //   a: [groups, m, k], or [groups, k, m] if TRANSPOSE_A
 //   b: [groups, k, n], or [groups, n, k] if TRANSPOSE_B
 //   y: [groups, m, n]
-//   finish and store_row_sum: of the joined files
+//   finish, store_row_sum and part: of the joined files
 //
 // For real GPUs, any shape. A workgroup computes a TILE_M x TILE_N tile of y. It walks along k in steps of
-// TILE_K, and copies each step's part of a and of b into workgroup memory, zeros past the edge. An
-// invocation keeps ROWS x COLUMNS results in registers, in blocks of 4 x 4 that lie LANES_M * 4 rows and
-// LANES_N * 4 columns apart, so that neighbours read neighbouring vec4s of workgroup memory.
+// TILE_K, each step's part of a and of b in workgroup memory, zeros past the edge; while it multiplies one,
+// the next is on its way into registers. An invocation keeps ROWS x COLUMNS results in registers, in blocks of
+// 4 x 4 that lie LANES_M * 4 rows and LANES_N * 4 columns apart, so that neighbours read neighbouring vec4s of
+// workgroup memory.
 //
+// Needs TILE_M and TILE_N times TILE_K to be multiples of 4 * LANES, and ROWS, COLUMNS and TILE_K of 4.
 // Grid: min(tiles, 65535) workgroups, tiles = groups * ceil(m / TILE_M) * ceil(n / TILE_N).
 // Traps: the loop over tiles and the loop along k are uniform, as barriers stand in them.
 // Reference: `reference::matmul`. Host: `kernel/matmul.rs`.
+// uses: matmul_operands
 
 const TRANSPOSE_A: bool = false;
 const TRANSPOSE_B: bool = false;
+alias PartY = f32;     // or a vec4 of neighbours in a row, where rows divide by 4
+const WIDTH: u32 = 1u; // elements of it
 const TILE_M: u32 = 64u;
 const TILE_N: u32 = 64u;
 const TILE_K: u32 = 16u;
-const ROWS: u32 = 4u;    // of y, an invocation: a multiple of 4
-const COLUMNS: u32 = 4u; // the same
+const ROWS: u32 = 4u; // of y, an invocation
+const COLUMNS: u32 = 4u;
 const LANES_M: u32 = TILE_M / ROWS;
 const LANES_N: u32 = TILE_N / COLUMNS;
 const LANES: u32 = LANES_M * LANES_N;
 
-// A row of a tile in workgroup memory: as vec4s, with one more, so that the columns of a tile that is
-// transposed on its way in do not all fall on one memory bank.
-const STRIDE_M: u32 = TILE_M / 4u + 1u;
-const STRIDE_N: u32 = TILE_N / 4u + 1u;
-
 struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(Y) var<storage, read_write> y: array<f32>;
-
-var<workgroup> a_tile: array<vec4<f32>, TILE_K * STRIDE_M>; // [TILE_K, TILE_M]
-var<workgroup> b_tile: array<vec4<f32>, TILE_K * STRIDE_N>; // [TILE_K, TILE_N]
-
-// a_tile = op(a[group])[row .. row + TILE_M, depth .. depth + TILE_K]ᵀ. Neighbours read neighbours.
-fn copy_a(group: u32, row: u32, depth: u32, lane: u32) {
-    for (var e = lane; e < TILE_M * TILE_K; e += LANES) {
-        var at = vec2(e / TILE_K, e % TILE_K); // (i, l)
-        if TRANSPOSE_A { at = vec2(e % TILE_M, e / TILE_M); }
-        let i = row + at.x;
-        let l = depth + at.y;
-        var value = 0.0;
-        if i < p.m && l < p.k {
-            if TRANSPOSE_A {
-                value = a[(group * p.k + l) * p.m + i];
-            } else {
-                value = a[(group * p.m + i) * p.k + l];
-            }
-        }
-        a_tile[at.y * STRIDE_M + at.x / 4u][at.x % 4u] = value;
-    }
-}
-
-// b_tile = op(b[group])[depth .. depth + TILE_K, column .. column + TILE_N].
-fn copy_b(group: u32, depth: u32, column: u32, lane: u32) {
-    for (var e = lane; e < TILE_N * TILE_K; e += LANES) {
-        var at = vec2(e % TILE_N, e / TILE_N); // (j, l)
-        if TRANSPOSE_B { at = vec2(e / TILE_K, e % TILE_K); }
-        let j = column + at.x;
-        let l = depth + at.y;
-        var value = 0.0;
-        if j < p.n && l < p.k {
-            if TRANSPOSE_B {
-                value = b[(group * p.n + j) * p.k + l];
-            } else {
-                value = b[(group * p.k + l) * p.n + j];
-            }
-        }
-        b_tile[at.y * STRIDE_N + at.x / 4u][at.x % 4u] = value;
-    }
-}
+@group(0) @binding(Y) var<storage, read_write> y: array<PartY>;
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -92,17 +49,17 @@ fn main(
         let group = tile / (tiles_m * tiles_n);
         let row = tile / tiles_n % tiles_m * TILE_M;
         let column = tile % tiles_n * TILE_N;
-
-        var sum: array<array<vec4<f32>, COLUMNS / 4u>, ROWS>;
-        for (var i = 0u; i < ROWS; i++) {
-            for (var j = 0u; j < COLUMNS / 4u; j++) { sum[i][j] = vec4<f32>(); }
-        }
+        var sum = array<array<vec4<f32>, COLUMNS / 4u>, ROWS>();
         var row_sum = array<vec4<f32>, ROWS / 4u>();
 
+        fetch_a(group, row, 0u, lane);
+        fetch_b(group, 0u, column, lane);
         for (var depth = 0u; depth < p.k; depth += TILE_K) {
-            copy_a(group, row, depth, lane);
-            copy_b(group, depth, column, lane);
+            put_a(lane);
+            put_b(lane);
             workgroupBarrier();
+            fetch_a(group, row, depth + TILE_K, lane);
+            fetch_b(group, depth + TILE_K, column, lane);
             for (var l = 0u; l < TILE_K; l++) {
                 for (var i = 0u; i < ROWS; i += 4u) {
                     let a4 = a_tile[l * STRIDE_M + i / 4u * LANES_M + lane_m];
@@ -121,11 +78,12 @@ fn main(
 
         for (var i = 0u; i < ROWS; i++) {
             let y_row = row + (i / 4u * LANES_M + lane_m) * 4u + i % 4u;
-            for (var j = 0u; j < COLUMNS; j++) {
-                let y_column = column + (j / 4u * LANES_N + lane_n) * 4u + j % 4u;
+            for (var c = 0u; c < COLUMNS; c += WIDTH) {
+                let y_column = column + (c / 4u * LANES_N + lane_n) * 4u + c % 4u;
                 if y_row < p.m && y_column < p.n {
-                    let at = (group * p.m + y_row) * p.n + y_column;
-                    y[at] = finish(sum[i][j / 4u][j % 4u], column_term(group * p.n + y_column), at);
+                    let at = ((group * p.m + y_row) * p.n + y_column) / WIDTH;
+                    let term = column_term((group * p.n + y_column) / WIDTH);
+                    y[at] = finish(part(sum[i][c / 4u], c % 4u), term, at);
                 }
             }
             if ROW_SUMS && lane_n == 0u && column == 0u && y_row < p.m {

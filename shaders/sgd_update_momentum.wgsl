@@ -12,16 +12,17 @@ const NESTEROV: bool = false;
 struct Params { count: u32, learning_rate: f32, momentum: f32, weight_decay: f32 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> gradient: array<Value>;
-@group(0) @binding(1) var<storage, read_write> w: array<Value>;
-@group(0) @binding(2) var<storage, read_write> velocity: array<Value>;
+@group(0) @binding(W) var<storage, read_write> w: array<Value>;
+@group(0) @binding(W + 1u) var<storage, read_write> velocity: array<Value>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(global_invocation_id) id: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
+    if is_skipped() { return; }
     for (var i = id.x; i < p.count / WIDTH; i += workgroups.x * WORKGROUP) {
-        let g = fma(Value(p.weight_decay), w[i], gradient[i]);
+        let g = fma(Value(p.weight_decay), w[i], inverse_scale() * gradient[i]);
         let v = fma(Value(p.momentum), velocity[i], g);
         velocity[i] = v;
         let direction = select(v, fma(Value(p.momentum), v, g), NESTEROV);

@@ -3,10 +3,14 @@
 use std::fmt;
 
 /// The type of a tensor's elements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Element {
     /// A real number: f32 on devices; the reference can also hold it in f64.
+    #[default]
     F32,
+    /// A real number of half precision, an operand of a product; see [`Shape::stored_len`] for how such a tensor lies. The
+    /// executors on the host hold it as a real that is rounded already.
+    F16,
     /// An unsigned 32-bit integer: class numbers, row numbers.
     U32,
     /// A byte: pixels. A device reads four at a time, so its buffers are padded to 4 bytes.
@@ -18,8 +22,14 @@ impl Element {
     pub const fn size(self) -> usize {
         match self {
             Self::F32 | Self::U32 => 4,
+            Self::F16 => 2,
             Self::U8 => 1,
         }
+    }
+
+    /// Whether it is a real number, of whatever precision.
+    pub const fn is_real(self) -> bool {
+        matches!(self, Self::F32 | Self::F16)
     }
 }
 
@@ -27,11 +37,15 @@ impl fmt::Display for Element {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::F32 => "f32",
+            Self::F16 => "f16",
             Self::U32 => "u32",
             Self::U8 => "u8",
         })
     }
 }
+
+/// Rows and columns of f16 tensors are padded to multiples of this.
+pub const PADDING: u32 = 16;
 
 /// The extents of a row-major tensor; no extents is a scalar, which has one element.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
@@ -61,6 +75,18 @@ impl Shape {
     /// How many elements; `None` if they are more than this machine can address.
     pub fn checked_len(&self) -> Option<usize> {
         self.0.iter().try_fold(1_usize, |n, d| n.checked_mul(*d))
+    }
+
+    /// How many elements a tensor of this shape takes where it lies. Rows and columns of f16 are padded with zeros to
+    /// multiples of [`PADDING`], the size of a cooperative matrix; all else is as long as its shape says.
+    pub fn stored_len(&self, element: Element) -> usize {
+        match (element, self.0.as_slice()) {
+            (Element::F16, [groups @ .., rows, columns]) => {
+                let padded = [rows, columns].map(|n| n.next_multiple_of(PADDING as usize));
+                groups.iter().chain(&padded).product()
+            }
+            _ => self.len(),
+        }
     }
 
     /// Whether there is no element, which no graph accepts.

@@ -24,6 +24,7 @@ mod cli;
 mod gpu;
 
 // Every device.
+mod bench;
 mod kernels;
 mod train;
 mod verify;

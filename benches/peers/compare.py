@@ -138,7 +138,7 @@ def rows(runs, found):
             number(middle([r["spread"] for r in records]), ".0%"),
             number(middle([r["gflops"] for r in records]), ".4g"),
             ratio,
-            number(middle([r["first_step_s"] for r in records]), ".2f"),
+            number(middle([r["first_step_s"] for r in records]), ".3f"),
             number(memory and memory / 1e6, ".0f"),
             number(device_memory and device_memory / 1e6, ".0f"),
         ]

@@ -253,6 +253,7 @@ mod tests {
             momentum: 0.0,
             nesterov: false,
             weight_decay: 0.0,
+            scaled: false,
         };
         assert_eq!(traffic(&update.into()), 20 + 40, "the weights twice");
         let gather = Gather {

@@ -66,6 +66,8 @@ impl Flags {
             shuffle: !self.no_shuffle.unwrap_or(false),
             init: self.init.unwrap_or(Init::Default),
             fuse: !self.no_fusion.unwrap_or(false),
+            precision: self.precision.unwrap_or_default(),
+            ..defaults
         };
         let glyphs = || {
             Spec::Generator(crate::data::Generator::new(
@@ -253,6 +255,8 @@ impl Config {
             shuffle,
             init,
             fuse,
+            precision,
+            ..
         } = self.options;
         let (momentum, weight_decay) = match optimizer.update {
             Update::Sgd {
@@ -302,6 +306,7 @@ impl Config {
         );
         put("no-shuffle", Some((!shuffle).to_string()));
         put("device", Some(quoted(self.device.to_string())));
+        put("precision", Some(quoted(precision.to_string())));
         put("threads", self.threads.map(|n| n.to_string()));
         put("autotune", Some(self.autotune.to_string()));
         put("no-fusion", Some((!fuse).to_string()));

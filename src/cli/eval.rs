@@ -68,6 +68,7 @@ impl Eval {
             objective: loss.into(),
             optimizer: Optimizer::sgd(0.0),
             seed: 0,
+            mixed: None,
         };
         let mut session = Session::new(recipe, opened.executor)?;
         session.set_parameters(&file.model.values)?;

@@ -7,6 +7,7 @@ use crate::bench::BenchError;
 use crate::data::DataError;
 use crate::executor::ExecutorError;
 use crate::network::NetworkError;
+use crate::plan::PlanError;
 use crate::run::RunError;
 use crate::train::TrainError;
 
@@ -85,6 +86,7 @@ fn status(error: &anyhow::Error) -> u8 {
         | TrainError::Targets { .. }
         | TrainError::Weights(_)
         | TrainError::Network(_) => true,
+        TrainError::Plan(PlanError::NoHalf { .. }) => true,
         TrainError::Executor(e) => bad_device(e),
         _ => false,
     };

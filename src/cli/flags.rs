@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::data::{Normalize, Spec, Task};
 use crate::device::Device;
+use crate::graph::Precision;
 use crate::network::{Activation, Init, Loss};
 
 /// The flags. What is not given is `None`, so that a file can give it.
@@ -96,6 +97,9 @@ pub(super) struct Flags {
     /// auto, cpu, gpu, reference, reference-f32, or an adapter by number or by a part of its name [default: auto]
     #[arg(long, value_name = "DEVICE", help_heading = "Device")]
     pub(super) device: Option<Device>,
+    /// single, or mixed: products of half-precision copies, summed in single precision, with a loss scale [default: single]
+    #[arg(long, value_name = "NAME", value_parser = word::<Precision>, help_heading = "Training")]
+    pub(super) precision: Option<Precision>,
     /// Threads of the CPU executor [default: one a core]
     #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true, help_heading = "Device")]
     pub(super) threads: Option<usize>,
@@ -161,6 +165,7 @@ impl Flags {
             seed,
             no_shuffle,
             device,
+            precision,
             threads,
             autotune,
             no_fusion,

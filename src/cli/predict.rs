@@ -75,6 +75,7 @@ impl Predict {
             objective,
             optimizer: Optimizer::sgd(0.0),
             seed: 0,
+            mixed: None,
         };
         let mut session = Session::new(recipe, opened.executor)?;
         session.set_parameters(&file.model.values)?;

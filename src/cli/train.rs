@@ -21,7 +21,8 @@ use crate::executor::{DeviceInfo, ExecutorError};
 use crate::network::Loss;
 use crate::run::{CONFIG, ENVIRONMENT, MODEL, Out, Recorder};
 use crate::train::{
-    EpochReport, Fitted, Model, NonFinite, Observer, Profile, StepsReport, Summary, TrainError,
+    EpochReport, Fitted, LossScale, Model, NonFinite, Observer, Precision, Profile, StepsReport,
+    Summary, TrainError,
 };
 
 const EXAMPLES: &str = "Examples:
@@ -190,6 +191,7 @@ struct Run {
     parameters: usize,
     batch: usize,
     is_regression: bool,
+    precision: Precision,
 }
 
 impl Run {
@@ -202,6 +204,7 @@ impl Run {
             parameters: network.parameter_count(),
             batch: job.config.options.batch_size.min(job.training.rows()),
             is_regression: job.config.task == Task::Regression,
+            precision: job.config.options.precision,
         }
     }
 
@@ -265,6 +268,9 @@ impl Run {
             "step_ms": summary.step_seconds * 1e3,
             "samples_per_second": self.samples_per_second(summary),
             "parameters": self.parameters,
+            "precision": self.precision.to_string(),
+            "loss_scale": summary.loss_scale.map(|s| s.scale),
+            "skipped_steps": summary.loss_scale.map(|s| s.skipped),
             "out": out,
         })
     }
@@ -291,6 +297,13 @@ impl Run {
             "step",
             format!("{}, {speed:.0} samples/s", duration(summary.step_seconds)),
         );
+        if let Some(LossScale { scale, skipped, .. }) = summary.loss_scale {
+            let steps = count(skipped, "step");
+            facts.add(
+                "precision",
+                format!("mixed, loss scale {scale}, {steps} skipped"),
+            );
+        }
         facts.add("train loss", short(summary.train.loss));
         if let Some(validation) = &summary.validation {
             facts.add("val loss", short(validation.loss));
@@ -319,6 +332,10 @@ fn failed(error: TrainError, job: &Job, recorder: &mut Recorder) -> Exit {
     match &error {
         TrainError::NonFinite(found) => {
             let saved = rescue(found, recorder);
+            Exit::from(error).hint(&saved)
+        }
+        TrainError::LossScale(collapse) => {
+            let saved = rescue(&collapse.found, recorder);
             Exit::from(error).hint(&saved)
         }
         TrainError::Targets { .. } if job.loss() == Loss::SigmoidCrossEntropy => {

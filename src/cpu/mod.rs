@@ -15,6 +15,7 @@ mod gemm;
 mod loss;
 mod math;
 mod matmul;
+mod mixed;
 mod optimizer;
 mod philox;
 mod rate;
@@ -102,6 +103,9 @@ impl Kernels {
         let x = |i: usize| inputs[i].real();
         let index = || inputs[1].u32();
         match kernel {
+            Kernel::Matmul(k) if k.operands == Element::F16 => {
+                mixed::half_matmul(t, k, factors(inputs), y.real(), None);
+            }
             Kernel::Matmul(k) => matmul::matmul(t, k, factors(inputs), y.real(), None),
             Kernel::BiasAdd(k) => elementwise::bias_add(t, k, x(0), x(1), y.real()),
             Kernel::Binary(k) => elementwise::binary(t, k, x(0), x(1), y.real()),
@@ -127,6 +131,7 @@ impl Kernels {
             Kernel::Sum(k) => reduce::sum(t, k, x(0), y.real()),
             Kernel::Broadcast(k) => reduce::broadcast(t, k, x(0), y.real()),
             Kernel::Gather(k) => match k.element {
+                Element::F16 => panic!("the op refuses tables of f16"),
                 Element::F32 => rows::gather(t, k, (x(0), index()), y.real()),
                 Element::U32 => rows::gather(t, k, (inputs[0].u32(), index()), y.u32()),
                 Element::U8 => rows::gather_bytes(t, k, (inputs[0].u8(), index()), y.real()),
@@ -135,11 +140,16 @@ impl Kernels {
             Kernel::Slice(k) => rows::slice(t, k, x(0), y.real()),
             Kernel::Pad(k) => rows::pad(t, k, x(0), y.real()),
             Kernel::Concat(k) => rows::concat(t, k, x(0), x(1), y.real()),
-            Kernel::SgdUpdate(k) => optimizer::sgd_update(t, k, x(0), y.real(), None),
+            Kernel::SgdUpdate(k) => {
+                let gradient = (x(0), verdict(k.scaled, inputs));
+                optimizer::sgd_update(t, k, gradient, y.real(), None);
+            }
             Kernel::AdamUpdate(_) => panic!("adam_update needs its mean and square"),
             Kernel::Copy(_) => state::copy(t, x(0), y.real()),
             Kernel::Record(k) => state::record(k, x(0), y.real()),
             Kernel::Nonfinite(k) => state::nonfinite(t, k, x(0), y.u32()),
+            Kernel::Narrow(k) => mixed::narrow(t, k, x(0), y.real()),
+            Kernel::Scaler(_) => panic!("scaler needs its counts and a place for its verdict"),
         }
     }
 
@@ -153,20 +163,34 @@ impl Kernels {
         state: &mut [ViewMut<'_, f32>],
     ) {
         let t = &self.threads;
-        let gradient = inputs[0].real();
+        if let (Kernel::Scaler(k), [counts, verdict]) = (kernel, &mut *state) {
+            let read = (inputs[0].u32(), inputs[1].real());
+            return mixed::scaler(k, read, w, counts.real(), verdict.real());
+        }
+        let scaled = |scaled: bool| (inputs[0].real(), verdict(scaled, inputs));
         match (kernel, state) {
+            (Kernel::Matmul(k), [sums]) if k.operands == Element::F16 => {
+                mixed::half_matmul(t, k, factors(inputs), w, Some(sums.real()));
+            }
             (Kernel::Matmul(k), [sums]) => {
                 matmul::matmul(t, k, factors(inputs), w, Some(sums.real()));
             }
             (Kernel::SgdUpdate(k), [velocity]) => {
-                optimizer::sgd_update(t, k, gradient, w, Some(velocity.real()));
+                optimizer::sgd_update(t, k, scaled(k.scaled), w, Some(velocity.real()));
             }
             (Kernel::AdamUpdate(k), [mean, square]) => {
-                optimizer::adam_update(t, k, gradient, w, (mean.real(), square.real()));
+                let states = (mean.real(), square.real());
+                optimizer::adam_update(t, k, scaled(k.scaled), w, states);
             }
             _ => panic!("{}: more tensors to write to than it binds", kernel.name()),
         }
     }
+}
+
+/// What a scaler says of the gradient, and of one that is not scaled.
+fn verdict(scaled: bool, inputs: &[View<'_, f32>]) -> [f32; 4] {
+    let given = inputs.get(1).filter(|_| scaled);
+    given.map_or([1.0; 4], |view| std::array::from_fn(|i| view.real()[i]))
 }
 
 /// What a product reads: both factors, and what is fused into it, or nothing.

@@ -4,21 +4,33 @@ use super::math::narrow;
 use super::threads::{LIGHT, Threads, bodies};
 use crate::kernel::{AdamUpdate, SgdUpdate};
 
+/// A gradient, and what a [`Scaler`](crate::kernel::Scaler) says of it: all 1 if there is none.
+type Gradient<'a> = (&'a [f32], [f32; 4]);
+
 /// [`SgdUpdate`]; `velocity` is bound if there is momentum.
 pub(super) fn sgd_update(
     threads: &Threads,
     kernel: &SgdUpdate,
-    gradient: &[f32],
+    (gradient, [good, unscale, ..]): Gradient<'_>,
     w: &mut [f32],
     velocity: Option<&mut [f32]>,
 ) {
+    if good == 0.0 {
+        return;
+    }
     let size = (w.len(), LIGHT);
     let rate = narrow(kernel.learning_rate);
     let decay = narrow(kernel.weight_decay);
     let momentum = narrow(kernel.momentum);
-    let parameters = (rate, momentum, decay);
+    let parameters = (rate, momentum, decay, unscale);
     match velocity {
-        None => threads.rows(w.len(), size, (gradient, w), (rate, decay), sgd_plain),
+        None => threads.rows(
+            w.len(),
+            size,
+            (gradient, w),
+            (rate, decay, unscale),
+            sgd_plain,
+        ),
         Some(v) if kernel.nesterov => {
             threads.rows(w.len(), size, (gradient, w, v), parameters, sgd_nesterov);
         }
@@ -27,9 +39,9 @@ pub(super) fn sgd_update(
 }
 
 bodies! {
-    fn sgd_plain(_first, (g, w): (&[f32], &mut [f32]), (rate, decay): (f32, f32)) {
+    fn sgd_plain(_first, (g, w): (&[f32], &mut [f32]), (rate, decay, unscale): (f32, f32, f32)) {
         for (w, g) in w.iter_mut().zip(g) {
-            *w -= rate * (g + decay * *w);
+            *w -= rate * (unscale * g + decay * *w);
         }
     }
 }
@@ -40,10 +52,10 @@ bodies! {
     fn sgd_momentum(
         _first,
         (g, w, velocity): SgdState<'_>,
-        (rate, momentum, decay): (f32, f32, f32)
+        (rate, momentum, decay, unscale): (f32, f32, f32, f32)
     ) {
         for ((w, g), v) in w.iter_mut().zip(g).zip(velocity) {
-            *v = momentum * *v + (g + decay * *w);
+            *v = momentum * *v + (unscale * g + decay * *w);
             *w -= rate * *v;
         }
     }
@@ -53,10 +65,10 @@ bodies! {
     fn sgd_nesterov(
         _first,
         (g, w, velocity): SgdState<'_>,
-        (rate, momentum, decay): (f32, f32, f32)
+        (rate, momentum, decay, unscale): (f32, f32, f32, f32)
     ) {
         for ((w, g), v) in w.iter_mut().zip(g).zip(velocity) {
-            let g = g + decay * *w;
+            let g = unscale * g + decay * *w;
             *v = momentum * *v + g;
             *w -= rate * (g + momentum * *v);
         }
@@ -66,6 +78,7 @@ bodies! {
 /// The constants of an update of Adam.
 #[derive(Clone, Copy)]
 struct Adam {
+    unscale: f32,
     step_size: f32,
     one_minus_beta1: f32,
     beta2: f32,
@@ -79,13 +92,17 @@ struct Adam {
 pub(super) fn adam_update(
     threads: &Threads,
     kernel: &AdamUpdate,
-    gradient: &[f32],
+    (gradient, [good, unscale, step, square_root]): Gradient<'_>,
     w: &mut [f32],
     (mean, square): (&mut [f32], &mut [f32]),
 ) {
-    let correction = kernel.square_correction();
+    if good == 0.0 {
+        return;
+    }
+    let correction = kernel.square_correction() * f64::from(square_root);
     let adam = Adam {
-        step_size: narrow(kernel.step_size() * correction),
+        unscale,
+        step_size: narrow(kernel.step_size() * f64::from(step) * correction),
         one_minus_beta1: narrow(1.0 - kernel.beta1),
         beta2: narrow(kernel.beta2),
         one_minus_beta2: narrow(1.0 - kernel.beta2),
@@ -110,7 +127,7 @@ bodies! {
     fn adam_loop(_first, (g, w, mean, square): AdamState<'_>, adam: Adam) {
         let state = w.iter_mut().zip(mean.iter_mut().zip(square));
         for ((w, (mean, square)), g) in state.zip(g) {
-            let g = g + adam.l2 * *w;
+            let g = adam.unscale * g + adam.l2 * *w;
             *mean += adam.one_minus_beta1 * (g - *mean);
             *square = adam.beta2 * *square + adam.one_minus_beta2 * g * g;
             *w = adam.keep * *w - adam.step_size * *mean / (square.sqrt() + adam.epsilon);

@@ -178,7 +178,7 @@ fn run(kernels: &Kernels, kernel: &Kernel) -> Vec<Vec<u32>> {
     let mut outputs = Vec::new();
     for (binding, real) in bindings.iter().zip(&reals) {
         match (binding.access, binding.element) {
-            (Access::Read, Element::F32) => inputs.push(View::Real(real)),
+            (Access::Read, Element::F32 | Element::F16) => inputs.push(View::Real(real)),
             (Access::Read, Element::U32) => inputs.push(View::U32(&integers[..binding.len])),
             (Access::Read, Element::U8) => inputs.push(View::U8(&bytes[..binding.len])),
             (Access::Write, _) => outputs.push(vec![f32::NAN; binding.len]),
@@ -277,6 +277,7 @@ fn elements() -> Vec<Kernel> {
         weight_decay,
         decoupled,
         step,
+        scaled: false,
     };
     #[rustfmt::skip]
     let kernels = vec![
@@ -285,7 +286,7 @@ fn elements() -> Vec<Kernel> {
         Dropout { count, offset: 64, threshold, factor, seed, stream, step }.into(),
         PointwiseLoss { kind: loss, count }.into(),
         PointwiseLossGrad { kind: loss, at_target, count }.into(),
-        SgdUpdate { count, learning_rate, momentum, nesterov, weight_decay }.into(),
+        SgdUpdate { count, learning_rate, momentum, nesterov, weight_decay, scaled: false }.into(),
         adam.into(),
         Copy { count }.into(),
         Nonfinite { count, offset: 0 }.into(),

@@ -1,5 +1,7 @@
 //! The values of a tensor, on their way to a device or back.
 
+use half::f16;
+
 use crate::tensor::Element;
 
 /// The values of a tensor. Reals may be f32 or f64, whatever the executor holds; see [`Data::to_f32`].
@@ -9,6 +11,8 @@ pub enum Data {
     F32(Vec<f32>),
     /// Reals in double precision, which only the reference holds.
     F64(Vec<f64>),
+    /// Reals of half precision.
+    F16(Vec<f16>),
     /// Integers.
     U32(Vec<u32>),
     /// Bytes.
@@ -21,6 +25,7 @@ impl Data {
         match self {
             Self::F32(values) => values.len(),
             Self::F64(values) => values.len(),
+            Self::F16(values) => values.len(),
             Self::U32(values) => values.len(),
             Self::U8(values) => values.len(),
         }
@@ -35,6 +40,7 @@ impl Data {
     pub const fn element(&self) -> Element {
         match self {
             Self::F32(_) | Self::F64(_) => Element::F32,
+            Self::F16(_) => Element::F16,
             Self::U32(_) => Element::U32,
             Self::U8(_) => Element::U8,
         }
@@ -49,6 +55,7 @@ impl Data {
         match self {
             Self::F32(values) => values.clone(),
             Self::F64(values) => values.iter().map(|&v| v as f32).collect(),
+            Self::F16(values) => values.iter().map(|&v| v.into()).collect(),
             Self::U32(_) | Self::U8(_) => Vec::new(),
         }
     }
@@ -66,6 +73,7 @@ impl Data {
         match self {
             Self::F32(values) => values.iter().map(|&v| f64::from(v)).collect(),
             Self::F64(values) => values.clone(),
+            Self::F16(values) => values.iter().map(|&v| v.into()).collect(),
             Self::U32(_) | Self::U8(_) => Vec::new(),
         }
     }
@@ -74,7 +82,7 @@ impl Data {
     pub fn as_u32(&self) -> &[u32] {
         match self {
             Self::U32(values) => values,
-            Self::F32(_) | Self::F64(_) | Self::U8(_) => &[],
+            Self::F32(_) | Self::F64(_) | Self::F16(_) | Self::U8(_) => &[],
         }
     }
 }

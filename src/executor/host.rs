@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use half::f16;
+
 use super::{
     Data, DeviceInfo, Executor, ExecutorError, HostClock, PlanHandle, StepTimes, View, ViewMut,
 };
@@ -47,6 +49,8 @@ pub trait HostKernels: Send + Sync {
 #[derive(Debug, Clone)]
 enum Memory<T> {
     Real(Vec<T>),
+    /// Reals that whoever wrote them has rounded to half precision.
+    Half(Vec<T>),
     U32(Vec<u32>),
     U8(Vec<u8>),
 }
@@ -68,6 +72,7 @@ impl<T: Copy> Memory<T> {
         }
         Ok(match element {
             Element::F32 => Self::Real(filled(fill, len, what)?),
+            Element::F16 => Self::Half(filled(fill, len, what)?),
             Element::U32 => Self::U32(filled(0, len, what)?),
             Element::U8 => Self::U8(filled(0, len, what)?),
         })
@@ -76,7 +81,7 @@ impl<T: Copy> Memory<T> {
     /// Bytes it takes.
     fn bytes(&self) -> u64 {
         let bytes = match self {
-            Self::Real(values) => values.capacity() * size_of::<T>(),
+            Self::Real(values) | Self::Half(values) => values.capacity() * size_of::<T>(),
             Self::U32(values) => values.capacity() * size_of::<u32>(),
             Self::U8(values) => values.capacity(),
         };
@@ -86,6 +91,7 @@ impl<T: Copy> Memory<T> {
     const fn element(&self) -> Element {
         match self {
             Self::Real(_) => Element::F32,
+            Self::Half(_) => Element::F16,
             Self::U32(_) => Element::U32,
             Self::U8(_) => Element::U8,
         }
@@ -94,7 +100,7 @@ impl<T: Copy> Memory<T> {
     fn view(&self, place: Place) -> View<'_, T> {
         let range = place.offset..place.offset + place.len;
         match self {
-            Self::Real(values) => View::Real(&values[range]),
+            Self::Real(values) | Self::Half(values) => View::Real(&values[range]),
             Self::U32(values) => View::U32(&values[range]),
             Self::U8(values) => View::U8(&values[range]),
         }
@@ -103,7 +109,7 @@ impl<T: Copy> Memory<T> {
     fn view_mut(&mut self, place: Place) -> ViewMut<'_, T> {
         let range = place.offset..place.offset + place.len;
         match self {
-            Self::Real(values) => ViewMut::Real(&mut values[range]),
+            Self::Real(values) | Self::Half(values) => ViewMut::Real(&mut values[range]),
             Self::U32(values) => ViewMut::U32(&mut values[range]),
             Self::U8(values) => ViewMut::U8(&mut values[range]),
         }
@@ -118,7 +124,7 @@ impl<T: Copy> Memory<T> {
                 .expect("a plan's tensors lie in their buffer, and those that a step writes apart")
         }
         match self {
-            Self::Real(values) => split(values, a, b).map(ViewMut::Real),
+            Self::Real(values) | Self::Half(values) => split(values, a, b).map(ViewMut::Real),
             Self::U32(values) => split(values, a, b).map(ViewMut::U32),
             Self::U8(values) => split(values, a, b).map(ViewMut::U8),
         }
@@ -157,6 +163,7 @@ impl<K: HostKernels> Host<K> {
         let limits = Limits {
             binding: u64::MAX,
             buffer: u64::MAX,
+            half: true,
             ..Limits::SMALLEST
         };
         Self {
@@ -257,7 +264,7 @@ impl<K: HostKernels> Host<K> {
             expected,
             expected_element: element,
         };
-        if data.len() != place.len {
+        if data.len() != place.len || data.element() != element {
             return Err(mismatch());
         }
         match (memory.view_mut(place), data) {
@@ -271,6 +278,11 @@ impl<K: HostKernels> Host<K> {
                     .zip(from)
                     .for_each(|(to, &from)| *to = K::real(from));
             }
+            (ViewMut::Real(to), Data::F16(from)) => {
+                to.iter_mut()
+                    .zip(from)
+                    .for_each(|(to, &from)| *to = f32::from(from).into());
+            }
             (ViewMut::U32(to), Data::U32(from)) => to.copy_from_slice(from),
             (ViewMut::U8(to), Data::U8(from)) => to.copy_from_slice(from),
             _ => return Err(mismatch()),
@@ -279,7 +291,14 @@ impl<K: HostKernels> Host<K> {
     }
 
     fn get(&mut self, plan: PlanHandle, place: Place) -> Data {
-        match self.memory(plan, place.buffer).view(place) {
+        let memory = self.memory(plan, place.buffer);
+        let half = memory.element() == Element::F16;
+        match memory.view(place) {
+            View::Real(values) if half => {
+                // Exact, as they are rounded already.
+                let rounded = |&value: &K::Real| f16::from_f64(value.into());
+                Data::F16(values.iter().map(rounded).collect())
+            }
             View::Real(values) => K::data(values),
             View::U32(values) => Data::U32(values.to_vec()),
             View::U8(values) => Data::U8(values.to_vec()),
@@ -302,7 +321,8 @@ impl<K: HostKernels> Executor for Host<K> {
 
     fn buffer_bytes(&self, element: Element, len: usize) -> u64 {
         let size = match element {
-            Element::F32 => size_of::<K::Real>(),
+            // Halves are held as reals that are rounded already.
+            Element::F32 | Element::F16 => size_of::<K::Real>(),
             Element::U32 | Element::U8 => element.size(),
         };
         (len as u64).saturating_mul(size as u64)

@@ -6,7 +6,7 @@ use crate::executor::ExecutorError;
 use crate::kernel::{Limits, Parameters};
 
 /// What an adapter must have for this engine's shaders.
-const STORAGE_BUFFERS: u32 = 4;
+const STORAGE_BUFFERS: u32 = 5;
 const INVOCATIONS: u32 = 256;
 const IMMEDIATES: u32 = 64;
 const _: () = assert!(
@@ -109,6 +109,15 @@ impl AdapterInfo {
         self.kind == DeviceKind::Software
     }
 
+    /// Whether it has the cooperative matrices that a product of f16 wants: 16 x 16 x 16, with sums in f32, on subgroups of
+    /// 32.
+    pub fn has_cooperative_products(&self) -> bool {
+        let kinds = &self.features.cooperative_matrices;
+        self.features.f16
+            && self.features.subgroups == Some([32, 32])
+            && kinds.iter().any(|kind| kind == "16x16x16 f16 f32")
+    }
+
     /// What plans and kernels need to know of it.
     pub fn limits(&self) -> Limits {
         let only = |[smallest, largest]: [u32; 2]| (smallest == largest).then_some(largest);
@@ -120,6 +129,9 @@ impl AdapterInfo {
             subgroup: self.features.subgroups.and_then(only),
             turns: if self.is_software() { 65_535 } else { u64::MAX },
             software: self.is_software(),
+            half: self.features.f16,
+            // Not before they have passed the self-test.
+            cooperative: false,
             image: self.limits.image,
             invocations: self.limits.invocations,
             workgroup_memory: self.limits.workgroup_memory,

@@ -53,13 +53,24 @@ pub(super) struct Device {
 impl Device {
     /// Opens an adapter with all its limits, and of its features those that the engine uses.
     pub(super) fn open(info: &AdapterInfo, adapter: &wgpu::Adapter) -> Result<Self, ExecutorError> {
-        let welcome = wgpu::Features::SUBGROUP
+        let mut welcome = wgpu::Features::SUBGROUP
             | wgpu::Features::TIMESTAMP_QUERY
-            | wgpu::Features::PIPELINE_CACHE;
+            | wgpu::Features::PIPELINE_CACHE
+            | wgpu::Features::SHADER_F16;
+        let mut experimental = wgpu::ExperimentalFeatures::disabled();
+        if info.has_cooperative_products() {
+            welcome |= wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+            #[expect(unsafe_code, reason = "wgpu asks to be told that it is meant")]
+            // SAFETY: the one feature asked for is used by one shader, which is not chosen before its results have been held
+            // against known ones on this device.
+            let meant = unsafe { wgpu::ExperimentalFeatures::enabled() };
+            experimental = meant;
+        }
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("thalweg"),
             required_features: wgpu::Features::IMMEDIATES | (adapter.features() & welcome),
             required_limits: adapter.limits(),
+            experimental_features: experimental,
             memory_hints: wgpu::MemoryHints::Performance,
             ..wgpu::DeviceDescriptor::default()
         });

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
 use super::Gpu;
 use super::image::Image;
 use super::memory::Memory;
@@ -74,6 +77,13 @@ pub(super) struct Loaded {
     steps: Vec<LoadedStep>,
 }
 
+impl Gpu {
+    /// Forgets the plans that were loaded behind the first `count`.
+    pub(super) fn unload_behind(&mut self, count: usize) {
+        self.plans.truncate(count);
+    }
+}
+
 impl Loaded {
     pub(super) fn bytes(&self) -> u64 {
         let buffers = self.buffers.iter().map(Memory::bytes).sum::<u64>();
@@ -81,7 +91,7 @@ impl Loaded {
             + self
                 .images
                 .iter()
-                .map(|(_, image)| image.bytes())
+                .map(|(_, image)| image.bytes)
                 .sum::<u64>()
     }
 
@@ -216,6 +226,7 @@ impl Gpu {
                 singles = data.to_f32();
                 bytemuck::cast_slice(&singles)
             }
+            (Element::F16, Data::F16(values)) => bytemuck::cast_slice(values.reinterpret_cast()),
             (Element::U32, Data::U32(values)) => bytemuck::cast_slice(values),
             (Element::U8, Data::U8(values)) => values,
             _ => &[],
@@ -248,6 +259,11 @@ impl Gpu {
                 let mut values = vec![0.0_f32; place.len];
                 read(bytemuck::cast_slice_mut(&mut values))?;
                 Data::F32(values)
+            }
+            Element::F16 => {
+                let mut values = vec![f16::ZERO; place.len];
+                read(bytemuck::cast_slice_mut(values.reinterpret_cast_mut()))?;
+                Data::F16(values)
             }
             Element::U32 => {
                 let mut values = vec![0_u32; place.len];
@@ -307,7 +323,7 @@ impl Executor for Gpu {
                 }
             }
         }
-        let images = images.iter().map(|(i, len)| Image::bytes_for(i, *len));
+        let images = images.iter().map(|(i, len)| i.bytes(*len));
         plan.bytes() + images.sum::<u64>()
     }
 
@@ -320,6 +336,7 @@ impl Executor for Gpu {
     }
 
     fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError> {
+        self.test_before(&plan);
         self.allocate_store(store)?;
         if self.choices.is_open() {
             self.tune(&plan)?;

@@ -6,20 +6,12 @@ use crate::kernel;
 
 /// Bytes of a texel: four reals.
 const TEXEL: u64 = 16;
-/// Texels behind each line that nothing reads. Without them the lines of a matrix whose rows have a power of two of
-/// elements fall on the same few lines of the cache: a product of 1024 runs at 28 to 55 GFLOP/s then, not 95.
-const PADDING: u32 = 4;
-
-/// How many texels hold so many reals.
-fn texels(len: usize) -> u32 {
-    u32::try_from(len / 4).unwrap_or(u32::MAX)
-}
-
 /// An image of a tensor.
 #[derive(Debug)]
 pub(super) struct Image {
     texture: wgpu::Texture,
     pub(super) view: wgpu::TextureView,
+    pub(super) bytes: u64,
     /// Texels in a line, whole lines, and texels in the line behind them.
     line: u32,
     lines: u32,
@@ -33,13 +25,14 @@ impl Image {
         image: &kernel::Image,
         len: usize,
     ) -> Result<Self, ExecutorError> {
-        let line = image.line;
-        let texels = texels(len);
+        let (line, bytes) = (image.line, image.bytes(len));
+        let [width, height] = image.size(len);
+        let texels = u32::try_from(len / 4).unwrap_or(u32::MAX);
         let texture = device.wgpu.create_texture(&wgpu::TextureDescriptor {
             label: Some("image"),
             size: wgpu::Extent3d {
-                width: line + PADDING,
-                height: texels.div_ceil(line),
+                width,
+                height,
                 depth_or_array_layers: 1,
             },
             mip_level_count: 1,
@@ -50,27 +43,15 @@ impl Image {
             view_formats: &[],
         });
         let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
-        let image = Self {
+        device.check_memory(bytes, "an image of a matrix")?;
+        Ok(Self {
             texture,
             view,
+            bytes,
             line,
             lines: texels / line,
             rest: texels % line,
-        };
-        device.check_memory(image.bytes(), "an image of a matrix")?;
-        Ok(image)
-    }
-
-    /// Bytes it takes.
-    pub(super) fn bytes(&self) -> u64 {
-        let size = self.texture.size();
-        u64::from(size.width) * u64::from(size.height) * TEXEL
-    }
-
-    /// Bytes that an image for a tensor of `len` reals will take.
-    pub(super) fn bytes_for(image: &kernel::Image, len: usize) -> u64 {
-        let height = texels(len).div_ceil(image.line);
-        u64::from(image.line + PADDING) * u64::from(height) * TEXEL
+        })
     }
 
     /// Copies the tensor that begins at byte `start` of a buffer.

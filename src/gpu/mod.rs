@@ -9,6 +9,7 @@
 
 mod adapter;
 mod cache;
+mod cooperative;
 mod device;
 mod executor;
 mod image;
@@ -89,6 +90,8 @@ pub struct Gpu {
     pipelines: Pipelines,
     choices: Choices,
     transfer: Transfer,
+    /// Whether the cooperative matrices have been put to the test, if there are any.
+    tested: bool,
     device: Device,
 }
 
@@ -122,6 +125,7 @@ impl Gpu {
             pipelines: Pipelines::new(options.checked),
             choices: Choices::default(),
             transfer: Transfer::default(),
+            tested: false,
             device,
         })
     }

@@ -18,6 +18,7 @@ use crate::executor::{Executor, ExecutorError};
 use crate::graph::{Phase, Store};
 use crate::kernel::{self, Access, Finish, Kernel, Matmul, Shader, Tick};
 use crate::plan::{Buffer, BufferId, Place, PlacedTensor, Plan, Step};
+use crate::tensor::Element;
 
 /// The largest file that is read.
 const LARGEST: u64 = 4 << 20;
@@ -147,7 +148,11 @@ fn name(product: &Matmul) -> String {
     } else {
         String::new()
     };
-    format!("{groups}{m}x{n}x{k} {a}{b}{finish}{sums}")
+    let half = match product.operands {
+        Element::F16 => " f16",
+        _ => "",
+    };
+    format!("{groups}{m}x{n}x{k} {a}{b}{finish}{sums}{half}")
 }
 
 /// A shader in words: its file, and the constants that tell it from others of the same file.

@@ -1,7 +1,6 @@
 //! The gradient, as a transformation of the graph.
 
 use super::{Backward, Graph, GraphError, Lowered, Origin, Phase, TensorId};
-use crate::tensor::Element;
 
 impl Graph {
     /// Appends the gradient of the scalar `loss` at each tensor of `wrt`, and returns the gradients in that order.
@@ -104,7 +103,7 @@ impl Graph {
             .iter()
             .chain([&loss])
             .map(|&t| self.tensor(t))
-            .find(|t| t.element != Element::F32)
+            .find(|t| !t.element.is_real())
         {
             Some(t) => Err(GraphError::IntegerGradient {
                 tensor: t.name.clone(),
@@ -127,7 +126,7 @@ impl Graph {
                     .iter()
                     .filter(|o| self.tensor(**o).origin == Origin::Computed)
                 {
-                    depends[output.0] |= self.tensor(*output).element == Element::F32;
+                    depends[output.0] |= self.tensor(*output).element.is_real();
                 }
             }
         }

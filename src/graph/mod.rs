@@ -134,6 +134,45 @@ pub trait Op: std::fmt::Debug + Send + Sync {
     fn lower(&self, inputs: &[&Tensor], outputs: &[&Tensor]) -> Lowered;
 }
 
+/// In which precision products are computed: `single` or `mixed`.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// f32 throughout.
+    #[default]
+    Single,
+    /// Products read copies of their operands in half precision, and sum in f32. All else, the parameters too, is f32.
+    Mixed,
+}
+
+impl Precision {
+    /// The words for it.
+    pub const WORDS: [&'static str; 2] = ["single", "mixed"];
+}
+
+impl std::fmt::Display for Precision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(Self::WORDS[*self as usize])
+    }
+}
+
+impl std::str::FromStr for Precision {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "single" => Ok(Self::Single),
+            "mixed" => Ok(Self::Mixed),
+            _ => Err(format!(
+                "unknown precision `{word}`; expected {}",
+                Self::WORDS.join(" or ")
+            )),
+        }
+    }
+}
+
 /// Ops in order over tensors.
 #[derive(Debug)]
 pub struct Graph {
@@ -145,6 +184,7 @@ pub struct Graph {
     stale: Vec<bool>,
     layer: Option<usize>,
     phase: Phase,
+    precision: Precision,
 }
 
 impl Default for Graph {
@@ -163,6 +203,7 @@ impl Graph {
             stale: Vec::new(),
             layer: None,
             phase: Phase::Forward,
+            precision: Precision::Single,
         }
     }
 
@@ -227,6 +268,11 @@ impl Graph {
     /// Says to which phase the next nodes belong.
     pub const fn set_phase(&mut self, phase: Phase) {
         self.phase = phase;
+    }
+
+    /// Says in which precision the next products are computed, and those of their gradients.
+    pub const fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
     }
 
     /// What is known of a tensor.

@@ -96,7 +96,8 @@ impl Store {
     /// Adds one tensor.
     ///
     /// # Errors
-    /// If the name is taken, the shape is empty, or it has more elements than can be addressed.
+    /// If the name is taken, the shape is empty, it has more elements than can be addressed, or the elements are f16, which
+    /// only pass through a plan.
     pub fn declare(
         &mut self,
         name: &str,
@@ -104,6 +105,14 @@ impl Store {
         element: Element,
     ) -> Result<(), GraphError> {
         let shape = shape.into();
+        if element == Element::F16 {
+            return Err(GraphError::Element {
+                op: "store",
+                tensor: name.to_owned(),
+                found: element,
+                expected: Element::F32,
+            });
+        }
         self.add(Block::new(name, element, vec![(name.to_owned(), shape)])?)
     }
 

@@ -1,6 +1,53 @@
 //! The product of matrices, in groups, and what is fused into it.
 
-use super::{ActivationKind, Binding, Image, Limits, Parameters, Shader, Spec, Sum};
+use super::{Access, ActivationKind, Binding, Image, Limits, Parameters, Shader, Spec, Sum};
+use crate::tensor::{Element, PADDING};
+
+/// How `matmul_tile` divides its work.
+struct Tile {
+    /// Rows and columns of y of a workgroup, and terms of a step.
+    m: u32,
+    n: u32,
+    k: u32,
+    /// Rows and columns of y of an invocation.
+    rows: u32,
+    columns: u32,
+}
+
+impl Tile {
+    const fn new([m, n, k]: [u32; 3], [rows, columns]: [u32; 2]) -> Self {
+        Self {
+            m,
+            n,
+            k,
+            rows,
+            columns,
+        }
+    }
+
+    const fn lanes(&self) -> u32 {
+        self.m / self.rows * (self.n / self.columns)
+    }
+
+    /// Bytes of workgroup memory.
+    const fn memory(&self) -> u32 {
+        (self.m + self.n + 8) * self.k * 4
+    }
+}
+
+/// From large to small. All fit the smallest limits of WebGPU.
+const TILES: [Tile; 4] = [
+    Tile::new([128, 128, 8], [8, 8]),
+    Tile::new([128, 64, 16], [8, 4]),
+    Tile::new([64, 64, 16], [4, 4]),
+    Tile::new([32, 32, 16], [4, 4]),
+];
+
+/// Workgroups that fill a GPU: most have fewer than 150 processors.
+const ENOUGH: u32 = 128;
+/// Rows that count as few, and columns.
+const FEW_ROWS: u32 = 8;
+const FEW_COLUMNS: u32 = 16;
 
 /// Texels in a line of an image whose lines are no rows: `LINE` in `matmul_image.wgsl`.
 const LINE: u32 = 4096;
@@ -67,6 +114,9 @@ pub struct Matmul {
     /// Whether the sums of the rows of `op(a)`, `[groups, m]`, are a second output. With `dw = dyᵀ x` they are the
     /// gradient of the bias.
     pub row_sums: bool,
+    /// What `a` and `b` hold: f32, or f16 with rows and columns padded with zeros to multiples of [`PADDING`]. Sums and
+    /// results are f32 either way.
+    pub operands: Element,
 }
 
 impl Matmul {
@@ -86,6 +136,20 @@ impl Matmul {
         }
     }
 
+    /// How many rows or columns of an operand there are in memory.
+    pub const fn padded(&self, extent: u32) -> u32 {
+        match self.operands {
+            Element::F16 => extent.next_multiple_of(PADDING),
+            _ => extent,
+        }
+    }
+
+    /// What of an operand `[groups, rows, columns]` there is in memory.
+    fn operand(&self, name: &'static str, [rows, columns]: [u32; 2]) -> Binding {
+        let len = Self::product([self.groups, self.padded(rows), self.padded(columns)]);
+        Binding::new(name, self.operands, Access::Read, len)
+    }
+
     fn product(factors: [u32; 3]) -> usize {
         factors.iter().map(|&f| f as usize).product()
     }
@@ -94,8 +158,8 @@ impl Matmul {
     const fn row_lengths(&self) -> [u32; 2] {
         let &Self { m, n, k, .. } = self;
         [
-            if self.transpose_a { m } else { k },
-            if self.transpose_b { k } else { n },
+            self.padded(if self.transpose_a { m } else { k }),
+            self.padded(if self.transpose_b { k } else { n }),
         ]
     }
 
@@ -105,8 +169,72 @@ impl Matmul {
         [a, b, self.n].iter().all(|e| e.is_multiple_of(4))
     }
 
-    /// For drivers that run on the CPU: `a` and `b` as images.
+    /// For real GPUs, where y has few rows or few columns.
+    fn thin(&self, limits: &Limits) -> Option<Shader> {
+        let few_rows = self.m <= FEW_ROWS && self.m <= self.n;
+        if self.row_sums || !(few_rows || self.n <= FEW_COLUMNS) {
+            return None;
+        }
+        let swap = !few_rows;
+        let along_k = if swap {
+            !self.transpose_a
+        } else {
+            self.transpose_b
+        };
+        let [columns, lanes_n, lanes_k] = if along_k { [4, 1, 64] } else { [1, 16, 16] };
+        let mut tile = [FEW_ROWS, columns * lanes_n];
+        if swap {
+            tile.reverse();
+        }
+        let shader = self.tiled("matmul_thin", tile, limits);
+        let shader = shader
+            .with_bool("SWAP", swap)
+            .with_u32("COLUMNS", columns)
+            .with_u32("LANES_N", lanes_n)
+            .with_u32("LANES_K", lanes_k);
+        Some(self.finished(shader, false))
+    }
+
+    /// For real GPUs, and right everywhere: the tiles that fit the device, the best first. That is the largest of which
+    /// there are enough to fill a GPU, or else the smallest.
+    fn tiles(&self, limits: &Limits) -> Vec<Shader> {
+        let fits = |tile: &&Tile| {
+            tile.lanes() <= limits.invocations && tile.memory() <= limits.workgroup_memory
+        };
+        let mut tiles: Vec<&Tile> = TILES.iter().filter(fits).collect();
+        let best = (tiles.iter())
+            .position(|tile| self.count([tile.m, tile.n]) >= ENOUGH)
+            .unwrap_or(tiles.len() - 1);
+        tiles[..=best].rotate_right(1);
+        tiles.into_iter().map(|t| self.tile(t, limits)).collect()
+    }
+
+    fn tile(&self, tile: &Tile, limits: &Limits) -> Shader {
+        let [wide_a, wide_b] = self.row_lengths().map(|row| row.is_multiple_of(4));
+        let wide_y = self.n.is_multiple_of(4);
+        let value = |wide| if wide { "vec4<f32>" } else { "f32" };
+        let shader = self
+            .tiled("matmul_tile", [tile.m, tile.n], limits)
+            .with_u32("TILE_M", tile.m)
+            .with_u32("TILE_N", tile.n)
+            .with_u32("TILE_K", tile.k)
+            .with_u32("ROWS", tile.rows)
+            .with_u32("COLUMNS", tile.columns)
+            .with_bool("WIDE_A", wide_a)
+            .with_bool("WIDE_B", wide_b)
+            .with("PartA", value(wide_a))
+            .with("PartB", value(wide_b))
+            .with("PartY", value(wide_y))
+            .with_u32("WIDTH", if wide_y { 4 } else { 1 })
+            .join(if wide_y { "part_wide" } else { "part" });
+        self.finished(shader, wide_y)
+    }
+
+    /// For drivers that run on the CPU: `a` and `b`, if they are f32, as images.
     fn image(&self, limits: &Limits) -> Option<Shader> {
+        if self.operands != Element::F32 {
+            return None;
+        }
         let [row_a, row_b] = self.row_lengths();
         let bindings = self.bindings();
         let [a, b] = [(row_a, &bindings[0]), (row_b, &bindings[1])].map(|(row, binding)| {
@@ -150,17 +278,16 @@ impl Matmul {
         Some(self.finished(shader.with_u32("BLOCKS", blocks), true))
     }
 
+    /// Tiles of `y`.
+    fn count(&self, tile: [u32; 2]) -> u32 {
+        let tiles = [self.m.div_ceil(tile[0]), self.n.div_ceil(tile[1])];
+        (tiles.iter()).fold(self.groups, |product, &t| product.saturating_mul(t))
+    }
+
     /// A workgroup a tile of `y`; workgroups that are fewer than tiles take several.
     fn tiled(&self, file: &'static str, tile: [u32; 2], limits: &Limits) -> Shader {
-        let tiles = [
-            self.groups,
-            self.m.div_ceil(tile[0]),
-            self.n.div_ceil(tile[1]),
-        ];
-        let workgroups = tiles
-            .iter()
-            .fold(1_u32, |product, &t| product.saturating_mul(t));
-        Shader::new(file, [workgroups.min(limits.workgroups), 1, 1])
+        let workgroups = self.count(tile).min(limits.workgroups);
+        Shader::new(file, [workgroups, 1, 1])
     }
 
     /// Joins the files that end a product; `wide` if the shader stores rows by four.
@@ -177,7 +304,12 @@ impl Matmul {
         } else {
             "row_sums_none"
         };
+        let operands = match self.operands {
+            Element::F16 => "operands_half",
+            _ => "operands",
+        };
         let shader = shader
+            .join(operands)
             .join(file)
             .join(sums)
             .with_bool("TRANSPOSE_A", self.transpose_a)
@@ -199,10 +331,7 @@ impl Spec for Matmul {
         let &Self {
             groups, m, n, k, ..
         } = self;
-        let mut bindings = vec![
-            Binding::read("a", Self::product([groups, m, k])),
-            Binding::read("b", Self::product([groups, k, n])),
-        ];
+        let mut bindings = vec![self.operand("a", [m, k]), self.operand("b", [k, n])];
         match self.finish {
             Finish::None => {}
             Finish::Bias(_) => bindings.push(Binding::read("bias", Self::product([groups, n, 1]))),
@@ -227,16 +356,25 @@ impl Spec for Matmul {
     }
 
     /// Every shader that does this on a device with these limits; the first is the choice where nothing has
-    /// been timed. Drivers that run shaders on the CPU get one-subgroup kernels without barriers, all others the tiled one.
+    /// been timed. Operands in half precision go to cooperative matrices where those may be chosen. Drivers that run
+    /// shaders on the CPU get one-subgroup kernels without barriers, all others tiles or what thin products are for.
     fn candidates(&self, limits: &Limits) -> Vec<Shader> {
-        let tile = self.finished(self.tiled("matmul_tile", [64, 64], limits), false);
-        if !limits.software || limits.subgroup != Some(8) {
-            return vec![tile];
+        let mut candidates = Vec::new();
+        if self.operands == Element::F16 && limits.cooperative {
+            let shader = self.tiled("matmul_cooperative", [32, 32], limits);
+            candidates.push(self.finished(shader, false));
         }
-        let lanes = self.finished(self.tiled("matmul_lanes", [16, 12], limits), false);
-        let mut candidates: Vec<_> = self.image(limits).into_iter().collect();
-        candidates.extend(self.broadcast(limits));
-        candidates.extend([lanes, tile]);
+        if limits.software && limits.subgroup == Some(8) {
+            candidates.extend(self.image(limits));
+            candidates.extend(self.broadcast(limits));
+            candidates.push(self.finished(self.tiled("matmul_lanes", [16, 12], limits), false));
+        }
+        if self.operands == Element::F16 {
+            candidates.push(self.finished(self.tiled("matmul_half", [64, 64], limits), false));
+        } else {
+            candidates.extend(self.thin(limits));
+            candidates.extend(self.tiles(limits));
+        }
         candidates
     }
 

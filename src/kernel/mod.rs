@@ -10,6 +10,7 @@
 mod elementwise;
 mod loss;
 mod matmul;
+mod mixed;
 mod optimizer;
 mod parameters;
 mod reduce;
@@ -27,6 +28,7 @@ pub use loss::{
     SoftmaxCrossEntropyGrad,
 };
 pub use matmul::{Finish, Function, Matmul};
+pub use mixed::{Narrow, Scaler};
 pub use optimizer::{AdamUpdate, SgdUpdate};
 pub use parameters::{Field, FieldKind, Parameters};
 pub use reduce::{Broadcast, Sum};
@@ -215,6 +217,10 @@ kernels! {
     Record,
     /// The index of the first element that is not finite.
     Nonfinite,
+    /// A copy in half precision, padded with zeros.
+    Narrow,
+    /// The loss scale, and whether a step is skipped.
+    Scaler,
 }
 
 impl Kernel {

@@ -1,6 +1,6 @@
 //! Updates of the parameters, in place. The formulas and defaults are those of PyTorch's `torch.optim`.
 
-use super::{Binding, Limits, Parameters, Shader, Spec, Tick};
+use super::{Binding, Limits, Parameters, Scaler, Shader, Spec, Tick};
 
 /// Stochastic gradient descent. With `g = gradient + weight_decay w`:
 ///
@@ -19,6 +19,21 @@ pub struct SgdUpdate {
     pub nesterov: bool,
     /// L2 penalty, added to the gradient.
     pub weight_decay: f64,
+    /// Whether the gradient is scaled, and a [`super::Scaler`]'s verdict is bound that may skip the update.
+    pub scaled: bool,
+}
+
+/// What an update reads.
+fn gradient(count: usize, scaled: bool) -> Vec<Binding> {
+    let verdict = scaled.then_some(Binding::read("verdict", Scaler::VERDICT));
+    std::iter::once(Binding::read("gradient", count))
+        .chain(verdict)
+        .collect()
+}
+
+/// The file that says what the verdict is.
+const fn verdict(scaled: bool) -> &'static str {
+    if scaled { "verdict" } else { "verdict_none" }
 }
 
 impl SgdUpdate {
@@ -34,10 +49,8 @@ impl Spec for SgdUpdate {
 
     fn bindings(&self) -> Vec<Binding> {
         let count = self.count as usize;
-        let mut bindings = vec![
-            Binding::read("gradient", count),
-            Binding::in_place("w", count),
-        ];
+        let mut bindings = gradient(count, self.scaled);
+        bindings.push(Binding::in_place("w", count));
         if self.momentum != 0.0 {
             bindings.push(Binding::in_place("velocity", count));
         }
@@ -54,12 +67,13 @@ impl Spec for SgdUpdate {
 
     fn shader(&self, limits: &Limits) -> Shader {
         let count = self.count as usize;
-        if self.momentum == 0.0 {
+        let shader = if self.momentum == 0.0 {
             Shader::strided_wide("sgd_update", count, self.count, "f32", limits)
         } else {
             Shader::strided_wide("sgd_update_momentum", count, self.count, "f32", limits)
                 .with_bool("NESTEROV", self.nesterov)
-        }
+        };
+        shader.join(verdict(self.scaled))
     }
 }
 
@@ -69,7 +83,8 @@ impl Spec for SgdUpdate {
 /// - `mean += (1 - beta1) (g - mean)` and `square = beta2 square + (1 - beta2) g²`;
 /// - `w -= learning_rate / (1 - beta1^t) mean / (sqrt(square) / sqrt(1 - beta2^t) + epsilon)`.
 ///
-/// The bias corrections are computed on the host, in f64.
+/// The bias corrections are computed on the host, in f64; or, if the gradient is scaled, by the [`super::Scaler`], from
+/// its own count of updates.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamUpdate {
     /// Elements.
@@ -86,8 +101,10 @@ pub struct AdamUpdate {
     pub weight_decay: f64,
     /// AdamW.
     pub decoupled: bool,
-    /// The update's number `t`, from 1: decided by the [`Tick`].
+    /// The update's number `t`, from 1: decided by the [`Tick`]. Of no account if the gradient is scaled.
     pub step: u32,
+    /// Whether the gradient is scaled, and a [`super::Scaler`]'s verdict is bound that may skip the update.
+    pub scaled: bool,
 }
 
 impl AdamUpdate {
@@ -96,13 +113,19 @@ impl AdamUpdate {
         self.step = tick.step;
     }
 
-    /// `learning_rate / (1 - beta1^t)`.
+    /// `learning_rate / (1 - beta1^t)`; the learning rate alone if the verdict corrects it.
     pub fn step_size(&self) -> f64 {
+        if self.scaled {
+            return self.learning_rate;
+        }
         self.learning_rate / (1.0 - self.beta1.powf(f64::from(self.step)))
     }
 
-    /// `sqrt(1 - beta2^t)`.
+    /// `sqrt(1 - beta2^t)`; 1 if the verdict has it.
     pub fn square_correction(&self) -> f64 {
+        if self.scaled {
+            return 1.0;
+        }
         (1.0 - self.beta2.powf(f64::from(self.step))).sqrt()
     }
 
@@ -132,12 +155,9 @@ impl Spec for AdamUpdate {
 
     fn bindings(&self) -> Vec<Binding> {
         let count = self.count as usize;
-        vec![
-            Binding::read("gradient", count),
-            Binding::in_place("w", count),
-            Binding::in_place("mean", count),
-            Binding::in_place("square", count),
-        ]
+        let mut bindings = gradient(count, self.scaled);
+        bindings.extend(["w", "mean", "square"].map(|name| Binding::in_place(name, count)));
+        bindings
     }
 
     /// `1 - beta` is sent beside `beta`: computed on the device it would lose four digits.
@@ -162,5 +182,6 @@ impl Spec for AdamUpdate {
             "f32",
             limits,
         )
+        .join(verdict(self.scaled))
     }
 }

@@ -80,6 +80,7 @@ impl Spec for Gather {
                 Shader::strided("gather_words", count / 4, limits)
             }
             Element::U8 => Shader::strided("gather_bytes", count, limits),
+            Element::F16 => unreachable!("the op refuses tables of f16"),
             Element::F32 => Shader::strided_wide("gather", count, self.columns, "f32", limits),
             Element::U32 => Shader::strided_wide("gather", count, self.columns, "u32", limits),
         };

@@ -270,7 +270,7 @@ impl<'a> Builder<'a> {
             };
         }
         let known = self.graph.tensor(tensor);
-        let len = known.shape.len();
+        let len = known.shape.stored_len(known.element);
         let buffer = match known.origin {
             Origin::Stored(stored) => {
                 return Place {

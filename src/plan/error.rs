@@ -62,6 +62,17 @@ pub enum PlanError {
         /// What is written.
         tensor: String,
     },
+    /// Numbers of half precision, on a device without.
+    #[error(
+        "plan `{plan}`: `{tensor}` is f16, and the device has no numbers of half precision in its shaders (the feature \
+         SHADER_F16); use `--precision single`, another device, or `--device cpu`"
+    )]
+    NoHalf {
+        /// The plan.
+        plan: String,
+        /// The first tensor that is f16.
+        tensor: String,
+    },
     /// The graph is at fault.
     #[error(transparent)]
     Graph(#[from] GraphError),

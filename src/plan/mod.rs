@@ -20,10 +20,10 @@ mod split;
 
 pub use error::PlanError;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::graph::{Graph, GraphError, Phase, Store, Stored, TensorId};
-use crate::kernel::{Access, Kernel, Limits, WORKGROUP};
+use crate::kernel::{Access, Image, Kernel, Limits, WORKGROUP};
 use crate::tensor::{Element, Shape};
 
 /// A buffer, by its number in the store or in the plan.
@@ -194,6 +194,19 @@ impl Plan {
         self.buffers.iter().map(Buffer::bytes).sum()
     }
 
+    /// The bytes of the images that its steps read on a device with these limits, on top of [`Plan::bytes`]. Steps that
+    /// want the same image share one.
+    pub fn image_bytes(&self, limits: &Limits) -> u64 {
+        let images: HashSet<_> = (self.steps.iter())
+            .flat_map(|step| {
+                let images = step.kernel.spec().shader(limits).images;
+                let len = |image: &Image| self.tensors[step.inputs[image.binding]].place.len;
+                images.into_iter().map(move |image| (image, len(&image)))
+            })
+            .collect();
+        images.iter().map(|(image, len)| image.bytes(*len)).sum()
+    }
+
     /// The bytes that its passing tensors would take if no buffer were used twice.
     pub const fn bytes_without_reuse(&self) -> u64 {
         self.bytes_without_reuse
@@ -225,6 +238,10 @@ impl Plan {
             .iter()
             .flat_map(|s| s.inputs.iter().chain(&s.outputs));
         for tensor in bound.map(|&t| &self.tensors[t]) {
+            if tensor.element == Element::F16 && !limits.half {
+                let (plan, tensor) = (self.name.clone(), tensor.name.clone());
+                return Err(PlanError::NoHalf { plan, tensor });
+            }
             let bytes = (tensor.place.len as u64).saturating_mul(tensor.element.size() as u64);
             if bytes > limits.binding {
                 let (tensor, limit) = (tensor.name.clone(), limits.binding);

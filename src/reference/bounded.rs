@@ -186,6 +186,18 @@ impl Real for Bounded {
         self.value.abs() <= LARGEST
     }
 
+    /// To one unit in the last place of half precision; what is infinite or NaN then, and surely so, is exact.
+    fn half(self) -> Self {
+        let value = self.value.half();
+        if !value.is_finite() {
+            let ends = [self.value - self.error, self.value + self.error];
+            let sure = self.error == 0.0 || ends.iter().all(|end| end.half() == value);
+            let error = if sure { 0.0 } else { f64::INFINITY };
+            return Self { value, error };
+        }
+        Self::new(value, self.moved(f64::half), half_ulp(value))
+    }
+
     /// Where the bound reaches across 0, an executor may take either.
     fn if_negative(self, below: Self, otherwise: Self) -> Self {
         let (taken, other) = if self.value < 0.0 {
@@ -291,6 +303,12 @@ impl Real for Bounded {
         let left = tanh_argument(self.value).min(0.0);
         self.function(f64::normal_cdf_tanh, 16.0 - 4.0 * left)
     }
+}
+
+/// One unit in the last place of a number of half precision, which has 11 bits and no exponent below -14.
+fn half_ulp(value: f64) -> f64 {
+    let exponent = libm::ilogb(value).max(-14);
+    libm::ldexp(1.0, exponent - 10)
 }
 
 /// What WGSL and Vulkan allow `exp` at an argument of this magnitude.

@@ -1,5 +1,6 @@
 //! The comparison that every test and `verify` make.
 
+use half::f16;
 use thiserror::Error;
 
 use super::Bounded;
@@ -43,6 +44,20 @@ pub enum Difference {
          found), so they cannot be compared; take a smaller learning rate, or look at the data's scale"
     )]
     Range {
+        /// The tensor.
+        tensor: String,
+        /// The first such element.
+        index: usize,
+        /// What was found there.
+        actual: f64,
+        /// What the reference has there.
+        expected: f64,
+    },
+    /// A number has left the range of half precision on one side only.
+    #[error(
+        "{tensor}[{index}] is {actual:e}, and the reference has {expected:e}: one has left the range of f16"
+    )]
+    Overflow {
         /// The tensor.
         tensor: String,
         /// The first such element.
@@ -129,6 +144,45 @@ pub fn compare<A: Copy + Into<f64>>(
             }
         });
     Ok(worst)
+}
+
+/// The same for numbers of half precision. What is infinite or NaN in the reference must be so in what was found.
+///
+/// # Errors
+/// As [`compare`], and where one side has left the range and the other has not.
+pub fn compare_half(
+    tensor: &str,
+    actual: &[f16],
+    expected: &[Bounded],
+) -> Result<Closeness, Difference> {
+    let left = |e: &Bounded| !e.value.is_finite() && e.error == 0.0;
+    let same = |a: f16, e: &Bounded| f64::from(a) == e.value || (a.is_nan() && e.value.is_nan());
+    let pairs = || actual.iter().zip(expected);
+    if let Some(index) = pairs().position(|(&a, e)| left(e) && !same(a, e)) {
+        let (actual, expected) = (f64::from(actual[index]), expected[index].value);
+        let tensor = tensor.to_owned();
+        return Err(Difference::Overflow {
+            tensor,
+            index,
+            actual,
+            expected,
+        });
+    }
+    let finite = |(&a, e): (&f16, &Bounded)| if left(e) { 0.0 } else { f64::from(a) };
+    let found: Vec<f64> = if actual.len() == expected.len() {
+        pairs().map(finite).collect()
+    } else {
+        actual.iter().map(|&a| a.into()).collect()
+    };
+    let zero = Bounded {
+        value: 0.0,
+        error: 0.0,
+    };
+    let within: Vec<Bounded> = expected
+        .iter()
+        .map(|e| if left(e) { zero } else { *e })
+        .collect();
+    compare(tensor, &found, &within)
 }
 
 /// How close one element is, or nothing if it is wrong.

@@ -24,11 +24,25 @@ pub fn matmul<T: Real>(
         Finish::Bias(f) => activate(f.kind, T::parameter(f.alpha), s + fused(column)),
         Finish::Gradient(f) => activate_grad(f.kind, T::parameter(f.alpha), fused(at), s),
     };
+    // Rows and columns of the operands, as they lie in memory.
+    let [rows, columns, terms] = [p.m, p.n, p.k].map(|extent| p.padded(extent) as usize);
     for g in 0..groups {
-        let a = &a[g * m * k..][..m * k];
-        let b = &b[g * k * n..][..k * n];
-        let a = |i: usize, l: usize| a[if p.transpose_a { l * m + i } else { i * k + l }];
-        let b = |l: usize, j: usize| b[if p.transpose_b { j * k + l } else { l * n + j }];
+        let a = &a[g * rows * terms..][..rows * terms];
+        let b = &b[g * terms * columns..][..terms * columns];
+        let a = |i: usize, l: usize| {
+            a[if p.transpose_a {
+                l * rows + i
+            } else {
+                i * terms + l
+            }]
+        };
+        let b = |l: usize, j: usize| {
+            b[if p.transpose_b {
+                j * terms + l
+            } else {
+                l * columns + j
+            }]
+        };
         for i in 0..m {
             for j in 0..n {
                 let at = (g * m + i) * n + j;

@@ -16,6 +16,7 @@
 //! | `sqrt(x)` | 4.5 ulp | Vulkan: `1 / inverseSqrt(x)`, with 2 ulp and a division |
 //! | `exp(x)`, `exp(x - max)` | 3 + 2 abs(x) ulp | WGSL, Vulkan |
 //! | `ln(x)` | 3 ulp; absolute 2⁻²¹ for `x` in [0.5, 2] | WGSL, Vulkan |
+//! | rounding to half precision | an ulp of half precision; none of an infinity or NaN | ours: on the bits |
 //! | a sum of `k` terms, in any order | `(k - 1) u Σ abs(term)` | Rump 2012; Jeannerod and Rump 2013 |
 //! | `sigmoid(x)` | 11 + 2 max(-x, 0) ulp | ours |
 //! | `tanh(x)` | 10 ulp | ours |
@@ -43,6 +44,11 @@
 //! - `1 - sigmoid(x)` stands as `sigmoid(-x)`, and `0.5 (1 + tanh(z))` as `sigmoid(2z)`, which keep their relative
 //!   precision; an executor that computes the difference has the wrong gradient in the tail.
 //! - Parameters are rounded to f32 on their way to a device; the difference is part of the bound.
+//! - Products of f16 operands are products of the f32 numbers that those are: `a b` is exact then, and only the sum rounds.
+//!   What is too large for f16 is judged in f32, before the conversion: from 65520 on it is infinite, and must be so on both
+//!   sides; see [`compare_half`].
+//! - Under mixed precision the bias corrections `1 - beta^t` come from the device's own count, as `-expm1(t ln beta)`, so
+//!   they are right to 16 ulp whatever `t`; with the division or root behind them a step size is right to about 20 ulp.
 //! - Where a result or an intermediate may leave the range of f32 within its bound, the bound is infinite, and
 //!   [`compare`](compare()) refuses whatever the executor found. What should come out of an overflow, or of NaN, is
 //!   tested on the bits, not compared.
@@ -53,6 +59,7 @@ mod elementwise;
 mod executor;
 mod loss;
 mod matmul;
+mod mixed;
 mod optimizer;
 mod real;
 mod reduce;
@@ -60,7 +67,7 @@ mod rows;
 mod state;
 
 pub use bounded::Bounded;
-pub use compare::{Closeness, Difference, compare};
+pub use compare::{Closeness, Difference, compare, compare_half};
 pub use elementwise::{
     activation, activation_grad, bias_add, binary, dropout, scale, softmax, softmax_grad,
 };
@@ -69,6 +76,7 @@ pub use loss::{
     correct, pointwise_loss, pointwise_loss_grad, softmax_cross_entropy, softmax_cross_entropy_grad,
 };
 pub use matmul::matmul;
+pub use mixed::{narrow, scaled_adam_update, scaled_sgd_update, scaler};
 pub use optimizer::{adam_update, sgd_update};
 pub use real::Real;
 pub use reduce::{broadcast, sum};
@@ -124,17 +132,37 @@ pub fn run<T: Real>(kernel: &Kernel, inputs: &[View<'_, T>], outputs: &mut [View
         Kernel::Concat(p) => concat(p, real(0), real(1), y.real()),
         Kernel::SgdUpdate(p) => {
             let velocity = state.first_mut().map(ViewMut::real);
-            sgd_update(p, real(0), y.real(), velocity);
+            if p.scaled {
+                scaled_sgd_update(p, (real(0), real(1)), y.real(), velocity);
+            } else {
+                sgd_update(p, real(0), y.real(), velocity);
+            }
         }
         Kernel::AdamUpdate(p) => {
             let [mean, square] = state else {
                 panic!("the plan bound {} states for Adam, not 2", state.len())
             };
-            adam_update(p, real(0), y.real(), mean.real(), square.real());
+            let (w, mean, square) = (y.real(), mean.real(), square.real());
+            if p.scaled {
+                scaled_adam_update(p, (real(0), real(1)), w, mean, square);
+            } else {
+                adam_update(p, real(0), w, mean, square);
+            }
         }
         Kernel::Copy(p) => copy(p, real(0), y.real()),
         Kernel::Record(p) => record(p, real(0), y.real()),
         Kernel::Nonfinite(p) => nonfinite(p, real(0), y.u32()),
+        Kernel::Narrow(p) => narrow(p, real(0), y.real()),
+        Kernel::Scaler(p) => {
+            let [counts, verdict] = state else {
+                panic!(
+                    "the plan bound {} tensors behind the scale, not 2",
+                    state.len()
+                )
+            };
+            let first = inputs[0].u32();
+            scaler(p, (first, real(1)), y.real(), counts.real(), verdict.real());
+        }
     }
 }
 

@@ -37,8 +37,19 @@ pub fn adam_update<T: Real>(
     mean: &mut [T],
     square: &mut [T],
 ) {
-    let [step_size, square_correction, epsilon] =
-        [p.step_size(), p.square_correction(), p.epsilon].map(T::parameter);
+    let corrected = [p.step_size(), p.square_correction()].map(T::parameter);
+    adam(p, corrected, gradient, w, (mean, square));
+}
+
+/// The same with the step size and the square's correction given.
+pub(super) fn adam<T: Real>(
+    p: &AdamUpdate,
+    [step_size, square_correction]: [T; 2],
+    gradient: &[T],
+    w: &mut [T],
+    (mean, square): (&mut [T], &mut [T]),
+) {
+    let epsilon = T::parameter(p.epsilon);
     let [one_minus_beta1, beta2, one_minus_beta2] =
         [1.0 - p.beta1, p.beta2, 1.0 - p.beta2].map(T::parameter);
     let [l2, keep] = [p.l2(), p.keep()].map(T::parameter);

@@ -3,6 +3,8 @@
 use std::fmt::Debug;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
+use half::f16;
+
 /// A real number: `f32`, `f64`, or [`Bounded`](super::Bounded).
 ///
 /// The functions are right over all of f32 and let NaN through. In `f64` they are as good as `libm`; in `f32` the
@@ -37,6 +39,8 @@ pub trait Real:
     fn if_negative(self, below: Self, otherwise: Self) -> Self {
         if self < Self::ZERO { below } else { otherwise }
     }
+    /// The number rounded to half precision, from f32, to nearest with ties to even; infinite from 65520 on.
+    fn half(self) -> Self;
     /// The sum of the terms, in order; 0 if there are none.
     fn sum(terms: impl Iterator<Item = Self>) -> Self;
 
@@ -82,6 +86,10 @@ impl Real for f64 {
 
     fn is_finite(self) -> bool {
         Self::is_finite(self)
+    }
+
+    fn half(self) -> Self {
+        Self::from(f32::parameter(self).half())
     }
 
     fn sum(terms: impl Iterator<Item = Self>) -> Self {
@@ -176,6 +184,10 @@ impl Real for f32 {
 
     fn is_finite(self) -> bool {
         Self::is_finite(self)
+    }
+
+    fn half(self) -> Self {
+        f16::from_f32(self).to_f32()
     }
 
     fn sum(terms: impl Iterator<Item = Self>) -> Self {

@@ -65,6 +65,9 @@ pub enum TrainError {
     /// A number that is NaN or infinite turned up.
     #[error(transparent)]
     NonFinite(Box<NonFinite>),
+    /// Under mixed precision the gradients leave the range of f16 however small the loss scale.
+    #[error(transparent)]
+    LossScale(Box<ScaleCollapse>),
     /// An observer could not go on.
     #[error(transparent)]
     Observer(#[from] std::io::Error),
@@ -129,3 +132,40 @@ impl fmt::Display for NonFinite {
 }
 
 impl std::error::Error for NonFinite {}
+
+/// A loss scale that fell as far as it may.
+#[derive(Debug)]
+pub struct ScaleCollapse {
+    /// The scale it came to.
+    pub scale: f64,
+    /// Training steps that were skipped in all.
+    pub skipped: u64,
+    /// What is not finite in the last of them. The last good model is that after all updates.
+    pub found: NonFinite,
+}
+
+impl fmt::Display for ScaleCollapse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            scale,
+            skipped,
+            found,
+        } = self;
+        let NonFinite {
+            step,
+            plan_step,
+            tensor,
+            index,
+            value,
+            ..
+        } = found;
+        write!(
+            f,
+            "training step {step}: {skipped} steps were skipped, the loss scale fell to {scale:e}, and still `{tensor}`\
+             [{index}] becomes {value} in {plan_step}; numbers of half precision end at 65504. Use `--precision single`, or \
+             look at the data's scale"
+        )
+    }
+}
+
+impl std::error::Error for ScaleCollapse {}

@@ -90,7 +90,10 @@ impl Totals {
             Metric::Nothing => (None, None),
         };
         let numbers = matches!(self.metric, Metric::SquaredErrors { .. });
-        let loss = if squared && numbers {
+        let loss = if self.rows == 0 {
+            // All steps were skipped.
+            f64::NAN
+        } else if squared && numbers {
             own.iter().sum::<f64>() / own.len() as f64
         } else {
             self.loss / rows

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::LossScale;
 use super::evaluation::Totals;
 use super::guard::Guard;
 use super::observer::{EpochReport, Observer, StepsReport};
@@ -35,6 +36,8 @@ pub struct Summary {
     pub step_seconds: f64,
     /// Whether an observer ended it.
     pub interrupted: bool,
+    /// What became of the loss scale, under mixed precision.
+    pub loss_scale: Option<LossScale>,
 }
 
 /// One training run over a session.
@@ -91,7 +94,8 @@ impl Fit<'_> {
             let (model, validation) = self.finish_epoch(epoch, &train, &mut progress)?;
             let interrupted = self.observer.interrupted();
             if progress.steps >= total || interrupted {
-                let summary = progress.summary(epoch, train, validation, interrupted);
+                let mut summary = progress.summary(epoch, train, validation, interrupted);
+                summary.loss_scale = self.session.loss_scale()?;
                 return Ok((model, summary));
             }
         }
@@ -191,6 +195,10 @@ impl Fit<'_> {
             .get_or_insert_with(|| progress.begun.elapsed().as_secs_f64());
 
         progress.guard.note(rows, &ticks);
+        let mixed = self.session.recipe.mixed.is_some();
+        let losses = logged.losses.clone();
+        // Under mixed precision such a step was skipped, and says nothing of the epoch.
+        let logged = if mixed { logged.finite() } else { logged };
         if logged.losses.iter().any(|loss| !loss.is_finite()) {
             return Err(progress.guard.diagnose(&mut self.session)?);
         }
@@ -203,7 +211,7 @@ impl Fit<'_> {
         let (samples, total) = (progress.samples, progress.total);
         let report = StepsReport {
             first,
-            losses: &logged.losses,
+            losses: &losses,
             accuracy,
             samples,
             total,
@@ -280,6 +288,7 @@ impl Progress {
             first_step_seconds: self.first_step_seconds.unwrap_or(seconds),
             step_seconds: self.pace.median().unwrap_or(seconds),
             interrupted,
+            loss_scale: None,
         }
     }
 }

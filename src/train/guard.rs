@@ -2,10 +2,10 @@
 
 use super::session::{Purpose, Session};
 use super::tables::Tables;
-use super::{NonFinite, TrainError};
+use super::{LossScale, NonFinite, ScaleCollapse, TrainError};
+use crate::graph::ops::Scaling;
 use crate::kernel::{Access, Kernel, Tick};
 use crate::plan::{BufferId, Place};
-use crate::tensor::Element;
 
 /// The training steps since the last that was found good, so that they can be run again.
 #[derive(Debug)]
@@ -41,11 +41,43 @@ impl Guard {
             return Err(self.diagnose(session)?);
         }
         session.run_once(Purpose::Keep)?;
-        if let Some((_, tick)) = self.history.last() {
+        let last = self.history.last().copied();
+        if let Some((_, tick)) = last {
             self.good_step = u64::from(tick.step);
         }
         self.history.clear();
-        Ok(())
+        match (session.loss_scale()?, last) {
+            (Some(found), Some(last)) if found.scale < Scaling::FLOOR => {
+                Err(self.collapsed(session, found, last)?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The error for a loss scale that helps no more. The last step was skipped, so it can be run once more to see why.
+    fn collapsed(
+        &self,
+        session: &mut Session,
+        LossScale { scale, skipped, .. }: LossScale,
+        (rows, tick): (usize, Tick),
+    ) -> Result<TrainError, TrainError> {
+        let found = match self.find(session, rows, &tick)? {
+            Some(found) => found,
+            None => NonFinite {
+                step: u64::from(tick.step),
+                plan_step: "an earlier step".to_owned(),
+                tensor: "loss".to_owned(),
+                index: 0,
+                value: f64::NAN,
+                last_good: session.model(true)?,
+                last_good_step: self.good_step,
+            },
+        };
+        Ok(TrainError::LossScale(Box::new(ScaleCollapse {
+            scale,
+            skipped,
+            found,
+        })))
     }
 
     /// The error for a validation loss that is not finite though all parameters are: they are told as the last good ones.
@@ -75,7 +107,9 @@ impl Guard {
         for (index, (rows, tick)) in self.history.iter().enumerate() {
             let ready = session.plan(Purpose::Training(*rows))?;
             session.executor.run(ready.handle, &[*tick])?;
-            if is_finite(session)? && loss_is_finite(session, &tables, tick)? {
+            // A loss that is not finite is no failure under mixed precision: its step was skipped.
+            let mixed = session.recipe.mixed.is_some();
+            if is_finite(session)? && (mixed || loss_is_finite(session, &tables, tick)?) {
                 continue;
             }
             session.run_once(Purpose::Restore)?;
@@ -116,7 +150,7 @@ impl Guard {
                 .filter(|b| b.access != Access::Read);
             for (_, &tensor) in writes
                 .zip(&step.outputs)
-                .filter(|(b, _)| b.element == Element::F32)
+                .filter(|(b, _)| b.element.is_real())
             {
                 let tensor = &ready.plan.tensors[tensor];
                 let place = written(&step.kernel.at(tick), tensor.place);

@@ -9,6 +9,7 @@ mod evaluation;
 mod fit;
 mod footprint;
 mod guard;
+mod loss_scale;
 mod model;
 mod objective;
 mod observer;
@@ -20,10 +21,13 @@ mod session;
 mod tables;
 mod trace;
 
-pub use error::{NonFinite, TrainError};
+pub use crate::graph::Precision;
+pub use crate::graph::ops::Scaling;
+pub use error::{NonFinite, ScaleCollapse, TrainError};
 pub use evaluation::Evaluation;
 pub use fit::Summary;
 pub use footprint::{Footprint, Foretold, Item};
+pub use loss_scale::LossScale;
 pub use model::Model;
 pub use objective::{CustomLoss, Objective};
 pub use observer::{EpochReport, Observer, Silent, StepsReport};
@@ -135,6 +139,13 @@ impl Trainer {
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
         self.options.seed = seed;
+        self
+    }
+
+    /// Computes products in this precision.
+    #[must_use]
+    pub const fn precision(mut self, precision: Precision) -> Self {
+        self.options.precision = precision;
         self
     }
 
@@ -255,6 +266,7 @@ impl Trainer {
             objective: self.objective.clone(),
             optimizer: self.options.optimizer,
             seed: self.options.seed,
+            mixed: self.options.mixed(),
         };
         let mut session = Session::new(recipe, executor)?;
         session.fuse = self.options.fuse;

@@ -106,6 +106,7 @@ impl Model {
             objective,
             optimizer: Optimizer::sgd(0.0),
             seed: 0,
+            mixed: None,
         };
         let mut session = Session::new(recipe, device.open(None)?.executor)?;
         session.set_parameters(&self.values)?;

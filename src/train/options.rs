@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
-use crate::graph::ops::Update;
+use crate::graph::Precision;
+use crate::graph::ops::{Scaling, Update};
 use crate::network::Init;
 
 /// An update rule and its learning rate. The defaults are PyTorch's.
@@ -99,6 +100,12 @@ pub struct Options {
     pub init: Init,
     /// Whether steps of a plan are fused. A plan that is not has a step for every op: slower, and easier to look into.
     pub fuse: bool,
+    /// In which precision products are computed.
+    #[serde(default)]
+    pub precision: Precision,
+    /// How the loss is scaled under mixed precision.
+    #[serde(default)]
+    pub scaling: Scaling,
 }
 
 impl Default for Options {
@@ -112,11 +119,18 @@ impl Default for Options {
             shuffle: true,
             init: Init::Default,
             fuse: true,
+            precision: Precision::Single,
+            scaling: Scaling::default(),
         }
     }
 }
 
 impl Options {
+    /// How the loss is scaled, if the precision is mixed.
+    pub(super) fn mixed(&self) -> Option<Scaling> {
+        (self.precision == Precision::Mixed).then_some(self.scaling)
+    }
+
     /// Refuses numbers that make no sense.
     pub(super) fn check(&self) -> Result<(), TrainError> {
         let option = |name, found: String, expected| {
@@ -139,6 +153,7 @@ impl Options {
         if self.steps.unwrap_or(self.epochs) == 0 {
             return option("epochs", "0".to_owned(), "at least 1 epoch or step");
         }
+        self.check_scaling()?;
         let positive = "a finite number of at least 0";
         within(
             "learning_rate",
@@ -182,5 +197,38 @@ impl Options {
                 within("weight_decay", weight_decay, 0.0..f64::INFINITY, positive)
             }
         }
+    }
+
+    /// The scale and what it is multiplied by are powers of two, so that scaling rounds nothing.
+    fn check_scaling(&self) -> Result<(), TrainError> {
+        let Scaling {
+            initial,
+            growth,
+            backoff,
+            interval,
+        } = self.scaling;
+        let named = [
+            ("initial loss scale", initial, 1.0..=1e30),
+            ("growth of the loss scale", growth, 1.0..=65536.0),
+            ("backoff of the loss scale", backoff, 1.0 / 65536.0..=0.5),
+        ];
+        for (name, value, range) in named {
+            let power = value.to_bits() << 12 == 0;
+            if !power || !range.contains(&value) {
+                return Err(TrainError::Option {
+                    name,
+                    found: value.to_string(),
+                    expected: "a power of two: the scale at least 1, the growth too, the backoff at most a half",
+                });
+            }
+        }
+        if interval == 0 {
+            return Err(TrainError::Option {
+                name: "interval of the loss scale",
+                found: "0".to_owned(),
+                expected: "at least 1 step",
+            });
+        }
+        Ok(())
     }
 }

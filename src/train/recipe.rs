@@ -2,7 +2,8 @@
 
 use super::tables::{Batch, Metric, Tables};
 use super::{Objective, Optimizer};
-use crate::graph::{Graph, GraphError, Phase, Store, TensorId};
+use crate::graph::ops::Scaling;
+use crate::graph::{Graph, GraphError, Phase, Precision, Store, TensorId};
 use crate::network::{Mode, Network, PARAMETERS};
 
 /// What to train and by which rule: all that the graphs depend on, but for the data.
@@ -16,10 +17,14 @@ pub struct Recipe {
     pub optimizer: Optimizer,
     /// Decides the dropped units.
     pub seed: u64,
+    /// How the loss is scaled in training under mixed precision; nothing in single precision. Evaluation and prediction are
+    /// in single precision always.
+    pub mixed: Option<Scaling>,
 }
 
 impl Recipe {
-    /// The blocks of the store that a training step changes: the parameters and the states of the optimiser.
+    /// The blocks of the store that a training step changes: the parameters, the states of the optimiser, and under mixed
+    /// precision the loss scale and its counts.
     pub fn blocks(&self) -> Vec<String> {
         let states = self
             .optimizer
@@ -27,8 +32,10 @@ impl Recipe {
             .states()
             .iter()
             .map(|state| format!("{PARAMETERS}.{state}"));
+        let scaler = [Scaling::SCALE, Scaling::COUNTS].map(str::to_owned);
         std::iter::once(PARAMETERS.to_owned())
             .chain(states)
+            .chain(scaler.into_iter().filter(|_| self.mixed.is_some()))
             .collect()
     }
 
@@ -40,6 +47,9 @@ impl Recipe {
     pub fn declare_training(&self, store: &mut Store) -> Result<(), GraphError> {
         for state in self.optimizer.update.states() {
             store.declare_like(PARAMETERS, state)?;
+        }
+        if self.mixed.is_some() {
+            Scaling::declare(store)?;
         }
         self.blocks()
             .iter()
@@ -59,14 +69,28 @@ impl Recipe {
         let mut graph = Graph::new();
         let batch = tables.batch(&mut graph, store, rows)?;
         let mode = Mode::Training { seed: self.seed };
+        if self.mixed.is_some() {
+            graph.set_precision(Precision::Mixed);
+        }
         let loss = self.forward_and_log(&mut graph, store, tables, batch, mode)?;
         let parameters = self.network.parameters();
         let parameters = parameters
             .iter()
             .map(|p| graph.stored(store, &p.name))
             .collect::<Result<Vec<_>, _>>()?;
-        let gradients = graph.differentiate(loss, &parameters)?;
-        graph.update(store, PARAMETERS, &gradients, self.optimizer.update)?;
+        let update = self.optimizer.update;
+        match self.mixed {
+            None => {
+                let gradients = graph.differentiate(loss, &parameters)?;
+                graph.update(store, PARAMETERS, &gradients, update)?;
+            }
+            Some(scaling) => {
+                let scaled = graph.scaled_loss(store, loss)?;
+                let gradients = graph.differentiate(scaled, &parameters)?;
+                let by = (loss, gradients.as_slice());
+                graph.scaled_update(store, PARAMETERS, by, update, scaling)?;
+            }
+        }
         Ok(graph)
     }
 

@@ -9,6 +9,7 @@ use super::{Evaluation, Model, Recipe, TrainError};
 use crate::data::Dataset;
 use crate::executor::{Data, Executor, ExecutorError, PlanHandle};
 use crate::graph::Store;
+use crate::graph::ops::Scaling;
 use crate::kernel::Tick;
 use crate::network::Init;
 use crate::plan::{Place, Plan};
@@ -135,7 +136,13 @@ impl Session {
         // Then the gradient, and a copy of the parameters on the host.
         let bytes = self.store_bytes() + 2 * self.model_bytes();
         self.require(bytes, "the rows, the parameters and the optimiser's states")?;
-        self.fill_training(data)
+        self.fill_training(data)?;
+        if let Some(scaling) = self.recipe.mixed {
+            let scale = Data::F64(vec![scaling.initial]);
+            self.executor
+                .write_stored(&self.store, Scaling::SCALE, &scale)?;
+        }
+        Ok(())
     }
 
     /// Puts the rows that are evaluated on the device.

@@ -5,6 +5,7 @@ mod bench;
 mod interruption;
 mod model_files;
 mod predictions;
+mod profile;
 mod train;
 mod verbs;
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Place, flowers, houses, said};
 
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 18] = [
     "device",
     "backend",
     "epochs",
@@ -19,6 +19,9 @@ const FIELDS: [&str; 15] = [
     "step_ms",
     "samples_per_second",
     "parameters",
+    "precision",
+    "loss_scale",
+    "skipped_steps",
     "out",
 ];
 
@@ -47,6 +50,8 @@ fn the_default_run_learns_the_glyphs() {
     assert_eq!(found["parameters"], 99_978);
     assert!(found["val_accuracy"].as_f64() >= Some(0.97), "{found}");
     assert!(found["val_r2"].is_null(), "there is no R2 of classes");
+    assert_eq!(found["precision"], "single");
+    assert!(found["loss_scale"].is_null() && found["skipped_steps"].is_null());
     assert_eq!(found["out"], "runs/glyphs-1");
     assert_eq!(
         place.json("train --device cpu --epochs 1")["out"],
@@ -118,6 +123,29 @@ fn every_executor_trains_the_same() {
             );
         }
     }
+}
+
+/// Recorded in the run folder, from which it is taken again, and told in the results.
+#[test]
+fn mixed_precision_is_recorded_and_told() {
+    let place = Place::new();
+    let flags = "--data glyphs:n=200 --hidden 16 --epochs 2 --device cpu";
+    let found = place.json(&format!("train {flags} --precision mixed --out run"));
+    assert_eq!(found["precision"], "mixed");
+    assert_eq!(
+        (&found["loss_scale"], &found["skipped_steps"]),
+        (&65536.0.into(), &0.into())
+    );
+    let config = std::fs::read_to_string(place.path("run/config.toml")).unwrap();
+    assert!(config.contains("precision = \"mixed\""), "{config}");
+    place.ok("train --out again --config run/config.toml");
+    place.ok(&format!("train {flags} --out single"));
+    let model = |run: &str| std::fs::read(place.path(run).join("model.safetensors")).unwrap();
+    assert_eq!(model("run"), model("again"), "the configuration has it");
+    assert_ne!(model("run"), model("single"), "nothing was rounded");
+    let verified = place.json(&format!("verify {flags} --precision mixed"));
+    assert_eq!(verified["passed"], true);
+    assert!(verified["kernels"]["narrow"]["elements"].as_u64() > Some(0));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The GPU executor: memory, submissions, and everything that can go wrong.
 
+mod cooperative;
+
 use std::sync::Arc;
 
 use thalweg::executor::{Data, Executor, ExecutorError, PlanHandle};

@@ -1,5 +1,6 @@
 //! The values that kernels are tried on: drawn by Philox, and with those in them that are worth a look.
 
+use half::f16;
 use thalweg::executor::Data;
 use thalweg::kernel::{Access, ActivationKind, Binding, Finish, Kernel, Matmul, PointwiseLossKind};
 use thalweg::random::{Random, stream};
@@ -20,6 +21,16 @@ pub(super) enum Draw {
     FiniteLogits,
     /// Probabilities, with 0 and 1 among them.
     Probability,
+    /// Around the range of half precision: its smallest and largest numbers, and halfway between its neighbours.
+    Half,
+    /// What a scaler reads after a step, or an update reads of one: finite or not, with the good steps in a row and the
+    /// updates before, and the scale's exponent. All else is normal.
+    Step {
+        good: bool,
+        row: u32,
+        updates: u32,
+        exponent: i32,
+    },
 }
 
 /// A kernel with the values it works on.
@@ -49,7 +60,14 @@ impl Case {
     fn contents(&self, binding: &Binding, salt: u64) -> Data {
         let random = Random::new(salt, stream::TEST, 1);
         let indices = 0..binding.len as u64;
+        if let Some(data) = self.of_a_step(binding.name) {
+            return data;
+        }
         match binding.element {
+            Element::F16 if binding.access == Access::Write => {
+                Data::F16(vec![f16::NAN; binding.len])
+            }
+            Element::F16 => self.padded(binding, &random),
             Element::U32 if binding.access == Access::Write => {
                 Data::U32(vec![0x7fc0_0000; binding.len])
             }
@@ -67,6 +85,63 @@ impl Case {
                 Data::F32(indices.map(|i| self.real(draw, &random, i)).collect())
             }
         }
+    }
+
+    /// The state of a loss scale and its verdict.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "powers of two and small counts"
+    )]
+    fn of_a_step(&self, name: &str) -> Option<Data> {
+        let Draw::Step {
+            good,
+            row,
+            updates,
+            exponent,
+        } = self.draw
+        else {
+            return None;
+        };
+        let scale = libm::ldexp(1.0, exponent);
+        Some(match name {
+            // Where a gradient is not finite, and where the loss is not, in turn.
+            "first" if !good && row % 2 == 0 => Data::U32(vec![3]),
+            "first" => Data::U32(vec![u32::MAX]),
+            "loss" if !good && row % 2 == 1 => Data::F32(vec![f32::NAN]),
+            "loss" => Data::F32(vec![1.5]),
+            "scale" => Data::F32(vec![scale as f32]),
+            "counts" => Data::F32(vec![row as f32, updates as f32, 3.0]),
+            "verdict" if matches!(self.kernel, Kernel::Scaler(_)) => return None,
+            "verdict" => {
+                let good = if good { 1.0 } else { 0.0 };
+                Data::F32(vec![good, (1.0 / scale) as f32, 3.7, 0.05])
+            }
+            _ => return None,
+        })
+    }
+
+    /// An operand of a product, rounded to half precision and padded with zeros.
+    fn padded(&self, binding: &Binding, random: &Random) -> Data {
+        let Kernel::Matmul(k) = self.kernel else {
+            panic!("only products read f16")
+        };
+        let [rows, columns] = match (binding.name, k.transpose_a, k.transpose_b) {
+            ("a", false, _) => [k.m, k.k],
+            ("a", true, _) => [k.k, k.m],
+            (_, _, false) => [k.k, k.n],
+            (_, _, true) => [k.n, k.k],
+        };
+        let [padded_rows, padded_columns] = [rows, columns].map(|n| u64::from(k.padded(n)));
+        let value = |i: u64| {
+            let (column, row) = (i % padded_columns, i / padded_columns % padded_rows);
+            if row < u64::from(rows) && column < u64::from(columns) {
+                f16::from_f32(self.real(self.draw, random, i))
+            } else {
+                f16::ZERO
+            }
+        };
+        Data::F16((0..binding.len as u64).map(value).collect())
     }
 
     /// Class and row numbers: all that there are, and now and then one that there is not.
@@ -91,6 +166,7 @@ impl Case {
     /// Some bindings hold what only some numbers can be.
     fn draw_of(&self, name: &str) -> Draw {
         match (name, self.draw) {
+            (_, Draw::Step { .. }) if name != "square" => Draw::Normal,
             // Adam's mean square is not negative.
             ("square", _) => Draw::Probability,
             ("dloss" | "dy", Draw::Probability | Draw::Logits | Draw::FiniteLogits) => Draw::Normal,
@@ -137,6 +213,14 @@ impl Case {
                 1 => 1.0,
                 _ => random.uniform(i) as f32,
             },
+            Draw::Half => {
+                // Eleven bits, then half a unit more or nearly, of every exponent.
+                let mantissa = 1.0 + f64::from(random.below(i + (1 << 42), 1024)) / 1024.0;
+                let more = [0.0, 0.5, 0.499, 0.501][(i % 4) as usize] / 1024.0;
+                let exponent = i32::try_from(i % 44).expect("small") - 27;
+                sign * libm::ldexp(mantissa + more, exponent) as f32
+            }
+            Draw::Step { .. } => normal,
             Draw::Logits | Draw::FiniteLogits => self.logit(draw, random, i, normal),
         }
     }

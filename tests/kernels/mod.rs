@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use thalweg::executor::{Data, Executor};
 use thalweg::gpu::Options;
 use thalweg::kernel::{Finish, Kernel, Limits, files, parts};
-use thalweg::reference::{Bounded, Closeness, compare};
+use thalweg::reference::{Bounded, Closeness, compare, compare_half};
 
 use crate::common::{
     Named, cpus, fast_executors, gpu, gpu_as_others, gpu_as_others_with, gpu_with, named,
@@ -69,6 +69,9 @@ fn hold(found: &Data, expected: &Exact<Bounded>) -> Result<Closeness, String> {
         (Data::F32(found), Exact::Real(expected)) => {
             compare("output", found, expected).map_err(|difference| difference.to_string())
         }
+        (Data::F16(found), Exact::Real(expected)) => {
+            compare_half("output", found, expected).map_err(|difference| difference.to_string())
+        }
         (Data::U32(found), Exact::U32(expected)) if found == expected => Ok(Closeness::default()),
         (Data::U32(found), Exact::U32(expected)) => {
             let at = found.iter().zip(expected).position(|(a, e)| a != e);
@@ -85,33 +88,34 @@ fn matmuls() {
     check(&table::matmuls());
 }
 
-/// Of the shaders that can do a product, those that are not the first choice.
+/// Of the shaders that can do a product, those that are not the first choice: each in all shapes, and every third fused
+/// end of it. A device that runs shaders on the CPU also has the candidates of all others.
 #[test]
 fn other_candidates_for_matmuls() {
-    let cases = table::matmuls();
-    let open = |hardware: bool| {
-        let mut gpu = gpu()?;
-        let mut limits = gpu.limits().clone();
-        if hardware {
-            (limits.software, limits.subgroup) = (false, Some(32));
-        }
-        gpu.choose_as(limits);
-        Some(gpu)
+    let Some(limits) = gpu().map(|gpu| gpu.limits().clone()) else {
+        return;
     };
-    let mut executors = Vec::new();
-    for hardware in [false, true] {
-        let Some(gpu) = open(hardware) else { return };
-        let counts = (cases.iter()).map(|c| c.kernel.spec().candidates(gpu.limits()).len());
-        for index in 1..counts.max().unwrap_or(0) {
-            let Some(mut gpu) = open(hardware) else {
-                return;
-            };
-            gpu.choose(move |_, candidates| index.min(candidates.len() - 1));
-            let name = format!("candidate {index}, as hardware: {hardware}");
-            executors.push(named(name, gpu));
-        }
+    let plain = |case: &Case| match case.kernel {
+        Kernel::Matmul(k) => k.finish == Finish::None && !k.row_sums,
+        _ => false,
+    };
+    let counted: Vec<(Case, usize)> = (table::matmuls().into_iter().enumerate())
+        .filter(|(at, case)| plain(case) || at % 3 == 0)
+        .map(|(_, case)| {
+            let count = case.kernel.spec().candidates(&limits).len();
+            (case, count)
+        })
+        .collect();
+    let most = counted.iter().map(|&(_, count)| count).max();
+    for index in 1..most.unwrap_or(0) {
+        let Some(mut gpu) = gpu() else { return };
+        gpu.choose(move |_, _| index);
+        let cases: Vec<Case> = (counted.iter())
+            .filter(|&&(_, count)| count > index)
+            .map(|&(case, _)| case)
+            .collect();
+        check_on(vec![named(format!("candidate {index}"), gpu)], &cases);
     }
-    check_on(executors, &cases);
 }
 
 #[test]
@@ -157,6 +161,11 @@ fn updates() {
 #[test]
 fn watch() {
     check(&table::watch());
+}
+
+#[test]
+fn mixed() {
+    check(&table::mixed());
 }
 
 /// What threads share out is never the terms of one sum, or its order would be theirs.
@@ -264,15 +273,16 @@ fn every_kind_and_flag_is_in_the_table() {
     let expected = [
         // Every finish with every activation; and, each with operands stored each way: none, with row sums or not, a bias
         // alone, ReLU with row sums, and its gradient. Two of these are among the first.
-        ("matmul", 2 * table::ACTIVATIONS.len() + 5 * 4 - 2),
+        // The latter five once more for operands in half precision.
+        ("matmul", 2 * table::ACTIVATIONS.len() + 2 * 5 * 4 - 2),
         ("activation", table::ACTIVATIONS.len()),
         ("activation_grad", table::ACTIVATIONS.len()),
         ("binary", table::BINARIES.len()),
         ("pointwise_loss", table::LOSSES.len()),
         ("pointwise_loss_grad", 2 * table::LOSSES.len()),
         ("gather", 6),
-        ("sgd_update", 3),
-        ("adam_update", 2),
+        ("sgd_update", 6),
+        ("adam_update", 4),
     ];
     for (name, expected) in expected {
         assert_eq!(kinds[name].len(), expected, "{name}: {:?}", kinds[name]);
@@ -289,8 +299,8 @@ fn kind(kernel: &Kernel) -> Option<String> {
                 Finish::Gradient(f) => format!("gradient {:?}", f.kind),
             };
             format!(
-                "{finish} {} {} {}",
-                k.row_sums, k.transpose_a, k.transpose_b
+                "{finish} {} {} {} {}",
+                k.row_sums, k.transpose_a, k.transpose_b, k.operands
             )
         }
         Kernel::Activation(k) => format!("{:?}", k.kind),
@@ -299,8 +309,8 @@ fn kind(kernel: &Kernel) -> Option<String> {
         Kernel::PointwiseLoss(k) => format!("{:?}", k.kind),
         Kernel::PointwiseLossGrad(k) => format!("{:?} {}", k.kind, k.at_target),
         Kernel::Gather(k) => format!("{} {}", k.element, k.batch),
-        Kernel::SgdUpdate(k) => format!("{} {}", k.momentum != 0.0, k.nesterov),
-        Kernel::AdamUpdate(k) => k.decoupled.to_string(),
+        Kernel::SgdUpdate(k) => format!("{} {} {}", k.momentum != 0.0, k.nesterov, k.scaled),
+        Kernel::AdamUpdate(k) => format!("{} {}", k.decoupled, k.scaled),
         _ => return None,
     })
 }
@@ -317,10 +327,15 @@ fn every_shader_is_in_the_table() {
         subgroup: Some(32),
         ..Limits::SMALLEST
     };
+    let cooperative = Limits {
+        half: true,
+        cooperative: true,
+        ..hardware.clone()
+    };
     let chosen: BTreeSet<&str> = table::all()
         .iter()
         .flat_map(|case| {
-            [&software, &hardware, &Limits::SMALLEST]
+            [&software, &hardware, &cooperative, &Limits::SMALLEST]
                 .map(|limits| case.kernel.spec().candidates(limits))
         })
         .flatten()

@@ -3,8 +3,8 @@
 use thalweg::executor::Data;
 use thalweg::kernel::{
     Activation, ActivationGrad, ActivationKind, BiasAdd, Binary, BinaryKind, Copy, Dropout, Kernel,
-    Matmul, Nonfinite, PointwiseLoss, Scale, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad,
-    SoftmaxGrad, Sum,
+    Limits, Matmul, Nonfinite, PointwiseLoss, Scale, Softmax, SoftmaxCrossEntropy,
+    SoftmaxCrossEntropyGrad, SoftmaxGrad, Spec, Sum,
 };
 use thalweg::random::{Random, stream};
 
@@ -303,4 +303,38 @@ fn more_elements_than_a_dispatch_has_invocations() {
         );
         assert!(reals(&found[0]) == expected, "{name}: the halves differ");
     }
+}
+
+/// Without timing, a GPU gets the largest tiles of which there are enough to fill it, and thin products a shader of their
+/// own; nothing asks for more than the device has.
+#[test]
+fn tiles_are_large_where_there_are_enough_of_them() {
+    let limits = Limits {
+        subgroup: Some(32),
+        ..Limits::SMALLEST
+    };
+    let chosen = |[m, n, k]: [u32; 3], limits: &Limits| {
+        let matmul = Matmul {
+            groups: 1,
+            m,
+            n,
+            k,
+            ..Matmul::default()
+        };
+        let shader = matmul.shader(limits);
+        let rows = shader.constants.iter().find(|c| c.name == "TILE_M");
+        let rows = rows.map_or(String::new(), |rows| rows.value.clone());
+        format!("{} {rows}", shader.file)
+    };
+    assert_eq!(chosen([4096; 3], &limits), "matmul_tile 128u");
+    assert_eq!(chosen([1024; 3], &limits), "matmul_tile 128u", "128 x 64");
+    assert_eq!(chosen([768; 3], &limits), "matmul_tile 64u");
+    assert_eq!(chosen([128, 256, 784], &limits), "matmul_tile 32u");
+    assert_eq!(chosen([1, 256, 784], &limits), "matmul_thin ");
+    assert_eq!(chosen([256, 10, 784], &limits), "matmul_thin ");
+    let small = Limits {
+        invocations: 64,
+        ..limits
+    };
+    assert_eq!(chosen([4096; 3], &small), "matmul_tile 32u");
 }

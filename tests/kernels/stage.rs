@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use half::f16;
 use thalweg::executor::{Data, Executor, View, ViewMut};
 use thalweg::graph::{ALIGNMENT, Phase, Store};
 use thalweg::kernel::{Access, Binding, Kernel, Tick};
@@ -46,6 +47,10 @@ fn guarded(values: &Data, read: bool) -> Data {
     let before = before(values.element());
     match values {
         Data::F32(v) => Data::F32(between(v, if read { f32::NAN } else { GUARD }, before)),
+        Data::F16(v) => {
+            let guard = if read { f16::NAN } else { f16::from_f32(GUARD) };
+            Data::F16(between(v, guard, before))
+        }
         Data::U32(v) => Data::U32(between(v, GUARD_INTEGER, before)),
         Data::U8(v) => Data::U8(between(v, 0xab, before)),
         Data::F64(_) => unreachable!("executors under test hold f32"),
@@ -153,6 +158,7 @@ pub(super) fn run(executor: &mut dyn Executor, kernel: &Kernel, values: &[Data])
 pub(super) fn bits(data: &Data) -> Vec<u32> {
     match data {
         Data::F32(v) => v.iter().map(|x| x.to_bits()).collect(),
+        Data::F16(v) => v.iter().map(|x| u32::from(x.to_bits())).collect(),
         Data::U32(v) => v.clone(),
         Data::U8(v) => v.iter().map(|&x| u32::from(x)).collect(),
         Data::F64(_) => unreachable!("executors under test hold f32"),
@@ -171,6 +177,7 @@ fn same(a: &Data, b: &Data, but: std::ops::Range<usize>) -> bool {
 fn part(data: &Data, range: std::ops::Range<usize>) -> Data {
     match data {
         Data::F32(v) => Data::F32(v[range].to_vec()),
+        Data::F16(v) => Data::F16(v[range].to_vec()),
         Data::U32(v) => Data::U32(v[range].to_vec()),
         Data::U8(v) => Data::U8(v[range].to_vec()),
         Data::F64(v) => Data::F64(v[range].to_vec()),
@@ -188,6 +195,7 @@ pub(super) enum Exact<T> {
 pub(super) fn expected<T: Real>(kernel: &Kernel, values: &[Data]) -> Vec<Exact<T>> {
     let exact = |data: &Data| match data {
         Data::F32(v) => Exact::Real(v.iter().map(|&x| T::from_f32(x)).collect()),
+        Data::F16(v) => Exact::Real(v.iter().map(|&x| T::from_f32(x.into())).collect()),
         Data::U32(v) => Exact::U32(v.clone()),
         Data::U8(v) => Exact::U8(v.clone()),
         Data::F64(_) => unreachable!("executors under test hold f32"),

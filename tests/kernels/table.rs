@@ -2,6 +2,7 @@
 //! the tiles of the products, and values that are worth a look. A new kernel gets its row here, or in `storage` if it moves
 //! or keeps what others compute.
 
+mod mixed;
 mod storage;
 
 use thalweg::kernel::{
@@ -13,6 +14,7 @@ use thalweg::kernel::{
 use thalweg::random::stream;
 
 use super::draw::{Case, Draw, case};
+pub(super) use mixed::mixed;
 pub(super) use storage::{gathers, ranges, updates, watch};
 
 /// Numbers of elements: around a workgroup, and several of them.
@@ -100,13 +102,14 @@ pub(super) fn all() -> Vec<Case> {
         ranges,
         updates,
         watch,
+        mixed,
     ];
     parts.iter().flat_map(|part| part()).collect()
 }
 
 /// Every shape of this list with each operand stored either way.
 pub(super) fn matmuls() -> Vec<Case> {
-    const SHAPES: [[u32; 4]; 28] = [
+    const SHAPES: [[u32; 4]; 30] = [
         [1, 1, 1, 1],
         [1, 8, 8, 8],
         [1, 15, 17, 16],
@@ -132,6 +135,8 @@ pub(super) fn matmuls() -> Vec<Case> {
         [3, 64, 32, 20],
         [3, 67, 70, 5],
         [70, 3, 5, 7],
+        [2, 8, 35, 70],
+        [2, 37, 16, 70],
         [1, 36, 64, 192],
         [2, 40, 128, 64],
         [1, 36, 52, 1012],
@@ -160,6 +165,7 @@ pub(super) fn matmuls() -> Vec<Case> {
                     transpose_b,
                     finish,
                     row_sums,
+                    ..Matmul::default()
                 };
                 cases.push(case(kernel.into(), Draw::Normal));
             }

@@ -44,10 +44,10 @@ fn contents<T: Real>(binding: &Binding, seed: u64, top: u32) -> Data<T> {
     match binding.element {
         Element::U32 => Data::U32(indices.map(|i| random.below(i, top)).collect()),
         Element::U8 => Data::U8(indices.map(|i| random.bits(i) as u8).collect()),
-        Element::F32 if binding.access == Access::Write => {
+        Element::F32 | Element::F16 if binding.access == Access::Write => {
             Data::Real(indices.map(|_| T::from_f32(f32::NAN)).collect())
         }
-        Element::F32 => {
+        Element::F32 | Element::F16 => {
             let real = |i| {
                 let x = 3.0 * random.normal(i) as f32;
                 // Adam's mean square is not negative.
@@ -298,6 +298,7 @@ fn optimizers() {
         momentum: 0.0,
         nesterov: false,
         weight_decay: 0.01,
+        scaled: false,
     };
     check_inexact(sgd);
     check_inexact(SgdUpdate {
@@ -318,6 +319,7 @@ fn optimizers() {
         weight_decay: 0.01,
         decoupled: false,
         step: 7,
+        scaled: false,
     };
     check_inexact(adam);
     check_inexact(AdamUpdate {

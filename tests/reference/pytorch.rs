@@ -154,6 +154,7 @@ fn stochastic_gradient_descent() {
         momentum: 0.0,
         nesterov: false,
         weight_decay: 0.01,
+        scaled: false,
     };
     let momentum = SgdUpdate {
         momentum: 0.9,
@@ -192,6 +193,7 @@ fn adam() {
         weight_decay: 0.01,
         decoupled: false,
         step: 0,
+        scaled: false,
     };
     let decoupled = AdamUpdate {
         decoupled: true,

@@ -2,9 +2,9 @@
 
 use thalweg::kernel::{
     Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Binary, BinaryKind, Broadcast,
-    Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad, Kernel, Matmul,
-    Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record, Scale, SgdUpdate,
-    Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
+    Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad, Kernel, Matmul, Narrow,
+    Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record, Scale, Scaler,
+    SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
 };
 use thalweg::tensor::Element;
 
@@ -79,6 +79,18 @@ fn elementwise() -> Vec<Kernel> {
         },
         Copy { count },
         Nonfinite { count, offset: 0 },
+        Narrow {
+            groups: 2,
+            rows: 7,
+            columns: 20,
+        },
+        Scaler {
+            growth: 2.0,
+            backoff: 0.5,
+            interval: 2000,
+            beta1: 0.9,
+            beta2: 0.999,
+        },
     ]);
     kernels
 }
@@ -191,6 +203,7 @@ fn updates() -> Vec<Kernel> {
                 momentum,
                 nesterov,
                 weight_decay,
+                scaled: false,
             })
         })
         .to_vec();
@@ -204,8 +217,15 @@ fn updates() -> Vec<Kernel> {
             weight_decay,
             decoupled,
             step: 3,
+            scaled: false,
         })
     }));
+    let scaled = |kernel: &Kernel| match *kernel {
+        Kernel::SgdUpdate(k) => Kernel::from(SgdUpdate { scaled: true, ..k }),
+        Kernel::AdamUpdate(k) => Kernel::from(AdamUpdate { scaled: true, ..k }),
+        other => other,
+    };
+    kernels.extend(kernels.iter().map(scaled).collect::<Vec<_>>());
     kernels
 }
 
@@ -238,5 +258,10 @@ fn matmuls() -> Vec<Kernel> {
             }));
         }
     }
+    let half = |&k: &Matmul| Matmul {
+        operands: Element::F16,
+        ..k
+    };
+    all.extend(all.iter().map(half).collect::<Vec<_>>());
     all.into_iter().map(Kernel::from).collect()
 }

@@ -26,6 +26,8 @@ const DEVICES: [Limits; 3] = [
         subgroup: Some(32),
         turns: u64::MAX,
         software: false,
+        half: true,
+        cooperative: true,
         image: 16_384,
         invocations: 1024,
         workgroup_memory: 48 << 10,
@@ -37,6 +39,8 @@ const DEVICES: [Limits; 3] = [
         subgroup: Some(8),
         turns: 65_535,
         software: true,
+        half: true,
+        cooperative: false,
         image: 16_384,
         invocations: 1024,
         workgroup_memory: 32 << 10,
@@ -186,12 +190,16 @@ fn bindings_are_the_kernels() {
                 "{file}: size of `{}`",
                 binding.name
             );
+            let found = scalar(module, base);
             let element = match binding.element {
                 Element::F32 => Scalar::F32,
+                // Two at a time, where they are written on their bits.
+                Element::F16 if found == Some(Scalar::U32) => Scalar::U32,
+                Element::F16 => Scalar::F16,
                 Element::U32 | Element::U8 => Scalar::U32,
             };
             assert_eq!(
-                scalar(module, base),
+                found,
                 Some(element),
                 "{file}: element of `{}` for {kernel:?}",
                 binding.name

@@ -2,9 +2,12 @@
 
 mod errors;
 mod evaluation;
+mod grad_scaler;
 mod learning;
 mod memory;
+mod mixed;
 mod nonfinite;
+mod profile;
 mod pytorch;
 mod repeat;
 mod shared;

@@ -169,7 +169,7 @@ fn pays(gpu: &str, network: &str, cpu: &[(usize, f64)], times: &[(usize, f64)]) 
             format!("The CPU is {} times as fast as it there", ratio(last)),
         ),
     };
-    format!("{gpu} pays {said}. {ratio} ({network}).\n")
+    format!("{gpu} pays: {said}. {ratio} ({network}).\n")
 }
 
 #[cfg(test)]
@@ -197,7 +197,7 @@ mod tests {
         );
         let never = said([0.5, 3.0, 32.0]);
         assert!(
-            never.contains("pays never on this machine") && never.contains("2.00 times"),
+            never.contains("pays: never on this machine") && never.contains("2.00 times"),
             "{never}"
         );
     }

@@ -25,6 +25,9 @@ impl Op for Gather {
     fn output(&self, inputs: &[&Tensor]) -> Output {
         let (table, index) = (inputs[0], inputs[1]);
         expect_element(self.name(), index, Element::U32)?;
+        if table.element == Element::F16 {
+            expect_element(self.name(), table, Element::F32)?;
+        }
         if table.shape.rank() == 0 || index.shape.rank() != 1 || self.rows > index.shape.len() {
             return Err(GraphError::ShapeMismatch {
                 op: self.name(),

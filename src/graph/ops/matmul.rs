@@ -1,9 +1,10 @@
-use super::{Gradients, Output, expect_reals, size};
-use crate::graph::{Backward, Graph, GraphError, Lowered, Op, Tensor, TensorId};
+use super::{Gradients, Output, expect_element, expect_reals, size};
+use crate::graph::{Backward, Graph, GraphError, Lowered, Op, Precision, Tensor, TensorId};
 use crate::kernel;
 use crate::tensor::{Element, Shape};
 
-/// `y = op(a) op(b)`, where `op` transposes if asked; with a leading group axis, one product a group.
+/// `y = op(a) op(b)`, where `op` transposes if asked; with a leading group axis, one product a group. Both operands are
+/// f32, or both f16.
 #[derive(Debug, Clone, Copy)]
 struct Matmul {
     transpose_a: bool,
@@ -31,7 +32,11 @@ impl Op for Matmul {
 
     fn output(&self, inputs: &[&Tensor]) -> Output {
         let (a, b) = (inputs[0], inputs[1]);
-        expect_reals(self.name(), inputs)?;
+        if a.element == Element::F16 {
+            expect_element(self.name(), b, Element::F16)?;
+        } else {
+            expect_reals(self.name(), inputs)?;
+        }
         let [groups, m, n, _] = self.sizes(&a.shape, &b.shape).ok_or_else(|| GraphError::ShapeMismatch {
             op: self.name(),
             lhs: a.shape.clone(),
@@ -53,7 +58,11 @@ impl Op for Matmul {
 
     /// With `y = a b`: `da = dy bᵀ` and `db = aᵀ dy`, and the same with the transposes moved.
     fn gradient(&self, graph: &mut Graph, at: &Backward) -> Gradients {
-        let (a, b, dy) = (at.inputs[0], at.inputs[1], at.dy);
+        let (a, b) = (at.inputs[0], at.inputs[1]);
+        let dy = match graph.tensor(a).element {
+            Element::F16 => graph.narrow(at.dy)?,
+            _ => at.dy,
+        };
         let da = match (at.needed[0], self.transpose_a) {
             (false, _) => None,
             (true, false) => Some(graph.matmul_transposed(dy, b, false, !self.transpose_b)?),
@@ -81,6 +90,7 @@ impl Op for Matmul {
                 k,
                 transpose_a,
                 transpose_b,
+                operands: inputs[0].element,
                 ..kernel::Matmul::default()
             }
             .into(),
@@ -98,7 +108,8 @@ impl Graph {
         self.matmul_transposed(a, b, false, false)
     }
 
-    /// The matrix product with operands that may be stored transposed: `a` as `[k, m]`, `b` as `[n, k]`.
+    /// The matrix product with operands that may be stored transposed: `a` as `[k, m]`, `b` as `[n, k]`. Under
+    /// [`Precision::Mixed`] it reads copies in half precision.
     ///
     /// # Errors
     /// If the shapes do not fit.
@@ -109,6 +120,10 @@ impl Graph {
         transpose_a: bool,
         transpose_b: bool,
     ) -> Result<TensorId, GraphError> {
+        let (a, b) = match self.precision {
+            Precision::Single => (a, b),
+            Precision::Mixed => (self.narrow(a)?, self.narrow(b)?),
+        };
         self.apply(
             Matmul {
                 transpose_a,

@@ -10,12 +10,14 @@ mod correct;
 mod dropout;
 mod gather;
 mod matmul;
+mod narrow;
 mod nonfinite;
 mod pack;
 mod pointwise_loss;
 mod record;
 mod reshape;
 mod scale;
+mod scaler;
 mod slice;
 mod softmax;
 mod softmax_cross_entropy;
@@ -24,6 +26,7 @@ mod update;
 
 pub use activation::ActivationFunction;
 pub use dropout::DropoutKey;
+pub use scaler::Scaling;
 pub use update::Update;
 
 pub(super) use copy::Copy;

@@ -1,6 +1,6 @@
-use super::{Gradients, Output};
+use super::{Gradients, Output, expect_reals};
 use crate::graph::{Backward, Graph, GraphError, Lowered, Op, Tensor, TensorId};
-use crate::tensor::Shape;
+use crate::tensor::{Element, Shape};
 
 /// The same elements in another shape.
 #[derive(Debug, Clone)]
@@ -12,6 +12,10 @@ impl Op for Reshape {
     }
 
     fn output(&self, inputs: &[&Tensor]) -> Output {
+        if inputs[0].element == Element::F16 {
+            // Its padding would come to lie elsewhere.
+            expect_reals(self.name(), inputs)?;
+        }
         if inputs[0].shape.len() == self.0.len() {
             return Ok((self.0.clone(), inputs[0].element));
         }

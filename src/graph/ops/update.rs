@@ -63,6 +63,8 @@ impl Op for Update {
 
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
         let count = size(inputs[0].shape.len());
+        // Behind a scaled gradient stands the verdict.
+        let scaled = inputs.len() > 1;
         Lowered::Kernel(match *self {
             Self::Sgd {
                 momentum,
@@ -74,6 +76,7 @@ impl Op for Update {
                 momentum,
                 nesterov,
                 weight_decay,
+                scaled,
             }
             .into(),
             Self::Adam {
@@ -91,6 +94,7 @@ impl Op for Update {
                 weight_decay,
                 decoupled,
                 step: 1,
+                scaled,
             }
             .into(),
         })
@@ -110,19 +114,39 @@ impl Graph {
         gradients: &[TensorId],
         update: Update,
     ) -> Result<(), GraphError> {
+        let (layer, phase) = (self.layer.take(), self.phase);
+        self.phase = Phase::Update;
+        let updated = self
+            .packed(store, block, gradients)
+            .and_then(|packed| self.push_update(store, block, &[packed], update));
+        (self.layer, self.phase) = (layer, phase);
+        updated
+    }
+
+    /// The gradients of a block as one tensor.
+    pub(super) fn packed(
+        &mut self,
+        store: &Store,
+        block: &str,
+        gradients: &[TensorId],
+    ) -> Result<TensorId, GraphError> {
+        let packed = self.pack(store.block(block)?, gradients)?;
+        self.rename(packed, format!("{block}.grad"));
+        Ok(packed)
+    }
+
+    /// The update of a block by its packed gradient, and by the verdict on it if it is scaled.
+    pub(super) fn push_update(
+        &mut self,
+        store: &Store,
+        block: &str,
+        inputs: &[TensorId],
+        update: Update,
+    ) -> Result<(), GraphError> {
         let mut outputs = vec![self.stored_block(store, block)?];
         for state in update.states() {
             outputs.push(self.stored_block(store, &format!("{block}.{state}"))?);
         }
-        let (layer, phase) = (self.layer.take(), self.phase);
-        self.phase = Phase::Update;
-        let updated = self
-            .pack(store.block(block)?, gradients)
-            .and_then(|packed| {
-                self.rename(packed, format!("{block}.grad"));
-                self.push_node(Box::new(update), vec![packed], outputs)
-            });
-        (self.layer, self.phase) = (layer, phase);
-        updated
+        self.push_node(Box::new(update), inputs.to_vec(), outputs)
     }
 }

@@ -1,6 +1,7 @@
 //! Along which axes the work of a kernel can be cut in two, and what becomes of its operands.
 
 use crate::kernel::{self, Kernel};
+use crate::tensor::Element;
 
 /// What a piece of the work takes of an operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +106,9 @@ pub(super) fn axes(kernel: &Kernel) -> Vec<Axis> {
     const ROWS: Operand = (&[0, 1], Whole);
     const ROW: Operand = (&[0], Whole);
     match *kernel {
+        // Matrices in half precision are padded, each of them, so no range of rows is a range of elements.
+        Kernel::Matmul(k) if k.operands != Element::F32 => Vec::new(),
+        Kernel::Narrow(_) | Kernel::Scaler(_) => Vec::new(),
         Kernel::Matmul(k) => matmul(k),
         Kernel::BiasAdd(k) => bias_add(k),
         Kernel::Binary(k) => elements!(k, 3),
@@ -114,8 +118,11 @@ pub(super) fn axes(kernel: &Kernel) -> Vec<Axis> {
         Kernel::PointwiseLoss(k) => elements!(k, 3),
         Kernel::PointwiseLossGrad(k) => elements!(k, 4),
         Kernel::Copy(k) => elements!(k, 2),
-        Kernel::SgdUpdate(k) => elements!(k, if k.momentum == 0.0 { 2 } else { 3 }),
-        Kernel::AdamUpdate(k) => elements!(k, 4),
+        Kernel::SgdUpdate(k) => {
+            let operands = 2 + usize::from(k.momentum != 0.0) + usize::from(k.scaled);
+            with_verdict(k.scaled, elements!(k, operands))
+        }
+        Kernel::AdamUpdate(k) => with_verdict(k.scaled, elements!(k, 4 + usize::from(k.scaled))),
         Kernel::Dropout(k) => {
             let table = Table {
                 extents: &[k.count],
@@ -185,6 +192,14 @@ pub(super) fn axes(kernel: &Kernel) -> Vec<Axis> {
             ]
         }
     }
+}
+
+/// A scaled update reads the whole verdict, its second operand, for each piece.
+fn with_verdict(scaled: bool, mut axes: Vec<Axis>) -> Vec<Axis> {
+    for axis in axes.iter_mut().filter(|_| scaled) {
+        axis.operands[1] = Whole;
+    }
+    axes
 }
 
 fn matmul(k: kernel::Matmul) -> Vec<Axis> {

@@ -116,6 +116,7 @@ pub(in crate::kernels) fn updates() -> Vec<Case> {
                     momentum,
                     nesterov,
                     weight_decay,
+                    scaled: false,
                 };
                 cases.push(case(kernel.into(), Draw::Moderate));
             }
@@ -135,6 +136,7 @@ pub(in crate::kernels) fn updates() -> Vec<Case> {
                     weight_decay,
                     decoupled,
                     step,
+                    scaled: false,
                 };
                 cases.push(case(kernel.into(), Draw::Normal));
             }
