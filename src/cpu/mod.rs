@@ -1,8 +1,8 @@
 //! The fast CPU executor's kernels, in f32.
 //!
 //! One function a kernel, named as the kernel, in files of the same families as [`crate::kernel`]. The product of
-//! matrices is the crate `gemm`'s; the loops are plain Rust, compiled several times for vectors of several widths, of
-//! which the widest that the machine has is taken.
+//! matrices has kernels of its own for AVX-512 and AVX2, and elsewhere is the crate `gemm`'s; the loops are plain Rust,
+//! compiled several times for vectors of several widths, of which the widest that the machine has is taken.
 //!
 //! Every result is the same, bit for bit, whatever the number of threads: threads share rows and elements, and never
 //! the terms of a sum except in parts that the sum's length alone decides.

@@ -18,6 +18,8 @@ mod fallback;
 mod job;
 #[cfg(test)]
 mod tests;
+#[cfg(target_arch = "x86_64")]
+mod work;
 
 use super::threads::Threads;
 #[cfg(target_arch = "x86_64")]
