@@ -17,6 +17,8 @@ use crate::train::{Optimizer, Options};
 
 /// A TOML file larger than this is taken for another kind of file.
 const LARGEST: u64 = 1 << 20;
+/// Bytes of a MiB.
+const MIB: u64 = 1 << 20;
 
 /// All that a run depends on.
 #[derive(Debug, Clone)]
@@ -67,6 +69,10 @@ impl Flags {
             init: self.init.unwrap_or(Init::Default),
             fuse: !self.no_fusion.unwrap_or(false),
             precision: self.precision.unwrap_or_default(),
+            stream: self.stream.map(|mib| mib.saturating_mul(MIB)),
+            window: self
+                .window
+                .map(|rows| usize::try_from(rows).unwrap_or(usize::MAX)),
             ..defaults
         };
         let glyphs = || {
@@ -256,6 +262,8 @@ impl Config {
             init,
             fuse,
             precision,
+            stream,
+            window,
             ..
         } = self.options;
         let (momentum, weight_decay) = match optimizer.update {
@@ -305,9 +313,11 @@ impl Config {
             ),
         );
         put("no-shuffle", Some((!shuffle).to_string()));
+        put("window", window.map(|rows| rows.to_string()));
         put("device", Some(quoted(self.device.to_string())));
         put("precision", Some(quoted(precision.to_string())));
         put("threads", self.threads.map(|n| n.to_string()));
+        put("stream", stream.map(|bytes| (bytes / MIB).to_string()));
         put("autotune", Some(self.autotune.to_string()));
         put("no-fusion", Some((!fuse).to_string()));
         text

@@ -35,7 +35,11 @@ pub(super) fn text(foretold: &Foretold, device: &str) -> String {
     if let Some(available) = foretold.available {
         rows.push(row("all", "available", available));
     }
-    table(&rows)
+    let mut text = table(&rows);
+    for streamed in &found.streamed {
+        text.push_str(&format!("{streamed}\n"));
+    }
+    text
 }
 
 pub(super) fn json(foretold: &Foretold, device: &str) -> Value {
@@ -46,6 +50,7 @@ pub(super) fn json(foretold: &Foretold, device: &str) -> Value {
         "plans": found.plans,
         "host": found.host,
         "rows": found.rows,
+        "streamed": found.streamed,
         "device_bytes": found.device_bytes(),
         "bytes": found.bytes(),
         "available": foretold.available,

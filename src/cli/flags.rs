@@ -94,6 +94,10 @@ pub(super) struct Flags {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Training")]
     pub(super) no_shuffle: Option<bool>,
 
+    /// Shuffle within windows of so many rows, which come in random order [default: all rows at once]
+    #[arg(long, value_name = "ROWS", value_parser = count, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) window: Option<u64>,
+
     /// auto, cpu, gpu, reference, reference-f32, or an adapter by number or by a part of its name [default: auto]
     #[arg(long, value_name = "DEVICE", help_heading = "Device")]
     pub(super) device: Option<Device>,
@@ -103,6 +107,9 @@ pub(super) struct Flags {
     /// Threads of the CPU executor [default: one a core]
     #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true, help_heading = "Device")]
     pub(super) threads: Option<usize>,
+    /// Stream rows that take more of the device than so many MiB, through as many [default: what one binding and the memory allow, else 32]
+    #[arg(long, value_name = "MIB", value_parser = count, allow_negative_numbers = true, help_heading = "Device")]
+    pub(super) stream: Option<u64>,
     /// Time the shaders that a GPU can choose among, 2 s at most, and keep what was found in the cache folder
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Device")]
     pub(super) autotune: Option<bool>,
@@ -164,9 +171,11 @@ impl Flags {
             steps,
             seed,
             no_shuffle,
+            window,
             device,
             precision,
             threads,
+            stream,
             autotune,
             no_fusion,
             out,

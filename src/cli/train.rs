@@ -21,7 +21,7 @@ use crate::executor::{DeviceInfo, ExecutorError};
 use crate::network::Loss;
 use crate::run::{CONFIG, ENVIRONMENT, MODEL, Out, Recorder};
 use crate::train::{
-    EpochReport, Fitted, LossScale, Model, NonFinite, Observer, Precision, Profile, StepsReport,
+    EpochReport, Fitted, LossScale, Model, Observer, Precision, Profile, StepsReport, Streamed,
     Summary, TrainError,
 };
 
@@ -92,6 +92,7 @@ impl Train {
             environment,
             progress: run.progress(&job, quiet),
             profile: self.profile.then(Profile::new),
+            quiet,
         };
         interrupt::training_begins();
         let fitted = job.trainer.fit_on(
@@ -150,11 +151,22 @@ struct Watch {
     environment: Value,
     progress: Progress,
     profile: Option<Profile>,
+    quiet: bool,
 }
 
 impl Observer for Watch {
     fn chose(&mut self, products: &BTreeMap<String, String>) -> io::Result<()> {
         self.environment["products"] = json!(products);
+        let text = format!("{:#}\n", self.environment);
+        self.recorder.replace_file(ENVIRONMENT, text);
+        Ok(())
+    }
+
+    fn streams(&mut self, streamed: &[Streamed]) -> io::Result<()> {
+        for rows in streamed.iter().filter(|_| !self.quiet) {
+            output::note(&rows.to_string());
+        }
+        self.environment["streamed"] = json!(streamed);
         let text = format!("{:#}\n", self.environment);
         self.recorder.replace_file(ENVIRONMENT, text);
         Ok(())
@@ -331,11 +343,16 @@ fn count(number: u64, what: &str) -> String {
 fn failed(error: TrainError, job: &Job, recorder: &mut Recorder) -> Exit {
     match &error {
         TrainError::NonFinite(found) => {
-            let saved = rescue(found, recorder);
+            let saved = rescue(&found.last_good, found.last_good_step, recorder);
+            Exit::from(error).hint(&saved)
+        }
+        TrainError::Rows(lost) => {
+            let saved = rescue(&lost.last_good, lost.last_good_step, recorder);
             Exit::from(error).hint(&saved)
         }
         TrainError::LossScale(collapse) => {
-            let saved = rescue(&collapse.found, recorder);
+            let found = &collapse.found;
+            let saved = rescue(&found.last_good, found.last_good_step, recorder);
             Exit::from(error).hint(&saved)
         }
         TrainError::Targets { .. } if job.loss() == Loss::SigmoidCrossEntropy => {
@@ -352,9 +369,8 @@ fn failed(error: TrainError, job: &Job, recorder: &mut Recorder) -> Exit {
     }
 }
 
-fn rescue(found: &NonFinite, recorder: &mut Recorder) -> String {
-    let step = found.last_good_step;
-    match recorder.rescue(&found.last_good, step) {
+fn rescue(last_good: &Model, step: u64, recorder: &mut Recorder) -> String {
+    match recorder.rescue(last_good, step) {
         Ok(()) => {
             let path = recorder
                 .path()

@@ -300,10 +300,7 @@ impl Dataset {
 
 fn gather<T: Copy>(values: &[T], width: usize, rows: &[u32]) -> Vec<T> {
     let mut out = Vec::with_capacity(rows.len() * width);
-    for &row in rows {
-        let start = row as usize * width;
-        out.extend_from_slice(&values[start..start + width]);
-    }
+    super::rows::gather(values, width, rows, &mut out);
     out
 }
 

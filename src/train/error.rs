@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Model;
+use crate::data::DataError;
 use crate::executor::ExecutorError;
 use crate::graph::GraphError;
 use crate::network::NetworkError;
@@ -49,14 +50,16 @@ pub enum TrainError {
     Weights(String),
     /// There is no memory for the run.
     #[error(
-        "{device} cannot hold a run with batches of {batch} rows: {cause}; {}",
-        advice(*.largest)
+        "{device} cannot hold a run with batches of {batch} rows{}: {cause}; {}",
+        if *.streamed { ", though rows stream through it" } else { "" }, advice(*.largest)
     )]
     Memory {
         /// The device.
         device: String,
         /// Rows in a batch.
         batch: usize,
+        /// Whether that is so even if not all rows of the data set are on the device at once.
+        streamed: bool,
         /// What is needed, and what there is.
         cause: String,
         /// The largest batch that fits, if any does.
@@ -68,6 +71,12 @@ pub enum TrainError {
     /// Under mixed precision the gradients leave the range of f16 however small the loss scale.
     #[error(transparent)]
     LossScale(Box<ScaleCollapse>),
+    /// Rows could not be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Rows could not be read in the middle of a run.
+    #[error(transparent)]
+    Rows(Box<LostRows>),
     /// An observer could not go on.
     #[error(transparent)]
     Observer(#[from] std::io::Error),
@@ -132,6 +141,26 @@ impl fmt::Display for NonFinite {
 }
 
 impl std::error::Error for NonFinite {}
+
+/// Rows that could not be read when they were wanted, and the model so far.
+#[derive(Debug)]
+pub struct LostRows {
+    /// What happened.
+    pub error: DataError,
+    /// The model after the last training step that was checked and found good.
+    pub last_good: Model,
+    /// The number of that step.
+    pub last_good_step: u64,
+}
+
+impl fmt::Display for LostRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (error, step) = (&self.error, self.last_good_step);
+        write!(f, "after training step {step} no more rows came: {error}")
+    }
+}
+
+impl std::error::Error for LostRows {}
 
 /// A loss scale that fell as far as it may.
 #[derive(Debug)]

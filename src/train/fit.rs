@@ -4,16 +4,16 @@ use std::time::Instant;
 
 use super::LossScale;
 use super::evaluation::Totals;
+use super::feed::Feed;
 use super::guard::Guard;
 use super::observer::{EpochReport, Observer, StepsReport};
 use super::pace::Pace;
+use super::room::Rows;
 use super::session::{Position, Purpose, Session, batches};
 use super::tables::Tables;
 use super::{Evaluation, Model, Options, TrainError};
-use crate::data::Dataset;
 use crate::executor::Data;
 use crate::kernel::Tick;
-use crate::random::{Random, stream};
 
 /// What a training run came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +44,7 @@ pub struct Summary {
 pub(super) struct Fit<'a> {
     pub(super) session: Session,
     pub(super) options: &'a Options,
-    pub(super) validation: Option<&'a Dataset>,
+    pub(super) rows: Rows<'a>,
     pub(super) units: Option<&'a [f64]>,
     pub(super) observer: &'a mut dyn Observer,
 }
@@ -59,21 +59,48 @@ struct Progress {
     pace: Pace,
     guard: Guard,
     best: f64,
+    /// What brings the rows, if not all are on the device.
+    feed: Option<Feed>,
+    interrupted: bool,
 }
 
 impl Fit<'_> {
     /// Trains, from the parameters as they are.
-    pub(super) fn run(mut self, begun: Instant) -> Result<(Model, Summary), TrainError> {
-        let tables = self
-            .session
-            .training
-            .clone()
-            .expect("the training rows are set before the run");
+    pub(super) fn run(self, begun: Instant) -> Result<(Model, Summary), TrainError> {
+        // Rows that stream are read by a thread, which ends when nobody wants more.
+        std::thread::scope(|scope| {
+            let data = self.rows.training;
+            let tables = self.tables();
+            let batch = self.options.batch_size;
+            let in_epoch = data.rows().div_ceil(batch) as u64;
+            let total = self.total(in_epoch);
+            let rest = (total % in_epoch).saturating_mul(batch as u64);
+            let rows = (total / in_epoch).saturating_mul(data.rows() as u64);
+            let rows = rows.saturating_add(rest);
+            let feed = Feed::start(scope, data, &tables, self.options.order(), rows);
+            self.train(begun, &tables, feed)
+        })
+    }
+
+    fn tables(&self) -> Tables {
+        let tables = self.session.training.clone();
+        tables.expect("the training rows are set before the run")
+    }
+
+    /// Training steps of the run, where an epoch has so many.
+    fn total(&self, in_epoch: u64) -> u64 {
+        let epochs = self.options.epochs.saturating_mul(in_epoch);
+        self.options.steps.unwrap_or(epochs)
+    }
+
+    fn train(
+        mut self,
+        begun: Instant,
+        tables: &Tables,
+        feed: Option<Feed>,
+    ) -> Result<(Model, Summary), TrainError> {
         let batches = batches(tables.rows(), self.options.batch_size);
-        let total = self
-            .options
-            .steps
-            .unwrap_or(self.options.epochs.saturating_mul(batches.len() as u64));
+        let total = self.total(batches.len() as u64);
         let guard = Guard::new(&mut self.session)?;
         let (pace, best) = (Pace::new(), f64::INFINITY);
         let mut progress = Progress {
@@ -85,14 +112,16 @@ impl Fit<'_> {
             pace,
             guard,
             best,
+            feed,
+            interrupted: false,
         };
         let mut epoch = 0;
         loop {
             epoch += 1;
-            self.shuffle(&tables, epoch)?;
-            let train = self.epoch(&tables, &batches, &mut progress)?;
+            self.shuffle(tables, epoch)?;
+            let train = self.epoch(epoch, tables, &batches, &mut progress)?;
             let (model, validation) = self.finish_epoch(epoch, &train, &mut progress)?;
-            let interrupted = self.observer.interrupted();
+            let interrupted = progress.interrupted || self.observer.interrupted();
             if progress.steps >= total || interrupted {
                 let mut summary = progress.summary(epoch, train, validation, interrupted);
                 summary.loss_scale = self.session.loss_scale()?;
@@ -101,15 +130,13 @@ impl Fit<'_> {
         }
     }
 
-    /// Writes the row order of an epoch: the same on every device.
+    /// Writes the row order of an epoch: the same on every device. Rows that stream come in their order.
     fn shuffle(&mut self, tables: &Tables, epoch: u64) -> Result<(), TrainError> {
-        if !self.options.shuffle {
+        if !self.options.shuffle || tables.streamed().is_some() {
             return Ok(());
         }
         let start = Instant::now();
-        let step = u32::try_from(epoch).unwrap_or(u32::MAX);
-        let order =
-            Random::new(self.options.seed, stream::SHUFFLE, step).permutation(tables.rows());
+        let order = self.options.order().epoch(tables.rows(), epoch);
         let Session {
             executor, store, ..
         } = &mut self.session;
@@ -121,6 +148,7 @@ impl Fit<'_> {
     /// The batches of one epoch, as many as the run still wants.
     fn epoch(
         &mut self,
+        epoch: u64,
         tables: &Tables,
         batches: &[Position],
         progress: &mut Progress,
@@ -131,18 +159,47 @@ impl Fit<'_> {
         while let Some(first) = batches.first() {
             let same = batches.iter().take_while(|b| b.rows == first.rows).count();
             let unchecked = Pace::MOST - progress.guard.unchecked();
-            let (now, rest) = batches.split_at(same.min(progress.pace.steps()).min(unchecked));
+            let here = self.enter(epoch, *first, progress)?;
+            let most = progress.pace.steps().min(unchecked).min(here);
+            let (now, rest) = batches.split_at(same.min(most));
             self.steps(tables, now, &mut totals, progress)?;
             batches = rest;
-            if progress.guard.unchecked() >= Pace::MOST {
+            // Steps are only ever run again while their rows are there.
+            let chunk_ends = match (&progress.feed, batches.first()) {
+                (Some(feed), Some(next)) => feed.begins(*next),
+                _ => false,
+            };
+            if chunk_ends || progress.guard.unchecked() >= Pace::MOST {
                 self.check(progress)?;
             }
             if self.observer.interrupted() {
+                progress.interrupted = true;
                 break;
             }
         }
         self.check(progress)?;
         Ok(totals.evaluation(self.session.recipe.objective.is_squared_error(), self.units))
+    }
+
+    /// Sees to it that the rows from a position on are on the device, and gives how many batches of them are.
+    fn enter(
+        &mut self,
+        epoch: u64,
+        first: Position,
+        progress: &mut Progress,
+    ) -> Result<usize, TrainError> {
+        let Some(feed) = &mut progress.feed else {
+            return Ok(usize::MAX);
+        };
+        let start = Instant::now();
+        let waits = !feed.is_at(epoch, first);
+        let rows = feed
+            .enter(&mut self.session, epoch, first)
+            .map_err(|error| progress.guard.lost_rows(&mut self.session, error))?;
+        if waits {
+            self.note(|| "next chunk of rows".to_owned(), start);
+        }
+        Ok(rows.div_ceil(first.rows))
     }
 
     /// Looks for numbers that are not finite.
@@ -166,9 +223,10 @@ impl Fit<'_> {
         let first = progress.steps + 1;
         let number =
             |slot: u32| u32::try_from(first).map_or(u32::MAX, |first| first.saturating_add(slot));
+        let place = |&b: &Position| progress.feed.as_ref().map_or(b.start, |feed| feed.place(b));
         let tick = |(slot, b): (u32, &Position)| Tick {
             step: number(slot),
-            start: b.start,
+            start: place(b),
             slot,
             learning_rate,
         };
@@ -183,6 +241,9 @@ impl Fit<'_> {
         let start = Instant::now();
         if timed < ticks.len() {
             self.session.executor.run(ready.handle, &ticks[timed..])?;
+        }
+        if let Some(feed) = &mut progress.feed {
+            feed.prefetch(&mut self.session)?;
         }
         let logged = self.session.read_logs(tables, ticks.len())?;
         // A timed step is slow, and is not what a step takes.
@@ -235,10 +296,12 @@ impl Fit<'_> {
     ) -> Result<(Model, Option<Evaluation>), TrainError> {
         let mut validation = None;
         let start = Instant::now();
-        if let Some(data) = self.validation {
+        if let Some(data) = self.rows.validation {
+            let batch_size = Evaluation::batch_size(self.options.batch_size);
             let mut evaluation = self
                 .session
-                .evaluate(Evaluation::batch_size(self.options.batch_size), self.units)?;
+                .evaluate_rows(data, batch_size, self.units)
+                .map_err(|error| progress.guard.lost_rows(&mut self.session, error))?;
             evaluation.complete(data);
             if !evaluation.loss.is_finite() {
                 return Err(progress

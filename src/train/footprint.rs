@@ -1,9 +1,9 @@
 //! What a training run needs of memory, known before any of it is allocated.
 
-use super::{Evaluation, Options, Purpose, Session, TrainError};
-use crate::data::Dataset;
-use crate::graph::GraphError;
-use crate::plan::PlanError;
+use super::feed::CHUNKS;
+use super::room::Streamed;
+use super::{Evaluation, Options, Purpose, Session, Tables, TrainError};
+use crate::data::{Dataset, Order};
 
 /// Something that takes memory.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -23,6 +23,8 @@ pub struct Footprint {
     pub plans: Vec<Item>,
     /// On the host, beside the rows: what training itself holds there.
     pub host: Vec<Item>,
+    /// Which rows stream: of them the store holds two chunks.
+    pub streamed: Vec<Streamed>,
     /// On the host: the rows, which are there before training begins.
     pub rows: Vec<Item>,
 }
@@ -105,7 +107,7 @@ impl Session {
             .training
             .as_ref()
             .expect("the rows are declared before");
-        let validation = self.validation.as_ref().map(super::Tables::rows);
+        let validation = self.validation.as_ref().map(Tables::rows);
         let purposes = purposes(options, training.rows(), validation);
         let mut found = Footprint::default();
         for block in self.store.blocks() {
@@ -122,82 +124,25 @@ impl Session {
             };
             found.plans.push(Item { name, bytes });
         }
-        let host = [("model", self.model_bytes()), ("model files", kept)];
-        let host = host.map(|(name, bytes)| (name.to_owned(), bytes));
-        found.host = items(host.into());
-        Ok(found)
-    }
-
-    /// Refuses what there is no memory for, before any is allocated: a system that promises memory which it does not have
-    /// would kill the process later.
-    ///
-    /// # Errors
-    /// If it does not fit, with the largest batch that does.
-    pub(super) fn require_room(&mut self, options: &Options, kept: u64) -> Result<(), TrainError> {
-        let Some(cause) = self.lack(options, kept)? else {
-            return Ok(());
-        };
-        // The largest batch that fits lies from `fits` on, and below `fails`.
-        let (mut fits, mut fails) = (0, options.batch_size.min(self.rows()));
-        while fails - fits > 1 {
-            let batch_size = fits + (fails - fits) / 2;
-            let smaller = Options {
-                batch_size,
-                ..*options
-            };
-            if self.lack(&smaller, kept)?.is_none() {
-                fits = batch_size;
-            } else {
-                fails = batch_size;
+        let mut host = vec![
+            ("model".to_owned(), self.model_bytes()),
+            ("model files".to_owned(), kept),
+        ];
+        let tables = [
+            ("training", &self.training, options.order()),
+            ("validation", &self.validation, Order::AS_THEY_ARE),
+        ];
+        for (name, tables, order) in tables {
+            if let Some(tables) = tables.as_ref().filter(|t| t.streamed().is_some()) {
+                let chunks = CHUNKS * tables.chunk_bytes();
+                let order = 4 * order.window_rows(tables.rows()) as u64;
+                host.push((format!("chunks of {name} rows"), chunks));
+                host.push((format!("order of {name} rows"), order));
             }
-            // Those that were tried are not needed.
-            self.forget_built();
         }
-        let device = self.executor.device().name.clone();
-        let (batch, largest) = (
-            options.batch_size.min(self.rows()),
-            (fits > 0).then_some(fits),
-        );
-        Err(TrainError::Memory {
-            device,
-            batch,
-            cause,
-            largest,
-        })
-    }
-
-    fn rows(&self) -> usize {
-        self.training.as_ref().map_or(1, super::Tables::rows)
-    }
-
-    /// Why a run with these options does not fit, or `None` if it does.
-    fn lack(&mut self, options: &Options, kept: u64) -> Result<Option<String>, TrainError> {
-        let limit = self.executor.limits().buffer;
-        let mut blocks = self.store.blocks().iter();
-        let size =
-            |block: &crate::graph::Block| self.executor.buffer_bytes(block.element, block.len);
-        if let Some(block) = blocks.find(|block| size(block) > limit) {
-            let (name, bytes) = (&block.name, size(block));
-            return Ok(Some(format!(
-                "`{name}` takes {bytes} bytes, and no buffer of more than {limit} is available"
-            )));
-        }
-        let footprint = match self.footprint(options, kept) {
-            Ok(footprint) => footprint,
-            Err(
-                error @ (TrainError::Plan(
-                    PlanError::TooLarge { .. }
-                    | PlanError::TooLong { .. }
-                    | PlanError::Buffer { .. },
-                )
-                | TrainError::Graph(GraphError::TooLarge { .. })),
-            ) => return Ok(Some(error.to_string())),
-            Err(error) => return Err(error),
-        };
-        let (needed, available) = (footprint.to_come(), self.executor.available_memory());
-        Ok(available
-            .filter(|&bytes| needed > bytes)
-            .map(|available| format!("it needs {needed} bytes, and {available} are available")))
+        found.host = items(host);
+        found.streamed = self.streamed();
+        Ok(found)
     }
 }
 

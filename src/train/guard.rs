@@ -2,7 +2,7 @@
 
 use super::session::{Purpose, Session};
 use super::tables::Tables;
-use super::{LossScale, NonFinite, ScaleCollapse, TrainError};
+use super::{LossScale, LostRows, NonFinite, ScaleCollapse, TrainError};
 use crate::graph::ops::Scaling;
 use crate::kernel::{Access, Kernel, Tick};
 use crate::plan::{BufferId, Place};
@@ -95,6 +95,21 @@ impl Guard {
             last_good: session.model(true)?,
             last_good_step: self.good_step,
         })))
+    }
+
+    /// The error for rows that could not be read, with the last good model; any other as it is.
+    pub(super) fn lost_rows(&self, session: &mut Session, error: TrainError) -> TrainError {
+        let TrainError::Data(error) = error else {
+            return error;
+        };
+        match session.model(true) {
+            Ok(last_good) => TrainError::Rows(Box::new(LostRows {
+                error,
+                last_good,
+                last_good_step: self.good_step,
+            })),
+            Err(error) => error,
+        }
     }
 
     /// Runs the steps since the last good ones again, and finds the first tensor that is not finite.

@@ -4,8 +4,10 @@
 //! of training, evaluation, checking and keeping over one store, and runs the epochs. Whoever wants to know how it goes
 //! is an [`Observer`].
 
+mod chunk;
 mod error;
 mod evaluation;
+mod feed;
 mod fit;
 mod footprint;
 mod guard;
@@ -17,13 +19,16 @@ mod options;
 mod pace;
 mod profile;
 mod recipe;
+mod ring;
+mod room;
 mod session;
 mod tables;
 mod trace;
+mod validation;
 
 pub use crate::graph::Precision;
 pub use crate::graph::ops::Scaling;
-pub use error::{NonFinite, ScaleCollapse, TrainError};
+pub use error::{LostRows, NonFinite, ScaleCollapse, TrainError};
 pub use evaluation::Evaluation;
 pub use fit::Summary;
 pub use footprint::{Footprint, Foretold, Item};
@@ -34,11 +39,15 @@ pub use observer::{EpochReport, Observer, Silent, StepsReport};
 pub use options::{Optimizer, Options};
 pub use profile::{Part, PartTime, Profile, Span, TimedStep};
 pub use recipe::Recipe;
+pub use ring::Ring;
+pub use room::Streamed;
 pub use session::{Logged, Position, Purpose, Ready, Session, batches};
 pub use tables::{Batch, Metric, SLOTS, Tables};
 
 use std::sync::Arc;
 use std::time::Instant;
+
+use room::Rows;
 
 use crate::data::Dataset;
 use crate::device::Device;
@@ -192,9 +201,13 @@ impl Trainer {
         observer: &mut dyn Observer,
     ) -> Result<Fitted, TrainError> {
         let begun = Instant::now();
-        let mut session = self.declared(executor, data, validation)?;
+        let mut session = self.empty(executor)?;
         let kept = observer.keeps(session.model_bytes());
-        session.require_room(&self.options, kept)?;
+        let rows = Rows {
+            training: data,
+            validation,
+        };
+        session.require_room(rows, &self.options, kept)?;
         session.fill_training(data)?;
         if let Some(rows) = validation {
             session.fill_validation(rows)?;
@@ -204,11 +217,15 @@ impl Trainer {
             session.plan(Purpose::Training(first.rows))?;
         }
         observer.chose(&session.executor.choices())?;
+        let streamed = session.streamed();
+        if !streamed.is_empty() {
+            observer.streams(&streamed)?;
+        }
         let (options, units) = (&self.options, self.units.as_deref());
         let (model, summary) = fit::Fit {
             session,
             options,
-            validation,
+            rows,
             units,
             observer,
         }
@@ -243,9 +260,16 @@ impl Trainer {
         validation: Option<&Dataset>,
         keeps: impl Fn(u64) -> u64,
     ) -> Result<Foretold, TrainError> {
-        let mut session = self.declared(executor, data, validation)?;
+        let mut session = self.empty(executor)?;
         let kept = keeps(session.model_bytes());
-        let lack = session.require_room(&self.options, kept).err();
+        let rows = Rows {
+            training: data,
+            validation,
+        };
+        let lack = match session.require_room(rows, &self.options, kept) {
+            Err(lack @ TrainError::Memory { .. }) => Some(lack),
+            found => found.map(|()| None)?,
+        };
         let footprint = match (session.footprint(&self.options, kept), lack) {
             (Err(_), Some(lack)) => return Err(lack),
             (footprint, lack) => (footprint?, lack),
@@ -270,21 +294,6 @@ impl Trainer {
         };
         let mut session = Session::new(recipe, executor)?;
         session.fuse = self.options.fuse;
-        Ok(session)
-    }
-
-    /// A session that knows all that a run needs, and has allocated nothing.
-    fn declared(
-        &self,
-        executor: Box<dyn Executor>,
-        data: &Dataset,
-        validation: Option<&Dataset>,
-    ) -> Result<Session, TrainError> {
-        let mut session = self.empty(executor)?;
-        session.declare_training(data)?;
-        if let Some(rows) = validation {
-            session.declare_validation(rows)?;
-        }
         Ok(session)
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Evaluation, Model, Profile};
+use super::{Evaluation, Model, Profile, Streamed};
 
 /// Training steps that have just been done.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +50,14 @@ pub trait Observer {
     /// # Errors
     /// An error ends the run and comes back as it is.
     fn chose(&mut self, _products: &BTreeMap<String, String>) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    /// Before the first training step: the rows that stream, if some do.
+    ///
+    /// # Errors
+    /// An error ends the run and comes back as it is.
+    fn streams(&mut self, _streamed: &[Streamed]) -> std::io::Result<()> {
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
+use crate::data::Order;
 use crate::graph::Precision;
 use crate::graph::ops::{Scaling, Update};
 use crate::network::Init;
@@ -106,6 +107,15 @@ pub struct Options {
     /// How the loss is scaled under mixed precision.
     #[serde(default)]
     pub scaling: Scaling,
+    /// Most bytes of the device for the training rows, and as many for the validation rows: what is larger streams through
+    /// as many, or through two batches if these take more. Not given, rows stream if a tensor of them is larger than one
+    /// binding of the device, or if there is no memory for all.
+    #[serde(default)]
+    pub stream: Option<u64>,
+    /// Rows that are shuffled together: windows of so many are taken in random order, and the rows of each in random
+    /// order. Not given, all rows are.
+    #[serde(default)]
+    pub window: Option<usize>,
 }
 
 impl Default for Options {
@@ -121,6 +131,8 @@ impl Default for Options {
             fuse: true,
             precision: Precision::Single,
             scaling: Scaling::default(),
+            stream: None,
+            window: None,
         }
     }
 }
@@ -129,6 +141,15 @@ impl Options {
     /// How the loss is scaled, if the precision is mixed.
     pub(super) fn mixed(&self) -> Option<Scaling> {
         (self.precision == Precision::Mixed).then_some(self.scaling)
+    }
+
+    /// The order of the training rows.
+    pub(super) const fn order(&self) -> Order {
+        Order {
+            seed: self.seed,
+            shuffle: self.shuffle,
+            window: self.window,
+        }
     }
 
     /// Refuses numbers that make no sense.
@@ -152,6 +173,9 @@ impl Options {
         }
         if self.steps.unwrap_or(self.epochs) == 0 {
             return option("epochs", "0".to_owned(), "at least 1 epoch or step");
+        }
+        if self.window == Some(0) {
+            return option("window", "0".to_owned(), "at least 1 row");
         }
         self.check_scaling()?;
         let positive = "a finite number of at least 0";

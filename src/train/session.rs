@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::evaluation::Totals;
-use super::tables::{SLOTS, Tables};
-use super::{Evaluation, Model, Recipe, TrainError};
+use super::tables::Tables;
+use super::{Model, Recipe, TrainError};
 use crate::data::Dataset;
 use crate::executor::{Data, Executor, ExecutorError, PlanHandle};
 use crate::graph::Store;
@@ -114,7 +113,7 @@ impl Session {
     /// If the rows do not fit the network or the loss.
     pub fn declare_training(&mut self, data: &Dataset) -> Result<(), TrainError> {
         self.recipe.declare_training(&mut self.store)?;
-        self.training = Some(self.tables("train", data)?);
+        self.training = Some(self.all_rows("train", data)?);
         Ok(())
     }
 
@@ -123,7 +122,7 @@ impl Session {
     /// # Errors
     /// If they do not fit the network or the loss.
     pub fn declare_validation(&mut self, data: &Dataset) -> Result<(), TrainError> {
-        self.validation = Some(self.tables("validation", data)?);
+        self.validation = Some(self.all_rows("validation", data)?);
         Ok(())
     }
 
@@ -174,7 +173,7 @@ impl Session {
         tables.fill(data, &self.store, self.executor.as_mut())
     }
 
-    fn tables(&mut self, name: &'static str, data: &Dataset) -> Result<Tables, TrainError> {
+    fn all_rows(&mut self, name: &'static str, data: &Dataset) -> Result<Tables, TrainError> {
         let Recipe {
             network, objective, ..
         } = &self.recipe;
@@ -374,45 +373,6 @@ impl Session {
             losses: losses[..count].to_vec(),
             metrics,
         })
-    }
-
-    /// Loss and metrics over all validation rows.
-    ///
-    /// # Errors
-    /// If the device failed.
-    ///
-    /// # Panics
-    /// If there are no validation rows.
-    pub fn evaluate(
-        &mut self,
-        batch_size: usize,
-        units: Option<&[f64]>,
-    ) -> Result<Evaluation, TrainError> {
-        let tables = self
-            .validation
-            .clone()
-            .expect("the validation rows are set before they are evaluated");
-        let mut totals = Totals::new(tables.metric());
-        let batches = batches(tables.rows(), batch_size);
-        for run in batches
-            .chunk_by(|a, b| a.rows == b.rows)
-            .flat_map(|run| run.chunks(SLOTS as usize))
-        {
-            let ready = self.plan(Purpose::Validation(run[0].rows))?;
-            let ticks: Vec<_> = (0..)
-                .zip(run)
-                .map(|(slot, b)| Tick {
-                    start: b.start,
-                    slot,
-                    ..Tick::default()
-                })
-                .collect();
-            self.executor.run(ready.handle, &ticks)?;
-            let logged = self.read_logs(&tables, run.len())?;
-            totals.add(&logged, run[0].rows);
-        }
-        let squared = self.recipe.objective.is_squared_error();
-        Ok(totals.evaluation(squared, units))
     }
 
     /// Predictions `[rows, outputs]` for inputs `[rows, features]`.

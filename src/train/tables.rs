@@ -1,5 +1,6 @@
 //! A data set in the store, in its own element type, and the logs that are kept of it.
 
+use super::ring::{Measure, Ring, Share};
 use super::{Objective, TrainError};
 use crate::data::{Dataset, Inputs, Targets};
 use crate::executor::{Data, Executor};
@@ -40,6 +41,10 @@ impl Metric {
 pub struct Tables {
     name: &'static str,
     rows: usize,
+    /// Whether there are fewer rows on the device, and how many.
+    ring: Option<Ring>,
+    /// Bytes of a row, its number included.
+    row_bytes: u64,
     /// What a byte of the inputs is multiplied by.
     scale: f64,
     /// What is counted.
@@ -89,7 +94,7 @@ pub struct Batch {
 }
 
 impl Tables {
-    /// Declares the tables of a data set in the store. Their values come with [`Tables::fill`].
+    /// Declares the tables of a data set in the store, for all its rows. Their values come with [`Tables::fill`].
     ///
     /// # Errors
     /// If the data do not fit the network or the loss.
@@ -100,8 +105,20 @@ impl Tables {
         objective: &Objective,
         store: &mut Store,
     ) -> Result<Self, TrainError> {
+        Self::declare_within(name, data, (network, objective), None, store)
+    }
+
+    /// The same for the rows of a ring, if one is given.
+    pub(super) fn declare_within(
+        name: &'static str,
+        data: &Dataset,
+        (network, objective): (&Network, &Objective),
+        ring: Option<Ring>,
+        store: &mut Store,
+    ) -> Result<Self, TrainError> {
         check(data, network, objective)?;
-        let (rows, outputs) = (data.rows(), data.outputs());
+        let rows = ring.map_or(data.rows(), |ring| ring.capacity);
+        let outputs = data.outputs();
         let (element, scale) = match data.inputs() {
             Inputs::F32(_) => (Element::F32, 1.0),
             Inputs::U8 { scale, .. } => (Element::U8, f64::from(*scale)),
@@ -111,10 +128,7 @@ impl Tables {
         };
         declare("inputs", &[rows, data.features()], element)?;
         declare("order", &[rows], Element::U32)?;
-        let by_class = match (data.targets(), objective) {
-            (Targets::Classes { .. }, Objective::Loss(loss)) => loss.takes_classes(),
-            (targets, _) => matches!(targets, Targets::Classes { .. }),
-        };
+        let by_class = by_class(data, objective);
         let metric = match data.targets() {
             Targets::Classes { .. } => {
                 declare("labels", &[rows], Element::U32)?;
@@ -139,14 +153,37 @@ impl Tables {
         declare("log.metric", &[slots, metric.columns()], Element::F32)?;
         Ok(Self {
             name,
-            rows,
+            rows: data.rows(),
+            ring,
+            row_bytes: row_bytes(data, by_class).iter().sum::<u64>() + 4,
             scale,
             metric,
             by_class,
         })
     }
 
-    /// Writes the rows of the data set that was declared, in file order.
+    /// What a share of the device makes of the tables for a data set that is used in batches of `batch` rows.
+    pub(super) fn ring(
+        data: &Dataset,
+        objective: &Objective,
+        batch: usize,
+        share: Share,
+    ) -> Option<Ring> {
+        let [inputs, targets] = row_bytes(data, by_class(data, objective));
+        let batch = batch.clamp(1, data.rows());
+        let whole = |times: &usize| (inputs * (batch * times) as u64).is_multiple_of(4);
+        let measure = Measure {
+            rows: data.rows(),
+            batch,
+            widest: inputs.max(targets),
+            bytes: inputs + targets + 4,
+            words: [1, 2].into_iter().find(whole).unwrap_or(4),
+        };
+        Ring::new(measure, share)
+    }
+
+    /// Writes the rows of the data set that was declared, in file order. Of a ring only the order is written: its rows
+    /// come in chunks.
     ///
     /// # Errors
     /// If the device cannot hold them.
@@ -161,15 +198,19 @@ impl Tables {
             executor,
             name: String::new(),
         };
+        put.name = self.part("order");
+        let held = self.ring.map_or(self.rows, |ring| ring.capacity);
+        let mut numbers = row_numbers(held);
+        for first in (0..held).step_by(PIECE) {
+            put.part(first, &Data::U32(numbers.by_ref().take(PIECE).collect()))?;
+        }
+        if self.ring.is_some() {
+            return Ok(());
+        }
         put.name = self.part("inputs");
         match data.inputs() {
             Inputs::F32(values) => put.all(values, Data::F32)?,
             Inputs::U8 { pixels, .. } => put.all(pixels, Data::U8)?,
-        }
-        put.name = self.part("order");
-        let mut numbers = row_numbers(self.rows);
-        for first in (0..self.rows).step_by(PIECE) {
-            put.part(first, &Data::U32(numbers.by_ref().take(PIECE).collect()))?;
         }
         match data.targets() {
             Targets::Classes { labels, classes } => {
@@ -179,7 +220,9 @@ impl Tables {
                     put.name = self.part("targets");
                     for (index, labels) in labels.chunks(PIECE.div_ceil(*classes)).enumerate() {
                         let first = index * PIECE.div_ceil(*classes) * classes;
-                        put.part(first, &Data::F32(one_hot(labels, *classes)))?;
+                        let mut rows = Vec::new();
+                        one_hot(labels, *classes, &mut rows);
+                        put.part(first, &Data::F32(rows))?;
                     }
                 }
             }
@@ -192,9 +235,25 @@ impl Tables {
         Ok(())
     }
 
-    /// How many rows there are.
+    /// How many rows there are, on the device or not.
     pub const fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// The ring through which the rows come, if not all are on the device.
+    pub const fn streamed(&self) -> Option<Ring> {
+        self.ring
+    }
+
+    /// Bytes of a chunk on the host.
+    pub(super) fn chunk_bytes(&self) -> u64 {
+        self.ring
+            .map_or(0, |ring| ring.chunk as u64 * self.row_bytes)
+    }
+
+    /// Whether the loss takes class numbers.
+    pub(super) const fn by_class(&self) -> bool {
+        self.by_class
     }
 
     /// What is counted beside the loss.
@@ -243,12 +302,35 @@ pub(super) fn row_numbers(rows: usize) -> impl Iterator<Item = u32> {
     (0_u32..).take(rows)
 }
 
-fn one_hot(labels: &[u32], classes: usize) -> Vec<f32> {
-    let mut rows = vec![0.0; labels.len() * classes];
+/// A row for each class number, in place of what was there.
+pub(super) fn one_hot(labels: &[u32], classes: usize, rows: &mut Vec<f32>) {
+    rows.clear();
+    rows.resize(labels.len() * classes, 0.0);
     for (row, &label) in rows.chunks_exact_mut(classes).zip(labels) {
         row[label as usize] = 1.0;
     }
-    rows
+}
+
+/// Bytes of the inputs and of the targets of a row.
+fn row_bytes(data: &Dataset, by_class: bool) -> [u64; 2] {
+    let element = match data.inputs() {
+        Inputs::F32(_) => Element::F32,
+        Inputs::U8 { .. } => Element::U8,
+    };
+    let targets = match data.targets() {
+        Targets::Classes { .. } if by_class => 1,
+        Targets::Classes { classes, .. } => 1 + classes,
+        _ => data.outputs(),
+    };
+    [data.features() * element.size(), 4 * targets].map(|bytes| bytes as u64)
+}
+
+/// Whether the loss takes class numbers, or one-hot rows.
+fn by_class(data: &Dataset, objective: &Objective) -> bool {
+    match (data.targets(), objective) {
+        (Targets::Classes { .. }, Objective::Loss(loss)) => loss.takes_classes(),
+        (targets, _) => matches!(targets, Targets::Classes { .. }),
+    }
 }
 
 /// Refuses data that do not fit the network or the loss.

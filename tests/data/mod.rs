@@ -5,6 +5,7 @@ mod generators;
 mod idx;
 mod mutations;
 mod npz;
+mod order;
 mod preparation;
 mod splits;
 mod targets;

@@ -31,6 +31,13 @@ fn trainers() -> Vec<(Trainer, bool)> {
     let mut short = trainers[0].clone();
     short.0.options.steps = Some(2);
     trainers.push(short);
+    // Rows that stream, and classes as one-hot rows.
+    for loss in [Loss::CrossEntropy, Loss::SigmoidCrossEntropy] {
+        let network = Network::mlp(12, &[40], 3, Activation::Relu);
+        let mut streamed = Trainer::new(network, loss).batch_size(32).epochs(2);
+        streamed.options.stream = Some(5000);
+        trainers.push((streamed, true));
+    }
     trainers
 }
 
@@ -49,6 +56,18 @@ fn holds_what_was_foretold<E: Executor + 'static>(open: impl Fn() -> Option<E>) 
             .expect("it can be planned");
         let lack = &foretold.lack;
         assert!(lack.is_none(), "{name}: {lack:?}");
+        let streams = trainer.options.stream.is_some();
+        let found = &foretold.footprint;
+        assert_eq!(found.streamed.len(), usize::from(streams), "{name}");
+        let chunks = found.host.iter().find(|item| item.name.contains("chunks"));
+        let bytes = found.streamed.first().map(|s| {
+            let targets = match trainer.objective.to_string().as_str() {
+                "cross_entropy" => 4,
+                _ => 4 + 3 * 4,
+            };
+            2 * s.chunk as u64 * (12 * 4 + targets + 4)
+        });
+        assert_eq!(chunks.map(|item| item.bytes), bytes, "{name}");
         assert_eq!(shared.allocated(), 0, "{name}: foretelling takes nothing");
         let executor = Box::new(shared.clone());
         trainer

@@ -12,6 +12,7 @@ mod pytorch;
 mod repeat;
 mod shared;
 mod split;
+mod streaming;
 mod submission;
 
 use std::io;

@@ -1,0 +1,86 @@
+//! Loss and metrics over all validation rows.
+
+use super::evaluation::Totals;
+use super::feed::Feed;
+use super::session::{Position, Purpose, Session, batches};
+use super::tables::{SLOTS, Tables};
+use super::{Evaluation, TrainError};
+use crate::data::{Dataset, Order};
+use crate::kernel::Tick;
+
+impl Session {
+    /// Loss and metrics over all validation rows, which were set with [`Session::set_validation`].
+    ///
+    /// # Errors
+    /// If the device failed.
+    ///
+    /// # Panics
+    /// If there are no validation rows.
+    pub fn evaluate(
+        &mut self,
+        batch_size: usize,
+        units: Option<&[f64]>,
+    ) -> Result<Evaluation, TrainError> {
+        self.evaluate_batches(batch_size, units, None)
+    }
+
+    /// The same over rows of which perhaps not all are on the device.
+    pub(super) fn evaluate_rows(
+        &mut self,
+        data: &Dataset,
+        batch_size: usize,
+        units: Option<&[f64]>,
+    ) -> Result<Evaluation, TrainError> {
+        let tables = self.validated();
+        let order = Order::AS_THEY_ARE;
+        std::thread::scope(|scope| {
+            let feed = Feed::start(scope, data, &tables, order, data.rows() as u64);
+            self.evaluate_batches(batch_size, units, feed)
+        })
+    }
+
+    fn validated(&self) -> Tables {
+        let tables = self.validation.clone();
+        tables.expect("the validation rows are set before they are evaluated")
+    }
+
+    fn evaluate_batches(
+        &mut self,
+        batch_size: usize,
+        units: Option<&[f64]>,
+        mut feed: Option<Feed>,
+    ) -> Result<Evaluation, TrainError> {
+        let tables = self.validated();
+        let mut totals = Totals::new(tables.metric());
+        let batches = batches(tables.rows(), batch_size);
+        let mut left = batches.as_slice();
+        while let Some(&first) = left.first() {
+            let rows = first.rows;
+            let here = match &mut feed {
+                Some(feed) => feed.enter(self, 1, first)?.div_ceil(rows),
+                None => usize::MAX,
+            };
+            let same = left.iter().take_while(|b| b.rows == rows).count();
+            let (now, rest) = left.split_at(same.min(SLOTS as usize).min(here));
+            let ready = self.plan(Purpose::Validation(rows))?;
+            let place = |&b: &Position| feed.as_ref().map_or(b.start, |feed| feed.place(b));
+            let ticks: Vec<_> = (0..)
+                .zip(now)
+                .map(|(slot, b)| Tick {
+                    start: place(b),
+                    slot,
+                    ..Tick::default()
+                })
+                .collect();
+            self.executor.run(ready.handle, &ticks)?;
+            if let Some(feed) = &mut feed {
+                feed.prefetch(self)?;
+            }
+            let logged = self.read_logs(&tables, now.len())?;
+            totals.add(&logged, rows);
+            left = rest;
+        }
+        let squared = self.recipe.objective.is_squared_error();
+        Ok(totals.evaluation(squared, units))
+    }
+}
