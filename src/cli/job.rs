@@ -7,7 +7,7 @@ use etcetera::BaseStrategy;
 use super::config::Config;
 use super::exit::Exit;
 use super::flags::LossChoice;
-use crate::data::{Dataset, Preparation, Spec, TableOptions, Task, split};
+use crate::data::{Dataset, InFile, Preparation, Spec, TableOptions, Task, split};
 use crate::device::{Device, Opened, Opening};
 use crate::executor::{DeviceInfo, ExecutorError};
 use crate::network::{Loss, Network};
@@ -27,12 +27,22 @@ pub(super) struct Job {
 impl Job {
     /// Loads all that the configuration names, and checks it against itself. Writes nothing.
     pub(super) fn load(mut config: Config) -> Result<Self, Exit> {
+        let in_file = match config.options.window {
+            Some(_) => InFile::Always,
+            None => InFile::IfLarge,
+        };
         let options = TableOptions {
             target: config.target.clone(),
+            in_file,
             ..TableOptions::default()
         };
         let table = config.data.load(&options)?;
-        let (training, validation) = rows(&config, table.rows())?;
+        let (mut training, mut validation) = rows(&config, table.rows())?;
+        if table.is_stored() {
+            // In the order of the file, so that a window is one stretch of it.
+            training.sort_unstable();
+            validation.sort_unstable();
+        }
         let preparation = Preparation::fit(&table, &training, config.task, config.normalize)?;
         let all = preparation.prepare_owned(table)?;
         config.task = preparation.task();
@@ -49,8 +59,17 @@ impl Job {
             }
             // No row validates, and so none was moved.
             None => (all, None),
-            Some(spec) => (all, Some(load_prepared(spec, &preparation)?)),
+            Some(spec) => {
+                let options = TableOptions {
+                    in_file,
+                    ..preparation.table_options(true)
+                };
+                let validation = preparation.prepare_owned(spec.load(&options)?)?;
+                (all, Some(validation))
+            }
         };
+        // What the run keeps of it lets it be repeated where there is more memory.
+        config.options.window = config.options.order().of(&training).window;
         let trainer = trainer(&config, loss, &preparation)?;
         Ok(Self {
             config,

@@ -1,6 +1,7 @@
 //! Numbers ready for a network.
 
 use super::DataError;
+use super::stored::{Stored, Value};
 
 /// A data set's inputs, row-major `[rows, features]`, in the type in which they stay on the device.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +15,15 @@ pub enum Inputs {
         /// What a byte is multiplied by, such as 1/255.
         scale: f32,
     },
+    /// As `F32`, read when they are wanted.
+    StoredF32(Stored<f32>),
+    /// As `U8`, read when they are wanted.
+    StoredU8 {
+        /// The bytes.
+        rows: Stored<u8>,
+        /// What a byte is multiplied by, such as 1/255.
+        scale: f32,
+    },
 }
 
 impl Inputs {
@@ -21,6 +31,25 @@ impl Inputs {
         match self {
             Self::F32(values) => values.len(),
             Self::U8 { pixels, .. } => pixels.len(),
+            Self::StoredF32(rows) => rows.rows() * rows.features(),
+            Self::StoredU8 { rows, .. } => rows.rows() * rows.features(),
+        }
+    }
+
+    /// What a byte is multiplied by, if they are bytes.
+    pub(crate) const fn byte_scale(&self) -> Option<f32> {
+        match self {
+            Self::U8 { scale, .. } | Self::StoredU8 { scale, .. } => Some(*scale),
+            Self::F32(_) | Self::StoredF32(_) => None,
+        }
+    }
+
+    /// Values of a row, if it is read only when it is wanted.
+    fn stored_features(&self) -> Option<usize> {
+        match self {
+            Self::F32(_) | Self::U8 { .. } => None,
+            Self::StoredF32(rows) => Some(rows.features()),
+            Self::StoredU8 { rows, .. } => Some(rows.features()),
         }
     }
 
@@ -29,6 +58,14 @@ impl Inputs {
             Self::F32(values) => Self::F32(gather(values, features, rows)),
             Self::U8 { pixels, scale } => Self::U8 {
                 pixels: gather(pixels, features, rows),
+                scale: *scale,
+            },
+            Self::StoredF32(stored) => Self::StoredF32(stored.select(rows)),
+            Self::StoredU8 {
+                rows: stored,
+                scale,
+            } => Self::StoredU8 {
+                rows: stored.select(rows),
                 scale: *scale,
             },
         }
@@ -130,6 +167,13 @@ impl Dataset {
                 "at most 4294967295 rows",
             ));
         }
+        if let Some(found) = inputs.stored_features().filter(|&n| n != features) {
+            return Err(DataError::mismatch(
+                "inputs",
+                format!("rows of {found} values"),
+                format!("{features}, the features of a row"),
+            ));
+        }
         if let Inputs::F32(values) = &inputs {
             check_finite("inputs", values, features)?;
         }
@@ -224,12 +268,25 @@ impl Dataset {
         }
     }
 
-    /// The bytes that inputs and targets take.
+    /// The bytes of a row's inputs, if they are read only when they are wanted, and not held in memory.
+    pub(crate) fn stored_row_bytes(&self) -> Option<u64> {
+        let size = if self.inputs.byte_scale().is_some() {
+            1
+        } else {
+            4
+        };
+        let features = self.inputs.stored_features()?;
+        Some(size * features as u64)
+    }
+
+    /// The bytes of memory that inputs and targets take.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let inputs = match &self.inputs {
             Inputs::F32(values) => size_of_val(values.as_slice()),
             Inputs::U8 { pixels, .. } => pixels.len(),
+            Inputs::StoredF32(rows) => rows.selection_bytes(),
+            Inputs::StoredU8 { rows, .. } => rows.selection_bytes(),
         };
         let targets = match &self.targets {
             Targets::Classes { labels, .. } => size_of_val(labels.as_slice()),
@@ -284,7 +341,7 @@ impl Dataset {
     /// The inputs of one row as the network sees them.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// When there is no such row, or it is not in memory and cannot be read.
     #[must_use]
     pub fn row(&self, row: usize) -> Vec<f32> {
         let range = row * self.features..(row + 1) * self.features;
@@ -294,8 +351,20 @@ impl Dataset {
                 .iter()
                 .map(|&p| f32::from(p) * scale)
                 .collect(),
+            Inputs::StoredF32(rows) => read_row(rows, row),
+            Inputs::StoredU8 { rows, scale } => read_row(rows, row)
+                .into_iter()
+                .map(|p| f32::from(p) * scale)
+                .collect(),
         }
     }
+}
+
+fn read_row<T: Value>(rows: &Stored<T>, row: usize) -> Vec<T> {
+    let mut values = Vec::new();
+    let read = rows.read(row..row + 1, &mut values);
+    read.unwrap_or_else(|error| panic!("row {row} cannot be read: {error}"));
+    values
 }
 
 fn gather<T: Copy>(values: &[T], width: usize, rows: &[u32]) -> Vec<T> {

@@ -2,37 +2,64 @@
 //! then the elements. See <http://yann.lecun.com/exdb/mnist/>.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::error::DataError;
 use super::read::{Stream, broken};
-use super::table::{Table, TableInputs, TableTarget};
+use super::stored::{FileRows, Stored};
+use super::table::{Table, TableInputs, TableOptions, TableTarget};
 
 const UNSIGNED_BYTE: u8 = 0x08;
 /// A folder with more files than this is not searched to the end.
 const MOST_FILES: usize = 1000;
 
-/// An array of bytes.
-struct Idx {
+/// What a remedy for most of what can be wrong is.
+const AGAIN: &str = "fetch or write the file again";
+
+/// A file whose sizes were read, and whose elements come next.
+struct Header {
+    path: PathBuf,
+    stream: Stream,
     dims: Vec<usize>,
-    values: Vec<u8>,
+    /// Elements, by the sizes.
+    claimed: u64,
+    /// The first byte of the elements, if the file is not packed.
+    start: u64,
 }
 
 /// Inputs, and labels if there are any.
 pub(super) fn read(
     images: &Path,
     labels: Option<&Path>,
-    require_target: bool,
+    options: &TableOptions,
 ) -> Result<Table, DataError> {
     let source = images.display().to_string();
-    if labels.is_none() && require_target {
+    if labels.is_none() && options.require_target {
         return Err(DataError::mismatch(
             source,
             "a single IDX file",
             "a pair given as images,labels, since training and evaluation need labels",
         ));
     }
-    let inputs = Idx::read(images)?;
-    let (rows, shape) = (inputs.dims[0], inputs.dims[1..].to_vec());
+    let header = Header::read(images)?;
+    let (rows, shape) = (header.dims[0], header.dims[1..].to_vec());
+    let available = crate::executor::available();
+    let stays = !header.stream.packed && options.in_file.stays(header.claimed, available);
+    let inputs = if stays {
+        let (start, features) = (header.start, shape.iter().product());
+        header.check_length()?;
+        let file = FileRows::open(images, start, rows, features)?;
+        let rows = Stored::new(Arc::new(file));
+        TableInputs::Stored {
+            rows,
+            shape: shape.clone(),
+        }
+    } else {
+        TableInputs::Pixels {
+            values: header.values()?,
+            shape: shape.clone(),
+        }
+    };
     if shape.is_empty() {
         return Err(DataError::malformed(
             &source,
@@ -44,10 +71,10 @@ pub(super) fn read(
     let target = match labels {
         None => TableTarget::None,
         Some(path) => {
-            let labels = Idx::read(path)?;
+            let header = Header::read(path)?;
             let at = path.display().to_string();
-            if labels.dims.len() != 1 {
-                let found = format!("{} dimensions", labels.dims.len());
+            if header.dims.len() != 1 {
+                let found = format!("{} dimensions", header.dims.len());
                 let hint = "give the pair as images,labels, in that order";
                 return Err(DataError::malformed(
                     at,
@@ -56,32 +83,25 @@ pub(super) fn read(
                     hint,
                 ));
             }
-            if labels.values.len() != rows {
+            let labels = header.values()?;
+            if labels.len() != rows {
                 return Err(DataError::malformed(
                     at,
-                    format!("{} labels", labels.values.len()),
+                    format!("{} labels", labels.len()),
                     format!("{rows}, as many as {source} has rows"),
                     "take both files from the same data set",
                 ));
             }
-            TableTarget::Labels(labels.values.into_iter().map(u32::from).collect())
+            TableTarget::Labels(labels.into_iter().map(u32::from).collect())
         }
     };
-    Table::new(
-        source,
-        TableInputs::Pixels {
-            values: inputs.values,
-            shape,
-        },
-        target,
-    )
+    Table::new(source, inputs, target)
 }
 
-impl Idx {
+impl Header {
     fn read(path: &Path) -> Result<Self, DataError> {
         let at = path.display().to_string();
         let io = |error| broken(path, &error);
-        let again = "fetch or write the file again";
         let mut stream = Stream::open(path)?;
         let magic = stream.read_up_to(4).map_err(io)?;
         let count = dimensions(&magic, &at)?;
@@ -92,7 +112,7 @@ impl Idx {
                 at,
                 found,
                 format!("{count} sizes of 4 bytes each"),
-                again,
+                AGAIN,
             ));
         }
         let dims: Vec<u32> = sizes
@@ -102,7 +122,8 @@ impl Idx {
         let elements = dims
             .iter()
             .try_fold(1_u64, |product, &size| product.checked_mul(size.into()));
-        let left = stream.most_left(4 + sizes.len() as u64);
+        let start = 4 + sizes.len() as u64;
+        let left = stream.most_left(start);
         let claimed = match elements {
             Some(0) => {
                 let found = format!("the sizes {dims:?}");
@@ -117,35 +138,49 @@ impl Idx {
             _ => {
                 let found = format!("the sizes {dims:?} in a file of {} bytes", stream.len);
                 let expected = format!("at most {left} elements, as many as the file can hold");
-                return Err(DataError::malformed(at, found, expected, again));
+                return Err(DataError::malformed(at, found, expected, AGAIN));
             }
         };
-        let short = |found: usize| {
-            let found = format!("an end after {found} elements");
-            DataError::malformed(
-                &at,
-                found,
-                format!("{claimed}, by the sizes {dims:?}"),
-                again,
-            )
+        Ok(Self {
+            path: path.to_owned(),
+            stream,
+            dims: dims.into_iter().map(|size| size as usize).collect(),
+            claimed,
+            start,
+        })
+    }
+
+    /// The error for other elements than the sizes claim.
+    fn other(&self, found: String) -> DataError {
+        let expected = format!("{}, by the sizes {:?}", self.claimed, self.dims);
+        DataError::malformed(self.path.display().to_string(), found, expected, AGAIN)
+    }
+
+    /// The elements.
+    fn values(mut self) -> Result<Vec<u8>, DataError> {
+        let short = |found: usize| format!("an end after {found} elements");
+        let Ok(wanted) = usize::try_from(self.claimed) else {
+            return Err(self.other(short(0)));
         };
-        let wanted = usize::try_from(claimed).map_err(|_| short(0))?;
-        let values = stream.read_up_to(wanted).map_err(io)?;
+        let values = self.stream.read_up_to(wanted);
+        let values = values.map_err(|error| broken(&self.path, &error))?;
         if values.len() < wanted {
-            return Err(short(values.len()));
+            return Err(self.other(short(values.len())));
         }
         // The end of the data also checks the sum of a gzipped file.
-        if !stream.read_up_to(1).map_err(io)?.is_empty() {
-            let found = format!("more than {claimed} elements");
-            return Err(DataError::malformed(
-                at,
-                found,
-                format!("{claimed}, by the sizes {dims:?}"),
-                again,
-            ));
+        let more = self.stream.read_up_to(1);
+        if !more.map_err(|error| broken(&self.path, &error))?.is_empty() {
+            return Err(self.other(format!("more than {} elements", self.claimed)));
         }
-        let dims = dims.into_iter().map(|size| size as usize).collect();
-        Ok(Self { dims, values })
+        Ok(values)
+    }
+
+    /// Refuses more elements than the sizes claim in a file that is not packed; fewer were refused before.
+    fn check_length(&self) -> Result<(), DataError> {
+        if self.stream.len > self.start + self.claimed {
+            return Err(self.other(format!("more than {} elements", self.claimed)));
+        }
+        Ok(())
     }
 }
 

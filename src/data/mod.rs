@@ -30,6 +30,7 @@ mod read;
 mod rows;
 mod spec;
 mod split;
+mod stored;
 mod table;
 
 pub use dataset::{Dataset, Inputs, Targets};
@@ -40,4 +41,5 @@ pub use prepare::{ColumnKind, Normalize, Preparation, TargetScale, Task};
 pub(crate) use rows::{ReadInto, Reader, gather};
 pub use spec::{Generator, GeneratorKind, Spec};
 pub use split::split;
-pub use table::{Column, Table, TableInputs, TableOptions, TableTarget, Values};
+pub use stored::{Rows, Stored, Value};
+pub use table::{Column, InFile, Table, TableInputs, TableOptions, TableTarget, Values};

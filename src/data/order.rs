@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::dataset::Dataset;
 use crate::random::{Random, stream};
 
 /// Rows that are numbered at once where nothing is shuffled.
@@ -31,12 +32,27 @@ impl Order {
         window: None,
     };
 
+    /// The same for a data set whose rows may not be in memory: then, if no window is given, it has as many rows as take
+    /// 128 MiB, or 8 MiB if they are not shuffled.
+    #[must_use]
+    pub fn of(self, data: &Dataset) -> Self {
+        self.of_stored(data.stored_row_bytes())
+    }
+
+    /// The same, where a row of what is not in memory takes so many bytes.
+    pub(crate) fn of_stored(self, row_bytes: Option<u64>) -> Self {
+        let bytes: u64 = if self.shuffle { 128 << 20 } else { 8 << 20 };
+        let rows = |row: u64| usize::try_from(bytes / row.max(1)).unwrap_or(usize::MAX);
+        Self {
+            window: self.window.or_else(|| Some(rows(row_bytes?).max(1))),
+            ..self
+        }
+    }
+
     /// Rows of the windows of a data set of `rows` rows; the last may have fewer.
     pub fn window_rows(&self, rows: usize) -> usize {
-        let window = match (self.shuffle, self.window) {
-            (true, window) => window.unwrap_or(rows).min(rows),
-            (false, _) => PIECE,
-        };
+        let most = if self.shuffle { rows } else { PIECE };
+        let window = self.window.unwrap_or(most).min(most);
         window.max(rows.div_ceil(MOST_WINDOWS)).max(1)
     }
 

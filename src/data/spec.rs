@@ -300,7 +300,7 @@ fn load_path(text: &str, options: &TableOptions) -> Result<Table, DataError> {
     let path = Path::new(text);
     if path.is_dir() {
         let (images, labels) = idx::find_pair(path)?;
-        return idx::read(&images, Some(&labels), options.require_target);
+        return idx::read(&images, Some(&labels), options);
     }
     if !path.exists() {
         // A comma may also be part of a path that exists, so pairs come second.
@@ -310,18 +310,14 @@ fn load_path(text: &str, options: &TableOptions) -> Result<Table, DataError> {
                     return Err(not_found(part));
                 }
             }
-            return idx::read(
-                Path::new(images),
-                Some(Path::new(labels)),
-                options.require_target,
-            );
+            return idx::read(Path::new(images), Some(Path::new(labels)), options);
         }
         return Err(not_found(text));
     }
     match read::Format::detect(path)? {
         read::Format::Zip => npz::read(path, options.require_target),
         read::Format::Npy => npz::read_npy(path, options.require_target),
-        read::Format::Idx => idx::read(path, None, options.require_target),
+        read::Format::Idx => idx::read(path, None, options),
         read::Format::Text => csv::read(path, options),
     }
 }

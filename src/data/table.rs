@@ -3,6 +3,7 @@
 use super::error::{DataError, list};
 use super::numbers::Numbers;
 use super::prepare::ColumnKind;
+use super::stored::Stored;
 
 /// What to take from a file.
 #[derive(Debug, Clone)]
@@ -15,6 +16,33 @@ pub struct TableOptions {
     /// The columns of a CSV to read, with their kinds, when they are known from training; other columns are not looked
     /// at. Not given, all are read, and a column whose values are mostly numbers is numeric.
     pub schema: Option<Vec<(String, ColumnKind)>>,
+    /// Whether inputs may stay in their file.
+    pub in_file: InFile,
+}
+
+/// Whether inputs stay in their file and are read whenever they are wanted, where the format lets them be read from any
+/// place on: IDX that is not gzipped. Others are read into memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum InFile {
+    /// They are read into memory.
+    #[default]
+    Never,
+    /// They stay if they take more than half of the memory that there is.
+    IfLarge,
+    /// They stay.
+    Always,
+}
+
+impl InFile {
+    /// Whether so many bytes stay in their file.
+    pub(crate) fn stays(self, bytes: u64, available: Option<u64>) -> bool {
+        match self {
+            Self::Never => false,
+            // What is split is held twice for a while.
+            Self::IfLarge => available.is_some_and(|available| bytes > available / 2),
+            Self::Always => true,
+        }
+    }
 }
 
 impl Default for TableOptions {
@@ -24,6 +52,7 @@ impl Default for TableOptions {
             target: None,
             require_target: true,
             schema: None,
+            in_file: InFile::Never,
         }
     }
 }
@@ -75,6 +104,13 @@ pub enum TableInputs {
     Pixels {
         /// The bytes.
         values: Vec<u8>,
+        /// The shape of a row.
+        shape: Vec<usize>,
+    },
+    /// As `Pixels`, read when they are wanted.
+    Stored {
+        /// The bytes.
+        rows: Stored<u8>,
         /// The shape of a row.
         shape: Vec<usize>,
     },
@@ -217,6 +253,12 @@ impl Table {
         &self.target
     }
 
+    /// Whether its inputs are read only when they are wanted.
+    #[must_use]
+    pub const fn is_stored(&self) -> bool {
+        matches!(self.inputs, TableInputs::Stored { .. })
+    }
+
     /// Whether a generator made it.
     #[must_use]
     pub fn is_generated(&self) -> bool {
@@ -235,7 +277,9 @@ impl Table {
     /// What the inputs are, in words.
     pub(crate) fn describe_inputs(&self) -> String {
         match &self.inputs {
-            TableInputs::Pixels { shape, .. } => format!("u8 values of shape {shape:?} a row"),
+            TableInputs::Pixels { shape, .. } | TableInputs::Stored { shape, .. } => {
+                format!("u8 values of shape {shape:?} a row")
+            }
             TableInputs::Matrix { shape, .. } => {
                 format!("unnamed numbers of shape {shape:?} a row")
             }
@@ -250,6 +294,7 @@ impl Table {
 fn input_rows(source: &str, inputs: &TableInputs) -> Result<usize, DataError> {
     let (len, shape) = match inputs {
         TableInputs::Pixels { values, shape } => (values.len(), shape),
+        TableInputs::Stored { rows, shape } => (rows.rows() * rows.features(), shape),
         TableInputs::Matrix { values, shape } => (values.len(), shape),
         TableInputs::Columns(columns) => {
             let rows = columns.first().map_or(0, |column| column.values.len());
@@ -300,7 +345,7 @@ fn check_finite(source: &str, inputs: &TableInputs, target: &TableTarget) -> Res
                 }
             }
         }
-        TableInputs::Pixels { .. } => {}
+        TableInputs::Pixels { .. } | TableInputs::Stored { .. } => {}
     }
     match target {
         TableTarget::Matrix { values, outputs } => check("targets", values, *outputs),

@@ -2,7 +2,7 @@
 
 use super::TrainError;
 use super::tables::{Tables, one_hot};
-use crate::data::{DataError, Dataset, Inputs, ReadInto, Reader, Targets, gather};
+use crate::data::{DataError, Dataset, ReadInto, Reader, Targets, gather};
 use crate::executor::{Data, Executor};
 use crate::graph::Store;
 
@@ -28,9 +28,9 @@ impl Chunk {
     pub(super) fn new(tables: &Tables, data: &Dataset) -> Self {
         let rows = tables.streamed().map_or(0, |ring| ring.chunk);
         let values = rows * data.features();
-        let inputs = match data.inputs() {
-            Inputs::F32(_) => Data::F32(Vec::with_capacity(values)),
-            Inputs::U8 { .. } => Data::U8(Vec::with_capacity(values.next_multiple_of(4))),
+        let inputs = match data.inputs().byte_scale() {
+            None => Data::F32(Vec::with_capacity(values)),
+            Some(_) => Data::U8(Vec::with_capacity(values)),
         };
         let (label, target) = match data.targets() {
             Targets::Classes { .. } if tables.by_class() => (1, 0),

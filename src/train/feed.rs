@@ -153,12 +153,13 @@ fn read(
     used: &Receiver<Chunk>,
 ) {
     let chunk_rows = tables.streamed().map_or(data.rows(), |ring| ring.chunk);
+    let epochs = total.div_ceil(data.rows() as u64);
+    let mut reader = Reader::new(data, order.of(data), epochs);
     let (mut left, mut epoch) = (total, 0);
     while left > 0 {
         epoch += 1;
         let rows = usize::try_from(left).map_or(data.rows(), |left| left.min(data.rows()));
         left -= rows as u64;
-        let mut reader = Reader::new(data, order, epoch);
         for first in (0..rows).step_by(chunk_rows) {
             let Ok(mut chunk) = used.recv() else { return };
             (chunk.epoch, chunk.first) = (epoch, first);

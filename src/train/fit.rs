@@ -136,7 +136,8 @@ impl Fit<'_> {
             return Ok(());
         }
         let start = Instant::now();
-        let order = self.options.order().epoch(tables.rows(), epoch);
+        let order = self.options.order().of(self.rows.training);
+        let order = order.epoch(tables.rows(), epoch);
         let Session {
             executor, store, ..
         } = &mut self.session;

@@ -23,7 +23,7 @@ pub struct Footprint {
     pub plans: Vec<Item>,
     /// On the host, beside the rows: what training itself holds there.
     pub host: Vec<Item>,
-    /// Which rows stream: of them the store holds two chunks.
+    /// Which rows stream, or are not in memory.
     pub streamed: Vec<Streamed>,
     /// On the host: the rows, which are there before training begins.
     pub rows: Vec<Item>,
@@ -135,13 +135,17 @@ impl Session {
         for (name, tables, order) in tables {
             if let Some(tables) = tables.as_ref().filter(|t| t.streamed().is_some()) {
                 let chunks = CHUNKS * tables.chunk_bytes();
-                let order = 4 * order.window_rows(tables.rows()) as u64;
+                let stored = tables.stored_row_bytes();
+                let window = order.of_stored(stored).window_rows(tables.rows()) as u64;
                 host.push((format!("chunks of {name} rows"), chunks));
-                host.push((format!("order of {name} rows"), order));
+                host.push((format!("order of {name} rows"), 4 * window));
+                // One that is shuffled, and one that is read meanwhile.
+                let windows = 2 * window * stored.unwrap_or(0);
+                host.push((format!("windows of {name} rows"), windows));
             }
         }
         found.host = items(host);
-        found.streamed = self.streamed();
+        found.streamed = self.streamed(options);
         Ok(found)
     }
 }

@@ -217,7 +217,7 @@ impl Trainer {
             session.plan(Purpose::Training(first.rows))?;
         }
         observer.chose(&session.executor.choices())?;
-        let streamed = session.streamed();
+        let streamed = session.streamed(&self.options);
         if !streamed.is_empty() {
             observer.streams(&streamed)?;
         }

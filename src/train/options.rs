@@ -143,8 +143,8 @@ impl Options {
         (self.precision == Precision::Mixed).then_some(self.scaling)
     }
 
-    /// The order of the training rows.
-    pub(super) const fn order(&self) -> Order {
+    /// The order of the training rows, where all are in memory.
+    pub const fn order(&self) -> Order {
         Order {
             seed: self.seed,
             shuffle: self.shuffle,

@@ -5,7 +5,7 @@ use std::fmt;
 use super::ring::{Ring, Share};
 use super::tables::Tables;
 use super::{Evaluation, Options, Session, TrainError};
-use crate::data::Dataset;
+use crate::data::{Dataset, Order};
 use crate::graph::{Block, GraphError, Store};
 use crate::plan::PlanError;
 
@@ -16,24 +16,43 @@ pub(super) struct Rows<'a> {
     pub(super) validation: Option<&'a Dataset>,
 }
 
-/// Rows that stream: a chunk of them is on the device, the next one on its way, and the others are elsewhere.
+/// Rows that stream: a chunk of them is on the device, the next one on its way, and the others are elsewhere. Or rows that
+/// are not in memory.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Streamed {
     /// `training` or `validation`.
     pub rows: &'static str,
     /// How many there are.
     pub count: usize,
-    /// How many a chunk has.
+    /// How many a chunk has; all, if the device holds them.
     pub chunk: usize,
+    /// Whether they are read from their file, or made, whenever they are wanted.
+    pub stored: bool,
+    /// How many are shuffled together, if not all.
+    pub window: Option<usize>,
 }
 
 impl fmt::Display for Streamed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rows, count, chunk } = self;
-        write!(
-            f,
-            "the {count} {rows} rows stream: {chunk} of them are on the device, and as many on their way"
-        )
+        let Self {
+            rows, count, chunk, ..
+        } = self;
+        write!(f, "the {count} {rows} rows ")?;
+        if self.stored {
+            f.write_str("are not held in memory, and ")?;
+        }
+        if chunk < count {
+            write!(
+                f,
+                "stream: {chunk} of them are on the device, and as many on their way"
+            )?;
+        } else {
+            f.write_str("are all on the device")?;
+        }
+        match self.window {
+            Some(window) => write!(f, "; they are shuffled within windows of {window}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -108,7 +127,7 @@ impl Session {
         let Some(cause) = self.declare_fitting(rows, options, kept)? else {
             return Ok(());
         };
-        let streamed = !self.streamed().is_empty();
+        let streamed = self.streamed(options).iter().any(|s| s.chunk < s.count);
         // The largest batch that fits lies from `fits` on, and below `fails`.
         let batch = options.batch_size.min(rows.training.rows());
         let (mut fits, mut fails) = (0, batch);
@@ -135,17 +154,26 @@ impl Session {
         })
     }
 
-    /// The tables of which only a part is on the device.
-    pub(super) fn streamed(&self) -> Vec<Streamed> {
+    /// The rows of which only a part is on the device, or that are not in memory.
+    pub(super) fn streamed(&self, options: &Options) -> Vec<Streamed> {
         let tables = [
-            ("training", &self.training),
-            ("validation", &self.validation),
+            ("training", &self.training, options.order()),
+            ("validation", &self.validation, Order::AS_THEY_ARE),
         ];
-        let streamed = tables.into_iter().filter_map(|(rows, tables)| {
+        let streamed = tables.into_iter().filter_map(|(rows, tables, order)| {
             let tables = tables.as_ref()?;
-            let ring = tables.streamed()?;
-            let (count, chunk) = (tables.rows(), ring.chunk);
-            Some(Streamed { rows, count, chunk })
+            let (count, stored) = (tables.rows(), tables.stored_row_bytes());
+            if tables.streamed().is_none() && stored.is_none() {
+                return None;
+            }
+            let window = order.of_stored(stored).window_rows(count);
+            Some(Streamed {
+                rows,
+                count,
+                chunk: tables.streamed().map_or(count, |ring| ring.chunk),
+                stored: stored.is_some(),
+                window: (order.shuffle && window < count).then_some(window),
+            })
         });
         streamed.collect()
     }

@@ -2,7 +2,7 @@
 
 use super::ring::{Measure, Ring, Share};
 use super::{Objective, TrainError};
-use crate::data::{Dataset, Inputs, Targets};
+use crate::data::{Dataset, Inputs, Stored, Targets, Value};
 use crate::executor::{Data, Executor};
 use crate::graph::{Graph, GraphError, Store, TensorId};
 use crate::network::{Loss, Network};
@@ -45,6 +45,8 @@ pub struct Tables {
     ring: Option<Ring>,
     /// Bytes of a row, its number included.
     row_bytes: u64,
+    /// Bytes of a row's inputs on the host, if these are not in memory.
+    stored: Option<u64>,
     /// What a byte of the inputs is multiplied by.
     scale: f64,
     /// What is counted.
@@ -68,6 +70,21 @@ impl Filling<'_> {
     fn all<T: Clone>(&mut self, values: &[T], data: fn(Vec<T>) -> Data) -> Result<(), TrainError> {
         for (index, piece) in values.chunks(PIECE).enumerate() {
             self.part(index * PIECE, &data(piece.to_vec()))?;
+        }
+        Ok(())
+    }
+
+    /// Rows that are not in memory, in pieces of whole words.
+    fn stored<T: Value>(
+        &mut self,
+        rows: &Stored<T>,
+        data: fn(Vec<T>) -> Data,
+    ) -> Result<(), TrainError> {
+        let piece = (PIECE / rows.features()).max(1).next_multiple_of(4);
+        for first in (0..rows.rows()).step_by(piece) {
+            let mut values = Vec::new();
+            rows.read(first..rows.rows().min(first + piece), &mut values)?;
+            self.part(first * rows.features(), &data(values))?;
         }
         Ok(())
     }
@@ -119,9 +136,9 @@ impl Tables {
         check(data, network, objective)?;
         let rows = ring.map_or(data.rows(), |ring| ring.capacity);
         let outputs = data.outputs();
-        let (element, scale) = match data.inputs() {
-            Inputs::F32(_) => (Element::F32, 1.0),
-            Inputs::U8 { scale, .. } => (Element::U8, f64::from(*scale)),
+        let (element, scale) = match data.inputs().byte_scale() {
+            None => (Element::F32, 1.0),
+            Some(scale) => (Element::U8, f64::from(scale)),
         };
         let mut declare = |part: &str, shape: &[usize], element| {
             store.declare(&format!("{name}.{part}"), shape, element)
@@ -155,6 +172,7 @@ impl Tables {
             name,
             rows: data.rows(),
             ring,
+            stored: data.stored_row_bytes(),
             row_bytes: row_bytes(data, by_class).iter().sum::<u64>() + 4,
             scale,
             metric,
@@ -211,6 +229,8 @@ impl Tables {
         match data.inputs() {
             Inputs::F32(values) => put.all(values, Data::F32)?,
             Inputs::U8 { pixels, .. } => put.all(pixels, Data::U8)?,
+            Inputs::StoredF32(rows) => put.stored(rows, Data::F32)?,
+            Inputs::StoredU8 { rows, .. } => put.stored(rows, Data::U8)?,
         }
         match data.targets() {
             Targets::Classes { labels, classes } => {
@@ -249,6 +269,11 @@ impl Tables {
     pub(super) fn chunk_bytes(&self) -> u64 {
         self.ring
             .map_or(0, |ring| ring.chunk as u64 * self.row_bytes)
+    }
+
+    /// Bytes of a row's inputs on the host, if these are read only when they are wanted.
+    pub(super) const fn stored_row_bytes(&self) -> Option<u64> {
+        self.stored
     }
 
     /// Whether the loss takes class numbers.
@@ -313,9 +338,9 @@ pub(super) fn one_hot(labels: &[u32], classes: usize, rows: &mut Vec<f32>) {
 
 /// Bytes of the inputs and of the targets of a row.
 fn row_bytes(data: &Dataset, by_class: bool) -> [u64; 2] {
-    let element = match data.inputs() {
-        Inputs::F32(_) => Element::F32,
-        Inputs::U8 { .. } => Element::U8,
+    let element = match data.inputs().byte_scale() {
+        None => Element::F32,
+        Some(_) => Element::U8,
     };
     let targets = match data.targets() {
         Targets::Classes { .. } if by_class => 1,

@@ -8,6 +8,7 @@ mod npz;
 mod order;
 mod preparation;
 mod splits;
+mod stored;
 mod targets;
 
 use std::io::{Cursor, Write};

@@ -41,7 +41,7 @@ fn again(
 fn numbers(dataset: &Dataset) -> &[f32] {
     match dataset.inputs() {
         Inputs::F32(values) => values,
-        Inputs::U8 { .. } => panic!("bytes"),
+        other => panic!("not numbers in memory: {other:?}"),
     }
 }
 

@@ -10,7 +10,11 @@ use super::{ColumnKind, Normalize};
 use crate::data::dataset::Inputs;
 use crate::data::error::{DataError, nearest};
 use crate::data::numbers::{Numbers, rounded};
+use crate::data::stored::Stored;
 use crate::data::table::{Column, Table, TableInputs, Values};
+
+/// Bytes of a file that are looked at together.
+const PIECE: usize = 1 << 20;
 
 /// How a table's inputs become numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +54,10 @@ impl InputPreparation {
     ) -> Result<Self, DataError> {
         Ok(match table.inputs() {
             TableInputs::Pixels { values, shape } => fit_pixels(values, shape, rows, normalize),
+            TableInputs::Stored {
+                rows: stored,
+                shape,
+            } => fit_stored(table, stored, shape, rows, normalize)?,
             TableInputs::Matrix { values, shape } => {
                 let how = match normalize {
                     Normalize::Auto if table.is_generated() => Normalize::None,
@@ -87,6 +95,12 @@ impl InputPreparation {
             (Self::Pixels { scale, .. }, TableInputs::Pixels { values, shape }) if fits(shape) => {
                 Inputs::U8 {
                     pixels: values.clone(),
+                    scale: *scale,
+                }
+            }
+            (Self::Pixels { scale, .. }, TableInputs::Stored { rows, shape }) if fits(shape) => {
+                Inputs::StoredU8 {
+                    rows: rows.clone(),
                     scale: *scale,
                 }
             }
@@ -273,6 +287,42 @@ fn fit_pixels(
             scaling: Scaling::fit(values, features, rows, how),
         },
     }
+}
+
+/// As [`fit_pixels`], in one pass over the file, and not even that if a pixel says early what they are.
+fn fit_stored(
+    table: &Table,
+    stored: &Stored<u8>,
+    shape: &[usize],
+    rows: &[u32],
+    normalize: Normalize,
+) -> Result<InputPreparation, DataError> {
+    let scale = match normalize {
+        Normalize::None => 1.0,
+        Normalize::Auto => {
+            let piece = (PIECE / stored.features()).max(1);
+            let training = stored.select(rows);
+            let (mut binary, mut first, mut pixels) = (true, 0, Vec::new());
+            while binary && first < rows.len() {
+                let end = rows.len().min(first + piece);
+                pixels.clear();
+                training.read(first..end, &mut pixels)?;
+                binary = pixels.iter().all(|&pixel| pixel <= 1);
+                first = end;
+            }
+            if binary { 1.0 } else { 1.0 / 255.0 }
+        }
+        how => {
+            return Err(DataError::malformed(
+                table.source(),
+                format!("inputs that stay in their file, to be normalised by {how}"),
+                "bytes that stay bytes",
+                "normalise by auto or none, or train without a window where there is memory for all rows",
+            ));
+        }
+    };
+    let shape = shape.to_vec();
+    Ok(InputPreparation::Pixels { shape, scale })
 }
 
 fn fit_column(

@@ -181,6 +181,7 @@ impl Preparation {
             target: self.target.column().map(str::to_owned),
             require_target,
             schema: self.schema(),
+            ..TableOptions::default()
         }
     }
 
