@@ -15,6 +15,7 @@ mod rates;
 mod record;
 mod scaling;
 mod statistics;
+mod streaming;
 mod training;
 
 pub use case::{Case, NetworkCase};
@@ -28,4 +29,5 @@ pub use rates::{Rates, rates};
 pub use record::Record;
 pub use scaling::{Point, Sweep, sweeps};
 pub use statistics::Statistics;
+pub use streaming::Streaming;
 pub use training::Training;

@@ -14,6 +14,8 @@ pub struct Point {
     pub case: NetworkCase,
     /// Rows of the data set, if not one batch.
     pub rows: Option<usize>,
+    /// Whether they stream.
+    pub streamed: bool,
     /// Units of work in a training step.
     pub work: f64,
     /// Units of what is in memory.
@@ -35,7 +37,7 @@ pub struct Sweep {
     pub points: Vec<Point>,
 }
 
-/// The four sweeps, each up to at most `largest` of what grows.
+/// The five sweeps, each up to at most `largest` of what grows.
 pub fn sweeps(largest: usize) -> Vec<Sweep> {
     let case = |widths: Vec<usize>, batch| NetworkCase { widths, batch };
     let powers = |from: u32, to: u32, by: usize| {
@@ -57,6 +59,11 @@ pub fn sweeps(largest: usize) -> Vec<Sweep> {
     });
     let rows = powers(10, 22, 4).map(|at| Point {
         rows: Some(at),
+        ..point(at, 256, at as u64, case(vec![4, 64, 2], 256))
+    });
+    let streamed = powers(14, 22, 4).map(|at| Point {
+        rows: Some(at),
+        streamed: true,
         ..point(at, 256, at as u64, case(vec![4, 64, 2], 256))
     });
     vec![
@@ -88,6 +95,13 @@ pub fn sweeps(largest: usize) -> Vec<Sweep> {
             held: "row held",
             points: rows.collect(),
         },
+        Sweep {
+            name: "streamed rows",
+            network: "4-64-2 batch 256, of N rows that stream",
+            work: "row trained",
+            held: "row",
+            points: streamed.collect(),
+        },
     ]
 }
 
@@ -96,6 +110,7 @@ fn point(at: usize, work: u64, held: u64, case: NetworkCase) -> Point {
         at,
         case,
         rows: None,
+        streamed: false,
         work: work as f64,
         held: held as f64,
     }
@@ -134,7 +149,8 @@ mod tests {
                 ("width", 64, 4096),
                 ("batch", 1, 4096),
                 ("depth", 1, 32),
-                ("rows", 1024, 1 << 22)
+                ("rows", 1024, 1 << 22),
+                ("streamed rows", 1 << 14, 1 << 22)
             ]
         );
         let deep = &sweeps[2].points[5].case;

@@ -15,7 +15,7 @@ use crate::verify::verify;
 const VERIFIED: u64 = 100_000_000;
 /// How far weights may be from those of the CPU executor after one step, over the largest: the reference's bounds for
 /// the products of these sizes, with room for what one step adds up.
-const DRIFT: f64 = 1e-4;
+pub(super) const DRIFT: f64 = 1e-4;
 
 /// A session that trains on one batch again and again.
 pub struct Training {

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use super::common::{Common, Machine, legend};
 use super::table::{self, Table, figure, megabytes, range};
-use crate::bench::{Chart, Line, Panel, Point, Record, Sweep, Training, measure, sweeps};
+use crate::bench::{
+    Chart, Line, Panel, Point, Record, Streaming, Sweep, Training, measure, sweeps,
+};
 use crate::cli::exit::Exit;
 use crate::cli::output;
 
@@ -13,9 +15,10 @@ const EXAMPLES: &str = "Examples:
   thalweg bench scaling --out scaling.svg --seconds 1
   thalweg bench scaling --device gpu --longest 10 --format csv
 
-Trains while one thing grows: the width, the batch, the depth, the rows of the data set. Time and
+Trains while one thing grows: the width, the batch, the depth, the rows of the data set, and rows that
+stream, which are made as they are wanted and pass through 256 KiB of the device. Time and
 memory are told by unit of work: where they stay level, cost grows in proportion. Memory is what the
-plan and the store take. A point whose step would take longer than --longest, as the point before lets
+plan and the store take; of rows that stream, also what is on the host on their way. A point whose step would take longer than --longest, as the point before lets
 expect, is left out, and so is one that does not fit the device; the table says which and why.";
 
 /// Measures how cost grows.
@@ -115,7 +118,9 @@ impl Scaling {
 
     fn measure(&self, measured: &mut Measured<'_>) -> Result<(), Exit> {
         let (point, machine) = (measured.point, measured.machine);
-        let mut training = match Training::new(machine.open()?, &point.case, point.rows) {
+        // Rows that stream take the same step.
+        let rows = point.rows.filter(|_| !point.streamed);
+        let mut training = match Training::new(machine.open()?, &point.case, rows) {
             Ok(training) => training,
             Err(error) => match error.too_large() {
                 Some(cause) => {
@@ -125,10 +130,17 @@ impl Scaling {
                 None => return Err(error.into()),
             },
         };
-        training.check_loss()?;
-        let timing = measure(self.common.bounds(), |steps| training.run(steps).map(drop))?;
         let (operations, bytes) = (training.operations(), training.traffic());
-        measured.bytes = Some(training.bytes());
+        let timing = if let (true, Some(rows)) = (point.streamed, point.rows) {
+            let streaming = Streaming::new(&point.case, rows)?;
+            streaming.check(machine.open()?)?;
+            measured.bytes = Some(streaming.bytes(machine.open()?)?);
+            streaming.measure(machine.open()?, self.common.bounds())?
+        } else {
+            training.check_loss()?;
+            measured.bytes = Some(training.bytes());
+            measure(self.common.bounds(), |steps| training.run(steps).map(drop))?
+        };
         measured.record = measured
             .record
             .clone()
