@@ -60,6 +60,15 @@ pub struct StepTimes {
     pub by_device: bool,
 }
 
+/// Values that are on their way back from a device, or that are there already.
+#[derive(Debug)]
+pub enum Reading {
+    /// They are there.
+    Done(Data),
+    /// They are on their way, under a number that their executor knows.
+    Number(u64),
+}
+
 /// What runs plans over a store.
 pub trait Executor {
     /// The device.
@@ -168,6 +177,29 @@ pub trait Executor {
     /// # Errors
     /// If the device failed.
     fn read(&mut self, plan: PlanHandle, place: Place) -> Result<Data, ExecutorError>;
+
+    /// Begins to read a place as it is after all work before, and does not wait for it. Work that follows may change the
+    /// place. An executor that has no device to wait for reads at once.
+    ///
+    /// # Errors
+    /// If the device failed.
+    fn begin_read(&mut self, plan: PlanHandle, place: Place) -> Result<Reading, ExecutorError> {
+        self.read(plan, place).map(Reading::Done)
+    }
+
+    /// Waits for values that this executor has begun to read.
+    ///
+    /// # Errors
+    /// If the device failed.
+    ///
+    /// # Panics
+    /// If another executor has begun to read them.
+    fn end_read(&mut self, reading: Reading) -> Result<Data, ExecutorError> {
+        match reading {
+            Reading::Done(data) => Ok(data),
+            Reading::Number(number) => panic!("reading {number} was begun by another executor"),
+        }
+    }
 
     /// Writes a tensor of the store. The store's blocks that are not there yet are allocated.
     ///

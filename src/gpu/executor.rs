@@ -10,7 +10,7 @@ use super::Gpu;
 use super::image::Image;
 use super::memory::Memory;
 use super::pipeline::{Bound, Pipelines, bind};
-use crate::executor::{Data, DeviceInfo, Executor, ExecutorError, PlanHandle, StepTimes};
+use crate::executor::{self, Data, DeviceInfo, Executor, ExecutorError, PlanHandle, StepTimes};
 use crate::graph::Store;
 use crate::kernel::{self, Grid, Kernel, Limits, Shader, Tick};
 use crate::plan::{BufferId, Place, Plan, Step};
@@ -250,33 +250,41 @@ impl Gpu {
         let memory = self.memory(plan, place.buffer).clone();
         hold(&memory, place);
         let start = (place.offset * memory.element.size()) as u64;
-        let mut read = |bytes: &mut [u8]| {
-            self.transfer
-                .read(&mut self.device, &memory.buffer, start, bytes)
-        };
-        Ok(match memory.element {
-            Element::F32 => {
-                let mut values = vec![0.0_f32; place.len];
-                read(bytemuck::cast_slice_mut(&mut values))?;
-                Data::F32(values)
-            }
-            Element::F16 => {
-                let mut values = vec![f16::ZERO; place.len];
-                read(bytemuck::cast_slice_mut(values.reinterpret_cast_mut()))?;
-                Data::F16(values)
-            }
-            Element::U32 => {
-                let mut values = vec![0_u32; place.len];
-                read(bytemuck::cast_slice_mut(&mut values))?;
-                Data::U32(values)
-            }
-            Element::U8 => {
-                let mut values = vec![0_u8; place.len];
-                read(&mut values)?;
-                Data::U8(values)
-            }
+        let (device, transfer) = (&mut self.device, &mut self.transfer);
+        values(memory.element, place.len, |bytes| {
+            transfer.read(device, &memory.buffer, start, bytes)
         })
     }
+}
+
+/// `len` values whose bytes are read.
+fn values(
+    element: Element,
+    len: usize,
+    read: impl FnOnce(&mut [u8]) -> Result<(), ExecutorError>,
+) -> Result<Data, ExecutorError> {
+    Ok(match element {
+        Element::F32 => {
+            let mut values = vec![0.0_f32; len];
+            read(bytemuck::cast_slice_mut(&mut values))?;
+            Data::F32(values)
+        }
+        Element::F16 => {
+            let mut values = vec![f16::ZERO; len];
+            read(bytemuck::cast_slice_mut(values.reinterpret_cast_mut()))?;
+            Data::F16(values)
+        }
+        Element::U32 => {
+            let mut values = vec![0_u32; len];
+            read(bytemuck::cast_slice_mut(&mut values))?;
+            Data::U32(values)
+        }
+        Element::U8 => {
+            let mut values = vec![0_u8; len];
+            read(&mut values)?;
+            Data::U8(values)
+        }
+    })
 }
 
 /// # Panics
@@ -306,7 +314,7 @@ impl Executor for Gpu {
     fn available_memory(&self) -> Option<u64> {
         self.adapter
             .is_software()
-            .then(crate::executor::available)
+            .then(executor::available)
             .flatten()
     }
 
@@ -408,6 +416,36 @@ impl Executor for Gpu {
 
     fn read(&mut self, plan: PlanHandle, place: Place) -> Result<Data, ExecutorError> {
         self.get(plan, place)
+    }
+
+    fn begin_read(
+        &mut self,
+        plan: PlanHandle,
+        place: Place,
+    ) -> Result<executor::Reading, ExecutorError> {
+        self.device.check()?;
+        let memory = self.memory(plan, place.buffer).clone();
+        hold(&memory, place);
+        let size = memory.element.size();
+        let start = (place.offset * size) as u64;
+        let reading =
+            self.transfer
+                .begin(&mut self.device, &memory.buffer, start, place.len * size)?;
+        self.begun += 1;
+        let read = (memory.element, place.len, reading);
+        self.readings.insert(self.begun, read);
+        Ok(executor::Reading::Number(self.begun))
+    }
+
+    fn end_read(&mut self, reading: executor::Reading) -> Result<Data, ExecutorError> {
+        let number = match reading {
+            executor::Reading::Done(data) => return Ok(data),
+            executor::Reading::Number(number) => number,
+        };
+        let begun = self.readings.remove(&number);
+        let (element, len, reading) = begun.expect("a reading is ended once, where it was begun");
+        let (device, transfer) = (&self.device, &mut self.transfer);
+        values(element, len, |bytes| transfer.end(device, reading, bytes))
     }
 
     fn write_stored(

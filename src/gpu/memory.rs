@@ -9,6 +9,8 @@ const CHUNK: usize = 32 << 20;
 
 /// The smallest buffer for reading back, in bytes.
 const SMALLEST_STAGING: u64 = 4 << 10;
+/// Most buffers that are kept for reading back.
+const MOST_STAGING: usize = 8;
 
 /// A buffer on the device. Cloning it clones a handle.
 #[derive(Debug, Clone)]
@@ -62,7 +64,8 @@ impl Memory {
 pub(super) struct Transfer {
     /// Bytes written since the last submission.
     pending: usize,
-    staging: Option<wgpu::Buffer>,
+    /// Buffers for reading back that are not in use.
+    staging: Vec<wgpu::Buffer>,
 }
 
 impl Transfer {
@@ -155,12 +158,7 @@ impl Transfer {
     ) -> Result<(), ExecutorError> {
         let mut at = start;
         for chunk in bytes.chunks_mut(CHUNK) {
-            let result = self.read_chunk(device, buffer, at, chunk);
-            if result.is_err() {
-                // It may be left mapped.
-                self.staging = None;
-            }
-            result?;
+            self.read_chunk(device, buffer, at, chunk)?;
             at += chunk.len() as u64;
         }
         Ok(())
@@ -173,7 +171,19 @@ impl Transfer {
         start: u64,
         bytes: &mut [u8],
     ) -> Result<(), ExecutorError> {
-        let (first, end) = (start / 4 * 4, start + bytes.len() as u64);
+        let reading = self.begin(device, buffer, start, bytes.len())?;
+        self.end(device, reading, bytes)
+    }
+
+    /// Has `len` bytes from byte `start` on sent back when all work before is done, and does not wait for them.
+    pub(super) fn begin(
+        &mut self,
+        device: &mut Device,
+        buffer: &wgpu::Buffer,
+        start: u64,
+        len: usize,
+    ) -> Result<Reading, ExecutorError> {
+        let (first, end) = (start / 4 * 4, start + len as u64);
         let size = end.next_multiple_of(4) - first;
         let staging = self.staging(device, size)?;
         let mut encoder = device
@@ -183,35 +193,58 @@ impl Transfer {
         let submission = device.submit(Some(encoder.finish()))?;
         self.submitted();
 
-        let slice = staging.slice(..size);
-        let (tell, mut told) = futures::channel::oneshot::channel();
-        slice.map_async(wgpu::MapMode::Read, move |result| {
-            // The receiver is gone only if this call has failed before.
-            let _ = tell.send(result);
-        });
+        let (tell, told) = futures::channel::oneshot::channel();
+        staging
+            .slice(..size)
+            .map_async(wgpu::MapMode::Read, move |result| {
+                // The receiver is gone only if a call has failed before.
+                let _ = tell.send(result);
+            });
+        Ok(Reading {
+            staging,
+            size,
+            skip: (start % 4) as usize,
+            submission,
+            told,
+        })
+    }
+
+    /// Waits for the bytes. The buffer that they came in is kept for the next; after a failure it may be mapped, and is not.
+    pub(super) fn end(
+        &mut self,
+        device: &Device,
+        reading: Reading,
+        bytes: &mut [u8],
+    ) -> Result<(), ExecutorError> {
+        let Reading {
+            staging,
+            size,
+            skip,
+            submission,
+            mut told,
+        } = reading;
         device.wait(submission)?;
         if !matches!(told.try_recv(), Ok(Some(Ok(())))) {
             device.look()?;
             return Err(device.refusal("a buffer could not be read back".to_owned()));
         }
-        let view = slice
+        let view = staging
+            .slice(..size)
             .get_mapped_range()
             .map_err(|cause| device.refusal(cause.to_string()))?;
-        let from = (start % 4) as usize;
-        bytes.copy_from_slice(&view[from..from + bytes.len()]);
+        bytes.copy_from_slice(&view[skip..skip + bytes.len()]);
         drop(view);
         staging.unmap();
+        self.keep(staging);
         device.check()
     }
 
-    /// The buffer for reading back, which is kept and grows.
+    /// A buffer for reading back.
     fn staging(&mut self, device: &Device, size: u64) -> Result<wgpu::Buffer, ExecutorError> {
-        if let Some(staging) = &self.staging
-            && staging.size() >= size
-        {
-            return Ok(staging.clone());
+        // They are sorted by size.
+        if let Some(fits) = self.staging.iter().position(|s| s.size() >= size) {
+            return Ok(self.staging.remove(fits));
         }
-        self.staging = None;
         let size = size.next_power_of_two().max(SMALLEST_STAGING);
         let staging = device.wgpu.create_buffer(&wgpu::BufferDescriptor {
             label: Some("read back"),
@@ -220,7 +253,33 @@ impl Transfer {
             mapped_at_creation: false,
         });
         device.check_memory(size, "data on its way back")?;
-        self.staging = Some(staging.clone());
         Ok(staging)
     }
+
+    /// Keeps a buffer for the next reading. Of those above the smallest size one is enough.
+    fn keep(&mut self, staging: wgpu::Buffer) {
+        let large = |s: &wgpu::Buffer| s.size() > SMALLEST_STAGING;
+        if large(&staging) {
+            self.staging
+                .retain(|s| !large(s) || s.size() > staging.size());
+            if self.staging.iter().any(large) {
+                return;
+            }
+        } else if self.staging.len() >= MOST_STAGING {
+            return;
+        }
+        self.staging.push(staging);
+        self.staging.sort_by_key(wgpu::Buffer::size);
+    }
+}
+
+/// Bytes on their way back.
+#[derive(Debug)]
+pub(super) struct Reading {
+    staging: wgpu::Buffer,
+    size: u64,
+    /// Bytes before those that are wanted.
+    skip: usize,
+    submission: wgpu::SubmissionIndex,
+    told: futures::channel::oneshot::Receiver<Result<(), wgpu::BufferAsyncError>>,
 }

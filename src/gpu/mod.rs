@@ -26,11 +26,13 @@ pub use probe::adapters;
 pub(crate) use probe::quiet_device_selection;
 pub use tune::{Timed, Tuning, TuningTable};
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::executor::{DeviceInfo, ExecutorError};
 use crate::kernel::{Kernel, Limits, Shader};
+use crate::tensor::Element;
 use cache::PipelineCache;
 use device::Device;
 use executor::Loaded;
@@ -90,6 +92,10 @@ pub struct Gpu {
     pipelines: Pipelines,
     choices: Choices,
     transfer: Transfer,
+    /// Values on their way back, by number: their type, and how many.
+    readings: HashMap<u64, (Element, usize, memory::Reading)>,
+    /// The number of the last of them.
+    begun: u64,
     /// Whether the cooperative matrices have been put to the test, if there are any.
     tested: bool,
     device: Device,
@@ -125,6 +131,8 @@ impl Gpu {
             pipelines: Pipelines::new(options.checked),
             choices: Choices::default(),
             transfer: Transfer::default(),
+            readings: HashMap::new(),
+            begun: 0,
             tested: false,
             device,
         })

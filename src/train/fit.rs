@@ -6,14 +6,14 @@ use super::LossScale;
 use super::evaluation::Totals;
 use super::feed::Feed;
 use super::guard::Guard;
-use super::observer::{EpochReport, Observer, StepsReport};
+use super::observer::{EpochReport, Observer};
 use super::pace::Pace;
 use super::room::Rows;
-use super::session::{Position, Purpose, Session, batches};
+use super::session::{Position, Session, batches};
+use super::submission::Sent;
 use super::tables::Tables;
 use super::{Evaluation, Model, Options, TrainError};
 use crate::executor::Data;
-use crate::kernel::Tick;
 
 /// What a training run came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,18 +50,23 @@ pub(super) struct Fit<'a> {
 }
 
 /// What a run has come to so far.
-struct Progress {
-    begun: Instant,
-    first_step_seconds: Option<f64>,
-    steps: u64,
-    samples: u64,
-    total: u64,
-    pace: Pace,
-    guard: Guard,
+pub(super) struct Progress {
+    pub(super) begun: Instant,
+    pub(super) first_step_seconds: Option<f64>,
+    /// Steps that were submitted.
+    pub(super) steps: u64,
+    /// Rows whose losses have come back.
+    pub(super) samples: u64,
+    pub(super) total: u64,
+    pub(super) pace: Pace,
+    pub(super) guard: Guard,
     best: f64,
     /// What brings the rows, if not all are on the device.
-    feed: Option<Feed>,
+    pub(super) feed: Option<Feed>,
     interrupted: bool,
+    /// The submission whose losses are on their way, and when those of the one before came.
+    pub(super) sent: Option<Sent>,
+    pub(super) received: Instant,
 }
 
 impl Fit<'_> {
@@ -114,6 +119,8 @@ impl Fit<'_> {
             best,
             feed,
             interrupted: false,
+            sent: None,
+            received: begun,
         };
         let mut epoch = 0;
         loop {
@@ -171,14 +178,14 @@ impl Fit<'_> {
                 _ => false,
             };
             if chunk_ends || progress.guard.unchecked() >= Pace::MOST {
-                self.check(progress)?;
+                self.check(&mut totals, progress)?;
             }
             if self.observer.interrupted() {
                 progress.interrupted = true;
                 break;
             }
         }
-        self.check(progress)?;
+        self.check(&mut totals, progress)?;
         Ok(totals.evaluation(self.session.recipe.objective.is_squared_error(), self.units))
     }
 
@@ -204,85 +211,16 @@ impl Fit<'_> {
     }
 
     /// Looks for numbers that are not finite.
-    fn check(&mut self, progress: &mut Progress) -> Result<(), TrainError> {
+    fn check(&mut self, totals: &mut Totals, progress: &mut Progress) -> Result<(), TrainError> {
+        self.receive(totals, progress)?;
         let start = Instant::now();
         progress.guard.check(&mut self.session)?;
         self.note(|| "check".to_owned(), start);
         Ok(())
     }
 
-    /// One submission: batches of the same size.
-    fn steps(
-        &mut self,
-        tables: &Tables,
-        batches: &[Position],
-        totals: &mut Totals,
-        progress: &mut Progress,
-    ) -> Result<(), TrainError> {
-        let rows = batches[0].rows;
-        let learning_rate = self.options.optimizer.learning_rate;
-        let first = progress.steps + 1;
-        let number =
-            |slot: u32| u32::try_from(first).map_or(u32::MAX, |first| first.saturating_add(slot));
-        let place = |&b: &Position| progress.feed.as_ref().map_or(b.start, |feed| feed.place(b));
-        let tick = |(slot, b): (u32, &Position)| Tick {
-            step: number(slot),
-            start: place(b),
-            slot,
-            learning_rate,
-        };
-        let ticks: Vec<_> = (0..).zip(batches).map(tick).collect();
-
-        let ready = self.session.plan(Purpose::Training(rows))?;
-        let submitted = Instant::now();
-        let timed = match self.observer.profile() {
-            Some(profile) => profile.time(&mut self.session, &ready, &ticks)?,
-            None => 0,
-        };
-        let start = Instant::now();
-        if timed < ticks.len() {
-            self.session.executor.run(ready.handle, &ticks[timed..])?;
-        }
-        if let Some(feed) = &mut progress.feed {
-            feed.prefetch(&mut self.session)?;
-        }
-        let logged = self.session.read_logs(tables, ticks.len())?;
-        // A timed step is slow, and is not what a step takes.
-        if timed < ticks.len() {
-            progress.pace.note(start, ticks.len() - timed);
-        }
-        self.note(|| format!("training steps: {}", ticks.len()), submitted);
-        progress
-            .first_step_seconds
-            .get_or_insert_with(|| progress.begun.elapsed().as_secs_f64());
-
-        progress.guard.note(rows, &ticks);
-        let mixed = self.session.recipe.mixed.is_some();
-        let losses = logged.losses.clone();
-        // Under mixed precision such a step was skipped, and says nothing of the epoch.
-        let logged = if mixed { logged.finite() } else { logged };
-        if logged.losses.iter().any(|loss| !loss.is_finite()) {
-            return Err(progress.guard.diagnose(&mut self.session)?);
-        }
-        totals.add(&logged, rows);
-        progress.steps += ticks.len() as u64;
-        progress.samples += (ticks.len() * rows) as u64;
-        let mut here = Totals::new(tables.metric());
-        here.add(&logged, rows);
-        let accuracy = here.evaluation(false, None).accuracy;
-        let (samples, total) = (progress.samples, progress.total);
-        let report = StepsReport {
-            first,
-            losses: &losses,
-            accuracy,
-            samples,
-            total,
-        };
-        Ok(self.observer.steps(&report)?)
-    }
-
     /// Notes what the host did since `start` in the profile, if there is one.
-    fn note(&mut self, name: impl FnOnce() -> String, start: Instant) {
+    pub(super) fn note(&mut self, name: impl FnOnce() -> String, start: Instant) {
         if let Some(profile) = self.observer.profile() {
             profile.note(name, start);
         }

@@ -221,12 +221,17 @@ fn name_in_store(session: &Session, place: Place, at: usize) -> Option<(String, 
 /// Whether all parameters and states are finite.
 fn is_finite(session: &mut Session) -> Result<bool, TrainError> {
     let ready = session.run_once(Purpose::Check)?;
-    for place in &ready.outputs {
-        if session.executor.read(ready.handle, *place)?.as_u32() != [u32::MAX] {
-            return Ok(false);
-        }
+    // All are on their way before the first is waited for.
+    let begun = ready
+        .outputs
+        .iter()
+        .map(|&place| session.executor.begin_read(ready.handle, place));
+    let begun = begun.collect::<Result<Vec<_>, _>>()?;
+    let mut finite = true;
+    for reading in begun {
+        finite &= session.executor.end_read(reading)?.as_u32() == [u32::MAX];
     }
-    Ok(true)
+    Ok(finite)
 }
 
 fn loss_is_finite(session: &mut Session, tables: &Tables, tick: &Tick) -> Result<bool, TrainError> {

@@ -22,6 +22,7 @@ mod recipe;
 mod ring;
 mod room;
 mod session;
+mod submission;
 mod tables;
 mod trace;
 mod validation;

@@ -138,25 +138,16 @@ impl Profile {
         self.steps.iter().all(|step| step.times.by_device)
     }
 
-    /// Times the first training step of a submission of `ticks`, if it is one that shall be timed. Gives the number of
-    /// training steps done, 0 or 1.
-    pub(super) fn time(
-        &mut self,
-        session: &mut Session,
-        ready: &Ready,
-        ticks: &[Tick],
-    ) -> Result<usize, TrainError> {
+    /// Whether the first training step of the next submission, which has so many, shall be timed.
+    pub(super) fn is_due(&mut self, steps: usize) -> bool {
         self.submissions += 1;
         // The first submission is one step and warms up; it is timed only if there is no other.
-        let rare = ticks.len() == 1 && self.submissions % RARELY != 2;
-        if self.steps.len() >= MOST || self.submissions == 1 || rare {
-            return Ok(0);
-        }
-        self.time_now(session, ready, &ticks[0])?;
-        Ok(1)
+        let rare = steps == 1 && self.submissions % RARELY != 2;
+        !(self.steps.len() >= MOST || self.submissions == 1 || rare)
     }
 
-    fn time_now(
+    /// Runs a training step and times it.
+    pub(super) fn time(
         &mut self,
         session: &mut Session,
         ready: &Ready,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::tables::Tables;
 use super::{Model, Recipe, TrainError};
 use crate::data::Dataset;
-use crate::executor::{Data, Executor, ExecutorError, PlanHandle};
+use crate::executor::{Data, Executor, ExecutorError, PlanHandle, Reading};
 use crate::graph::Store;
 use crate::graph::ops::Scaling;
 use crate::kernel::Tick;
@@ -356,14 +356,29 @@ impl Session {
         tables: &Tables,
         count: usize,
     ) -> Result<Logged, TrainError> {
-        let losses = self
-            .executor
-            .read_stored(&self.store, &tables.part("log.loss"))?
-            .to_f64();
-        let metrics = self
-            .executor
-            .read_stored(&self.store, &tables.part("log.metric"))?
-            .to_f64();
+        let logs = self.begin_logs(tables)?;
+        self.end_logs(logs, tables, count)
+    }
+
+    /// Begins to read the logs as they are after all work before, and does not wait.
+    pub(super) fn begin_logs(&mut self, tables: &Tables) -> Result<[Reading; 2], TrainError> {
+        let mut begin = |part: &str| {
+            let place = Place::stored(&self.store, &tables.part(part))?;
+            // The place is the store's, so the plan does not matter.
+            self.executor.begin_read(PlanHandle(0), place)
+        };
+        Ok([begin("log.loss")?, begin("log.metric")?])
+    }
+
+    /// The first `count` rows of logs that were begun to be read.
+    pub(super) fn end_logs(
+        &mut self,
+        [losses, metrics]: [Reading; 2],
+        tables: &Tables,
+        count: usize,
+    ) -> Result<Logged, TrainError> {
+        let losses = self.executor.end_read(losses)?.to_f64();
+        let metrics = self.executor.end_read(metrics)?.to_f64();
         let metrics = metrics
             .chunks(tables.metric().columns())
             .take(count)

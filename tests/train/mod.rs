@@ -9,6 +9,7 @@ mod mixed;
 mod nonfinite;
 mod profile;
 mod pytorch;
+mod reading;
 mod repeat;
 mod shared;
 mod split;

@@ -1,0 +1,155 @@
+//! Submissions of training steps. While the losses of one come back from the device, the next is under way.
+
+use std::time::Instant;
+
+use super::TrainError;
+use super::evaluation::Totals;
+use super::fit::{Fit, Progress};
+use super::observer::StepsReport;
+use super::session::{Position, Purpose};
+use super::tables::Tables;
+use crate::executor::Reading;
+use crate::kernel::Tick;
+
+/// Training steps that were submitted, and whose losses are on their way.
+pub(super) struct Sent {
+    /// The number of the first, from 1.
+    first: u64,
+    /// Rows of each batch.
+    rows: usize,
+    steps: usize,
+    /// How many of them were timed, one by one.
+    timed: usize,
+    /// When the host began with them, and with those that are not timed.
+    submitted: Instant,
+    start: Instant,
+    tables: Tables,
+    logs: [Reading; 2],
+}
+
+impl Fit<'_> {
+    /// One submission: batches of the same size. Then the losses of the submission before are received, for which the device
+    /// need not stand still; where there is no device to wait for, also its own.
+    pub(super) fn steps(
+        &mut self,
+        tables: &Tables,
+        batches: &[Position],
+        totals: &mut Totals,
+        progress: &mut Progress,
+    ) -> Result<(), TrainError> {
+        let rows = batches[0].rows;
+        let learning_rate = self.options.optimizer.learning_rate;
+        let first = progress.steps + 1;
+        let number =
+            |slot: u32| u32::try_from(first).map_or(u32::MAX, |first| first.saturating_add(slot));
+        let place = |&b: &Position| progress.feed.as_ref().map_or(b.start, |feed| feed.place(b));
+        let tick = |(slot, b): (u32, &Position)| Tick {
+            step: number(slot),
+            start: place(b),
+            slot,
+            learning_rate,
+        };
+        let ticks: Vec<_> = (0..).zip(batches).map(tick).collect();
+
+        let ready = self.session.plan(Purpose::Training(rows))?;
+        let profile = self.observer.profile();
+        let due = profile.is_some_and(|profile| profile.is_due(ticks.len()));
+        if due {
+            // What is timed stands alone.
+            self.receive(totals, progress)?;
+        }
+        let submitted = Instant::now();
+        if let Some(profile) = self.observer.profile().filter(|_| due) {
+            profile.time(&mut self.session, &ready, &ticks[0])?;
+        }
+        let timed = usize::from(due);
+        let start = Instant::now();
+        if timed < ticks.len() {
+            self.session.executor.run(ready.handle, &ticks[timed..])?;
+        }
+        let logs = self.session.begin_logs(tables)?;
+        if let Some(feed) = &mut progress.feed {
+            feed.prefetch(&mut self.session)?;
+        }
+        progress.guard.note(rows, &ticks);
+        progress.steps += ticks.len() as u64;
+        let done = matches!(logs[0], Reading::Done(_));
+        let sent = Sent {
+            first,
+            rows,
+            steps: ticks.len(),
+            timed,
+            submitted,
+            start,
+            tables: tables.clone(),
+            logs,
+        };
+        let before = progress.sent.replace(sent);
+        if let Some(before) = before {
+            self.take(before, totals, progress)?;
+        }
+        if done {
+            self.receive(totals, progress)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the losses that are on their way.
+    pub(super) fn receive(
+        &mut self,
+        totals: &mut Totals,
+        progress: &mut Progress,
+    ) -> Result<(), TrainError> {
+        match progress.sent.take() {
+            Some(sent) => self.take(sent, totals, progress),
+            None => Ok(()),
+        }
+    }
+
+    /// The losses of a submission: judged, added up and told.
+    fn take(
+        &mut self,
+        sent: Sent,
+        totals: &mut Totals,
+        progress: &mut Progress,
+    ) -> Result<(), TrainError> {
+        let Sent {
+            first, rows, steps, ..
+        } = sent;
+        let logged = self.session.end_logs(sent.logs, &sent.tables, steps)?;
+        // It began when the one before was done, if that was later than it was submitted. A timed step is slow, and is not
+        // what a step takes.
+        if sent.timed < steps {
+            let start = sent.start.max(progress.received);
+            progress.pace.note(start, steps - sent.timed);
+        }
+        let start = sent.submitted.max(progress.received);
+        progress.received = Instant::now();
+        self.note(|| format!("training steps: {steps}"), start);
+        progress
+            .first_step_seconds
+            .get_or_insert_with(|| progress.begun.elapsed().as_secs_f64());
+
+        let mixed = self.session.recipe.mixed.is_some();
+        let losses = logged.losses.clone();
+        // Under mixed precision such a step was skipped, and says nothing of the epoch.
+        let logged = if mixed { logged.finite() } else { logged };
+        if logged.losses.iter().any(|loss| !loss.is_finite()) {
+            return Err(progress.guard.diagnose(&mut self.session)?);
+        }
+        totals.add(&logged, rows);
+        progress.samples += (steps * rows) as u64;
+        let mut here = Totals::new(sent.tables.metric());
+        here.add(&logged, rows);
+        let accuracy = here.evaluation(false, None).accuracy;
+        let (samples, total) = (progress.samples, progress.total);
+        let report = StepsReport {
+            first,
+            losses: &losses,
+            accuracy,
+            samples,
+            total,
+        };
+        Ok(self.observer.steps(&report)?)
+    }
+}
