@@ -72,9 +72,9 @@ impl Eval {
         };
         let mut session = Session::new(recipe, opened.executor)?;
         session.set_parameters(&file.model.values)?;
-        session.set_validation(&data)?;
+        session.set_validation_rows(&data, batch)?;
         let units = preparation.target_scale().map(|scale| scale.scale.to_vec());
-        let mut found = session.evaluate(batch, units.as_deref())?;
+        let mut found = session.evaluate_rows(&data, batch, units.as_deref())?;
         found.complete(&data);
         if !found.loss.is_finite() {
             let what = format!("the loss over {} rows is {}", found.rows, found.loss);

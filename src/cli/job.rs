@@ -91,7 +91,11 @@ impl Job {
 
 /// A data set, prepared as the training rows were.
 pub(super) fn load_prepared(spec: &Spec, preparation: &Preparation) -> Result<Dataset, Exit> {
-    Ok(preparation.prepare_owned(spec.load(&preparation.table_options(true))?)?)
+    let options = TableOptions {
+        in_file: InFile::IfLarge,
+        ..preparation.table_options(true)
+    };
+    Ok(preparation.prepare_owned(spec.load(&options)?)?)
 }
 
 /// The numbers of the training rows and of the validation rows.

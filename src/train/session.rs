@@ -239,7 +239,7 @@ impl Session {
 
     /// Refuses what the device has no memory for, before anything of it is allocated. A system that promises memory
     /// which it does not have would kill the process later.
-    fn require(&self, bytes: u64, what: &str) -> Result<(), TrainError> {
+    pub(super) fn require(&self, bytes: u64, what: &str) -> Result<(), TrainError> {
         let available = self.executor.available_memory().unwrap_or(u64::MAX);
         if bytes <= available {
             return Ok(());

@@ -1,8 +1,9 @@
 //! A data set in the store, in its own element type, and the logs that are kept of it.
 
+use super::feed::CHUNKS;
 use super::ring::{Measure, Ring, Share};
 use super::{Objective, TrainError};
-use crate::data::{Dataset, Inputs, Stored, Targets, Value};
+use crate::data::{Dataset, Inputs, Order, Stored, Targets, Value};
 use crate::executor::{Data, Executor};
 use crate::graph::{Graph, GraphError, Store, TensorId};
 use crate::network::{Loss, Network};
@@ -198,6 +199,21 @@ impl Tables {
             words: [1, 2].into_iter().find(whole).unwrap_or(4),
         };
         Ring::new(measure, share)
+    }
+
+    /// Bytes that they take on the device, and chunks and windows of them on the host.
+    pub(super) fn bytes(data: &Dataset, objective: &Objective, ring: Option<Ring>) -> u64 {
+        let [inputs, targets] = row_bytes(data, by_class(data, objective));
+        let row = inputs + targets + 4;
+        let Some(ring) = ring else {
+            return data.rows() as u64 * row;
+        };
+        let stored = data.stored_row_bytes();
+        let window = Order::AS_THEY_ARE
+            .of_stored(stored)
+            .window_rows(data.rows());
+        let windows = 2 * window as u64 * stored.unwrap_or(0);
+        (ring.capacity as u64 + CHUNKS * ring.chunk as u64) * row + windows
     }
 
     /// Writes the rows of the data set that was declared, in file order. Of a ring only the order is written: its rows

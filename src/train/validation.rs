@@ -2,6 +2,7 @@
 
 use super::evaluation::Totals;
 use super::feed::Feed;
+use super::ring::Share;
 use super::session::{Position, Purpose, Session, batches};
 use super::tables::{SLOTS, Tables};
 use super::{Evaluation, TrainError};
@@ -24,14 +25,54 @@ impl Session {
         self.evaluate_batches(batch_size, units, None)
     }
 
-    /// The same over rows of which perhaps not all are on the device.
-    pub(super) fn evaluate_rows(
+    /// Makes room for rows that are evaluated in batches of `batch_size`: for all of them, or for a part through which they
+    /// stream, if a tensor of them is larger than one binding of the device or there is no memory for all. They are read by
+    /// [`Session::evaluate_rows`].
+    ///
+    /// # Errors
+    /// If they do not fit the network or the loss, or not even two batches fit the device.
+    pub fn set_validation_rows(
+        &mut self,
+        data: &Dataset,
+        batch_size: usize,
+    ) -> Result<(), TrainError> {
+        let available = self.executor.available_memory().unwrap_or(u64::MAX);
+        let mut fitting = None;
+        for share in Share::all(None, self.executor.limits()) {
+            let ring = Tables::ring(data, &self.recipe.objective, batch_size, share);
+            let needed = Tables::bytes(data, &self.recipe.objective, ring);
+            fitting = Some((ring, needed));
+            if needed <= available {
+                break;
+            }
+        }
+        let (ring, needed) = fitting.expect("something is tried");
+        self.require(needed, "the rows")?;
+        let (network, objective) = (&self.recipe.network, &self.recipe.objective);
+        let by = (network, objective);
+        let tables = Tables::declare_within("validation", data, by, ring, &mut self.store)?;
+        self.validation = Some(tables);
+        self.fill_validation(data)
+    }
+
+    /// As [`Session::evaluate`], over rows of which perhaps not all are on the device.
+    ///
+    /// # Errors
+    /// If the rows cannot be read, or the device failed.
+    ///
+    /// # Panics
+    /// If room was made for batches of another size.
+    pub fn evaluate_rows(
         &mut self,
         data: &Dataset,
         batch_size: usize,
         units: Option<&[f64]>,
     ) -> Result<Evaluation, TrainError> {
         let tables = self.validated();
+        let whole = tables
+            .streamed()
+            .is_none_or(|ring| ring.chunk.is_multiple_of(batch_size));
+        assert!(whole, "chunks are whole batches of {batch_size} rows");
         let order = Order::AS_THEY_ARE;
         std::thread::scope(|scope| {
             let feed = Feed::start(scope, data, &tables, order, data.rows() as u64);

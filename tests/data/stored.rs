@@ -146,6 +146,11 @@ fn what_cannot_stay_is_refused() {
     for part in ["stay in their file", "standard", "auto or none"] {
         assert!(error.contains(part), "{error}, without {part:?}");
     }
+    // A model that was trained on bytes in memory.
+    let memory = load_with(&pair, &in_file(InFile::Never)).unwrap();
+    let fitted = Preparation::fit(&memory, &[0, 1], Task::Auto, Normalize::Standard).unwrap();
+    let error = fitted.prepare_owned(table).unwrap_err().to_string();
+    assert!(error.contains("more than half of the memory"), "{error}");
 }
 
 #[test]

@@ -245,6 +245,45 @@ fn beyond_one_binding() {
     }
 }
 
+/// Rows that are evaluated without a run.
+#[test]
+fn an_evaluation_streams() {
+    let data = classes(1100, 12, 4);
+    let trainer = Trainer::new(network(12, 4), Loss::CrossEntropy);
+    let mut found = Vec::new();
+    for (binding, read) in [(u64::MAX, false), (20_000, false), (20_000, true)] {
+        let mut host = cpu(2);
+        let limits = host.limits().clone();
+        host.choose_as(Limits { binding, ..limits });
+        let training = classes(16, 12, 4);
+        let mut session = trainer.session(Box::new(host), &training).expect("it fits");
+        let data = if read {
+            stored(&data, usize::MAX)
+        } else {
+            data.clone()
+        };
+        session.set_validation_rows(&data, 64).expect("it fits");
+        let shape = session
+            .store
+            .find("validation.inputs")
+            .expect("it is there")
+            .1
+            .clone();
+        assert_eq!(shape.dims()[0] < 1100, binding == 20_000, "{shape:?}");
+        let evaluation = session.evaluate_rows(&data, 64, None).expect("it is read");
+        assert_eq!(evaluation.rows, 1100);
+        found.push((
+            evaluation,
+            session.evaluate_rows(&data, 64, None).expect("again"),
+        ));
+    }
+    assert!(
+        found
+            .iter()
+            .all(|pair| pair.0 == pair.1 && *pair == found[0])
+    );
+}
+
 /// Without memory for all rows they stream, and a run that even so does not fit says it.
 #[test]
 fn where_all_rows_do_not_fit() {

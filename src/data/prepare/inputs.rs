@@ -104,6 +104,14 @@ impl InputPreparation {
                     scale: *scale,
                 }
             }
+            (Self::Bytes { .. }, TableInputs::Stored { .. }) => {
+                return Err(DataError::malformed(
+                    table.source(),
+                    "more than half of the memory, so that they stay in their file",
+                    "inputs that fit into memory, since the model scales each of them on its own",
+                    "give fewer rows, or train a model with normalize auto or none",
+                ));
+            }
             (Self::Bytes { scaling, .. }, TableInputs::Pixels { values, shape }) if fits(shape) => {
                 Inputs::F32(scaling.apply_all(values))
             }
