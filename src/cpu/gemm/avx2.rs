@@ -35,6 +35,7 @@ macro_rules! by_rows {
 
 impl Isa for Avx2 {
     const LANES: usize = LANES;
+    const VECTORS: usize = 2;
     const ROWS: usize = 6;
 
     #[inline(always)]

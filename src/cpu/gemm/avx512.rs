@@ -1,4 +1,4 @@
-//! Tiles of 14 rows and 32 columns: 28 sums, two vectors of `b` and one number of `a` fill the registers.
+//! Tiles of 8 rows and 48 columns: 24 sums, three vectors of `b` and one number of `a` in 32 registers.
 
 use std::arch::x86_64::*;
 
@@ -30,26 +30,23 @@ macro_rules! by_rows {
             5 => $tile::<5, $v, $apart>($of),
             6 => $tile::<6, $v, $apart>($of),
             7 => $tile::<7, $v, $apart>($of),
-            8 => $tile::<8, $v, $apart>($of),
-            9 => $tile::<9, $v, $apart>($of),
-            10 => $tile::<10, $v, $apart>($of),
-            11 => $tile::<11, $v, $apart>($of),
-            12 => $tile::<12, $v, $apart>($of),
-            13 => $tile::<13, $v, $apart>($of),
-            _ => $tile::<14, $v, $apart>($of),
+            _ => $tile::<8, $v, $apart>($of),
         }
     };
 }
 
 impl Isa for Avx512 {
     const LANES: usize = LANES;
-    const ROWS: usize = 14;
+    const VECTORS: usize = 3;
+    const ROWS: usize = 8;
 
     #[inline(always)]
     unsafe fn tile(rows: usize, vectors: usize, of: &Tile) {
         // SAFETY: as promised by the caller.
         unsafe {
             match (vectors, of.rows_apart) {
+                (3, false) => by_rows!(rows, tile, 3, false, of),
+                (3, true) => by_rows!(rows, tile, 3, true, of),
                 (2, false) => by_rows!(rows, tile, 2, false, of),
                 (2, true) => by_rows!(rows, tile, 2, true, of),
                 (_, false) => by_rows!(rows, tile, 1, false, of),
@@ -90,7 +87,9 @@ unsafe fn tile<const R: usize, const V: usize, const APART: bool>(of: &Tile) {
         // `y` is needed last, and is on its way meanwhile.
         for r in 0..R {
             let y = of.y.wrapping_add(r * of.y_row);
-            _mm_prefetch::<_MM_HINT_ET0>(y.cast());
+            for v in 0..V {
+                _mm_prefetch::<_MM_HINT_ET0>(y.wrapping_add(v * LANES).cast());
+            }
             _mm_prefetch::<_MM_HINT_ET0>(y.wrapping_add((V - 1) * LANES + of.lanes - 1).cast());
         }
         for _ in 0..of.k {

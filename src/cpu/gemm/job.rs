@@ -11,12 +11,14 @@ const ROWS: usize = 512;
 
 /// What differs between vectors.
 pub(super) trait Isa {
-    /// Lanes of a vector; a tile is two vectors wide.
+    /// Lanes of a vector.
     const LANES: usize;
+    /// Vectors of the widest tile.
+    const VECTORS: usize;
     /// Rows of the tallest tile.
     const ROWS: usize;
 
-    /// Computes a tile of `rows <= ROWS` rows and one or two vectors.
+    /// Computes a tile of `rows <= ROWS` rows and `1 <= vectors <= VECTORS` vectors.
     ///
     /// # Safety
     /// The machine has the vectors, and the tile's pointers reach what it says.
@@ -90,8 +92,9 @@ pub(super) struct Job<'a> {
     pub(super) m: usize,
     pub(super) n: usize,
     pub(super) k: usize,
-    /// Rows of a tile, and columns of a panel.
+    /// Rows of a tile, vectors of a panel, and its columns.
     pub(super) tile: usize,
+    pub(super) vectors: usize,
     pub(super) panel: usize,
     pub(super) blocks: usize,
     pub(super) pack_a: bool,
@@ -116,7 +119,7 @@ impl<'a> Job<'a> {
             let (row, column) = x.strides();
             (x.values.as_ptr(), row, column)
         };
-        let panel = 2 * I::LANES;
+        let panel = I::VECTORS * I::LANES;
         // Lines so many apart fall into the same few places of a cache, and drive each other out.
         let colliding = |distance: usize| distance.is_multiple_of(512);
         let read_often = n > 4 * panel;
@@ -129,6 +132,7 @@ impl<'a> Job<'a> {
             n,
             k,
             tile: I::ROWS,
+            vectors: I::VECTORS,
             panel,
             blocks: m.div_ceil(ROWS),
             pack_a: read_often || colliding(distance),
@@ -154,14 +158,15 @@ impl<'a> Job<'a> {
 
     /// Where part `part` of `parts` begins: after so much of the work, up to a tile.
     pub(super) fn cut(&self, part: usize, parts: usize) -> Cell {
-        let vectors = self.n.div_ceil(self.panel / 2);
+        let widest = self.vectors;
+        let vectors = self.n.div_ceil(self.panel / widest);
         let mut rest = self.m * vectors * part / parts;
         for block in 0..self.blocks {
             let (_, rows, tiles) = self.block(block);
             if rest < rows * vectors {
-                let panel = rest / (2 * rows);
-                let wide = 2.min(vectors - 2 * panel);
-                let within = rest - 2 * rows * panel;
+                let panel = rest / (widest * rows);
+                let wide = widest.min(vectors - widest * panel);
+                let within = rest - widest * rows * panel;
                 let tile = (within * tiles + rows * wide / 2) / (rows * wide);
                 return Cell { block, panel, tile };
             }

@@ -223,13 +223,12 @@ impl Job<'_> {
         let start = b.wrapping_add(term * b_term + column * b_column);
         if b_column == 1 {
             // As many lines as terms, as long as the panel is wide: one end of each with one tile, the other with the next.
-            let place = match tile {
-                0 => start,
-                1 => start.wrapping_add(columns - 1),
-                _ => return nothing,
-            };
+            if 32 * tile >= columns {
+                return nothing;
+            }
+            let place = |i: usize| start.wrapping_add((32 * tile + 16 * i).min(columns - 1));
             Ahead {
-                places: [place; 2],
+                places: [place(0), place(1)],
                 term: b_term,
             }
         } else {
