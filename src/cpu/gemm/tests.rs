@@ -22,18 +22,20 @@ fn threads() -> [Threads; 3] {
 /// Rows, columns, terms.
 type Shape = (usize, usize, usize);
 
-/// Around the tiles (14 x 32, 6 x 16) and their halves, the blocks of rows and of terms (512), and the shapes of training.
+/// Around the tiles (8 x 48, 6 x 16) and their halves, the blocks of rows and of terms (512), and the shapes of training.
 fn shapes() -> Vec<Shape> {
     let mut shapes = Vec::new();
-    for m in [1, 5, 6, 7, 13, 14, 15, 31] {
-        for n in [1, 7, 8, 15, 16, 17, 31, 32, 33, 67] {
+    for m in [1, 5, 6, 7, 8, 9, 15, 31] {
+        for n in [1, 7, 8, 15, 16, 17, 33, 47, 48, 49, 97] {
             for k in [1, 2, 17] {
                 shapes.push((m, n, k));
             }
         }
     }
     shapes.extend([
-        (14, 32, 0),
+        (8, 48, 0),
+        (64, 500, 70),
+        (70, 145, 1030),
         (3, 5, 5000),
         (1, 300, 200),
         (300, 1, 200),
