@@ -30,7 +30,7 @@ const LANES: u32 = LANES_M * LANES_N;
 const STRIDE_M: u32 = TILE_M / 4u + 1u;
 const STRIDE_N: u32 = TILE_N / 4u + 1u;
 
-struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32 }
+struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32, learning_rate: f32, weight_decay: f32 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> a: array<Operand>;
 @group(0) @binding(1) var<storage, read> b: array<Operand>;

@@ -27,7 +27,7 @@ const LANES_K: u32 = 64u;
 const LANES: u32 = LANES_N * LANES_K;
 const SUMS: u32 = ROWS * COLUMNS;
 
-struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32 }
+struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32, learning_rate: f32, weight_decay: f32 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;

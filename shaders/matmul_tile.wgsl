@@ -30,7 +30,7 @@ const LANES_M: u32 = TILE_M / ROWS;
 const LANES_N: u32 = TILE_N / COLUMNS;
 const LANES: u32 = LANES_M * LANES_N;
 
-struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32 }
+struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32, learning_rate: f32, weight_decay: f32 }
 var<immediate> p: Params;
 @group(0) @binding(Y) var<storage, read_write> y: array<PartY>;
 

@@ -95,6 +95,7 @@ fn shape(kernel: &Kernel) -> String {
                 Finish::None => "",
                 Finish::Bias(_) => " +b",
                 Finish::Gradient(_) => " +f'",
+                Finish::Sgd { .. } => " +sgd",
             };
             format!("{a}{b} {m}x{n}x{k}{fused}")
         }

@@ -144,6 +144,7 @@ fn name(product: &Matmul) -> String {
         Finish::None => "",
         Finish::Bias(_) => " bias",
         Finish::Gradient(_) => " gradient",
+        Finish::Sgd { .. } => " sgd",
     };
     let sums = if product.row_sums { " sums" } else { "" };
     let groups = if groups > 1 {

@@ -1,6 +1,6 @@
 //! The product of matrices, in groups, and what is fused into it.
 
-use super::{Access, ActivationKind, Binding, Image, Limits, Parameters, Shader, Spec, Sum};
+use super::{Access, ActivationKind, Binding, Image, Limits, Parameters, Shader, Spec, Sum, Tick};
 use crate::tensor::{Element, PADDING};
 
 /// How `matmul_tile` divides its work.
@@ -79,13 +79,21 @@ pub enum Finish {
     Bias(Function),
     /// `y = f'(saved) s`, with `saved` `[groups, m, n]` as in [`super::ActivationGrad`]: a layer's backward pass.
     Gradient(Function),
+    /// `y -= learning_rate (s + weight_decay y)`, in place, and the same with the sums of the rows and what they were: as
+    /// [`super::SgdUpdate`] does, without momentum. A gradient that becomes its parameter's update.
+    Sgd {
+        /// Decided by the [`Tick`].
+        learning_rate: f64,
+        /// L2 penalty, added to the gradient.
+        weight_decay: f64,
+    },
 }
 
 impl Finish {
     /// The function, if there is one.
     pub const fn function(&self) -> Option<Function> {
         match self {
-            Self::None => None,
+            Self::None | Self::Sgd { .. } => None,
             Self::Bias(function) | Self::Gradient(function) => Some(*function),
         }
     }
@@ -120,6 +128,12 @@ pub struct Matmul {
 }
 
 impl Matmul {
+    pub(super) const fn at(&mut self, tick: &Tick) {
+        if let Finish::Sgd { learning_rate, .. } = &mut self.finish {
+            *learning_rate = tick.learning_rate;
+        }
+    }
+
     /// The kernel that computes what [`Matmul::row_sums`] does from `a` alone.
     pub const fn row_sum(&self) -> Sum {
         let &Self { groups, m, k, .. } = self;
@@ -298,11 +312,12 @@ impl Matmul {
             (Finish::Bias(_), true) => "finish_bias_wide",
             (Finish::Gradient(_), false) => "finish_gradient",
             (Finish::Gradient(_), true) => "finish_gradient_wide",
+            (Finish::Sgd { .. }, _) => "finish_sgd",
         };
-        let sums = if self.row_sums {
-            "row_sums"
-        } else {
-            "row_sums_none"
+        let sums = match (self.row_sums, self.finish) {
+            (false, _) => "row_sums_none",
+            (true, Finish::Sgd { .. }) => "row_sums_sgd",
+            (true, _) => "row_sums",
         };
         let operands = match self.operands {
             Element::F16 => "operands_half",
@@ -333,26 +348,39 @@ impl Spec for Matmul {
         } = self;
         let mut bindings = vec![self.operand("a", [m, k]), self.operand("b", [k, n])];
         match self.finish {
-            Finish::None => {}
+            Finish::None | Finish::Sgd { .. } => {}
             Finish::Bias(_) => bindings.push(Binding::read("bias", Self::product([groups, n, 1]))),
             Finish::Gradient(_) => {
                 bindings.push(Binding::read("saved", Self::product([groups, m, n])));
             }
         }
-        bindings.push(Binding::write("y", Self::product([groups, m, n])));
+        let result = match self.finish {
+            Finish::Sgd { .. } => Binding::in_place,
+            _ => Binding::write,
+        };
+        bindings.push(result("y", Self::product([groups, m, n])));
         if self.row_sums {
-            bindings.push(Binding::write("sums", Self::product([groups, m, 1])));
+            bindings.push(result("sums", Self::product([groups, m, 1])));
         }
         bindings
     }
 
     fn parameters(&self) -> Parameters {
+        let (learning_rate, weight_decay) = match self.finish {
+            Finish::Sgd {
+                learning_rate,
+                weight_decay,
+            } => (learning_rate, weight_decay),
+            _ => (0.0, 0.0),
+        };
         Parameters::new()
             .u32("groups", self.groups)
             .u32("m", self.m)
             .u32("n", self.n)
             .u32("k", self.k)
             .f32("alpha", self.finish.function().map_or(0.0, |f| f.alpha))
+            .f32("learning_rate", learning_rate)
+            .f32("weight_decay", weight_decay)
     }
 
     /// Every shader that does this on a device with these limits; the first is the choice where nothing has
@@ -398,6 +426,7 @@ impl Spec for Matmul {
             Finish::Bias(function) if function == Function::IDENTITY => product(&[groups, m, n]),
             Finish::Bias(_) => 2 * product(&[groups, m, n]),
             Finish::Gradient(_) => product(&[groups, m, n]),
+            Finish::Sgd { .. } => 4 * product(&[groups, m, n]),
         };
         let sums = if self.row_sums {
             product(&[groups, m, k])

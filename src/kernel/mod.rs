@@ -242,6 +242,7 @@ impl Kernel {
             Self::Dropout(k) => k.step = tick.step,
             // Before the first row it wraps round, and is outside the log.
             Self::Record(k) => k.slot = tick.slot.wrapping_sub(k.first_slot),
+            Self::Matmul(k) => k.at(tick),
             Self::SgdUpdate(k) => k.at(tick),
             Self::AdamUpdate(k) => k.at(tick),
             _ => {}

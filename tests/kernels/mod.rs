@@ -297,6 +297,7 @@ fn kind(kernel: &Kernel) -> Option<String> {
                 Finish::None => "none".to_owned(),
                 Finish::Bias(f) => format!("bias {:?}", f.kind),
                 Finish::Gradient(f) => format!("gradient {:?}", f.kind),
+                Finish::Sgd { .. } => "sgd".to_owned(),
             };
             format!(
                 "{finish} {} {} {} {}",

@@ -172,6 +172,40 @@ pub(super) fn matmuls() -> Vec<Case> {
         }
     }
     cases.extend(finishes());
+    cases.extend(updates());
+    cases
+}
+
+/// Products that become updates, in all ways in which their operands are stored, with long sums among them.
+fn updates() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
+        for [groups, m, n, k] in [
+            [1, 1, 1, 1],
+            [2, 33, 65, 31],
+            [1, 36, 52, 20],
+            [1, 36, 60, 1012],
+        ] {
+            for row_sums in [false, true] {
+                let finish = Finish::Sgd {
+                    learning_rate: 0.1,
+                    weight_decay: if row_sums { 0.3 } else { 0.0 },
+                };
+                let kernel = Matmul {
+                    groups,
+                    m,
+                    n,
+                    k,
+                    transpose_a,
+                    transpose_b,
+                    finish,
+                    row_sums,
+                    ..Matmul::default()
+                };
+                cases.push(case(kernel.into(), Draw::Normal));
+            }
+        }
+    }
     cases
 }
 

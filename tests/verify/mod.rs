@@ -206,7 +206,7 @@ fn a_skipped_step_passes() {
 
 /// One line of each shader that a training step here may run: its kernel, its file, the line's part and what breaks it.
 #[rustfmt::skip] // one a line
-const BREAKS: [[&str; 4]; 38] = [
+const BREAKS: [[&str; 4]; 40] = [
     ["gather", "gather", "index[at]", "index[at] + 1u"],
     ["gather", "gather_bytes", "& 255u", "& 127u"],
     ["gather", "gather_words", "8u, 16u", "16u, 8u"],
@@ -218,7 +218,9 @@ const BREAKS: [[&str; 4]; 38] = [
     ["matmul", "finish_bias_wide", "s + term", "s - term"],
     ["matmul", "finish_gradient", "saved[at], s", "saved[at], -s"],
     ["matmul", "finish_gradient_wide", "v.x, s.x", "v.x, s.y"],
+    ["matmul", "finish_sgd", "Value(-p.learning_rate)", "Value(p.learning_rate)"],
     ["matmul", "row_sums", "= sum;", "= -sum;"],
+    ["matmul", "row_sums_sgd", "fma(-p.learning_rate", "fma(p.learning_rate"],
     ["bias_add", "bias_add", " + b[", " - b["],
     ["activation", "activation", "activate(x[i]", "activate(-x[i]"],
     ["activation", "activation_wide", "activate(v.x", "activate(-v.x"],

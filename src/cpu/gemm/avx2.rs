@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::Finish;
 use super::job::{CARRY_AHEAD, Carry, Cell, Isa, Job, Lines, Tile};
+use super::{Finish, Store};
 
 /// 8 lanes, 16 registers.
 pub(super) struct Avx2;
@@ -132,15 +132,24 @@ unsafe fn tile<const R: usize, const V: usize, const APART: bool, const CARRY: b
         for (r, sums) in sums.into_iter().enumerate() {
             for (v, mut sum) in sums.into_iter().enumerate() {
                 let y = of.y.add(r * of.y_row + v * LANES);
-                if v + 1 == V && !whole {
-                    if of.add {
-                        sum = _mm256_add_ps(_mm256_maskload_ps(y, last), sum);
-                    }
+                let part = v + 1 == V && !whole;
+                if of.store != Store::Set {
+                    let before = if part {
+                        _mm256_maskload_ps(y, last)
+                    } else {
+                        _mm256_loadu_ps(y)
+                    };
+                    sum = match of.store {
+                        Store::Descend { rate, decay } => {
+                            let g = _mm256_fmadd_ps(_mm256_set1_ps(decay), before, sum);
+                            _mm256_fnmadd_ps(_mm256_set1_ps(rate), g, before)
+                        }
+                        Store::Set | Store::Add => _mm256_add_ps(before, sum),
+                    };
+                }
+                if part {
                     _mm256_maskstore_ps(y, last, sum);
                 } else {
-                    if of.add {
-                        sum = _mm256_add_ps(_mm256_loadu_ps(y), sum);
-                    }
                     _mm256_storeu_ps(y, sum);
                 }
             }

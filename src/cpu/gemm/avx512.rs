@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::Finish;
 use super::job::{CARRY_AHEAD, Carry, Cell, Isa, Job, Lines, Tile};
+use super::{Finish, Store};
 
 /// 16 lanes, 32 registers.
 pub(super) struct Avx512;
@@ -133,8 +133,14 @@ unsafe fn tile<const R: usize, const V: usize, const APART: bool, const CARRY: b
             for (v, mut sum) in sums.into_iter().enumerate() {
                 let y = of.y.add(r * of.y_row + v * LANES);
                 let mask = if v + 1 == V { last } else { !0 };
-                if of.add {
-                    sum = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, y), sum);
+                match of.store {
+                    Store::Set => {}
+                    Store::Add => sum = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, y), sum),
+                    Store::Descend { rate, decay } => {
+                        let w = _mm512_maskz_loadu_ps(mask, y);
+                        let g = _mm512_fmadd_ps(_mm512_set1_ps(decay), w, sum);
+                        sum = _mm512_fnmadd_ps(_mm512_set1_ps(rate), g, w);
+                    }
                 }
                 _mm512_mask_storeu_ps(y, mask, sum);
             }

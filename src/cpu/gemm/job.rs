@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::Matrix;
+use super::{Matrix, Store};
 
 /// Terms of a sum that are taken together, and rows of `a` that are copied together: half of a second cache of 2 MiB, and
 /// on two Zen 4 cores, which have 1 MiB, no worse than less. Fewer terms add to `y` more often, fewer rows copy `b` more often.
@@ -49,7 +49,7 @@ pub(super) struct Lines {
     pub(super) count: usize,
 }
 
-/// What a tile is computed from: `y[r, c] (+)= sum over i < k of a[r, i] b[i, c]`.
+/// What a tile is computed from: `y[r, c] = sum over i < k of a[r, i] b[i, c]`.
 pub(super) struct Tile {
     pub(super) k: usize,
     /// Element `[r, i]` lies at `r * a_row + i * a_term`; one of the two is 1 (`rows_apart`: the second).
@@ -64,8 +64,8 @@ pub(super) struct Tile {
     pub(super) y_row: usize,
     /// Lanes of the last vector that are columns of `y`.
     pub(super) lanes: usize,
-    /// Whether `y` holds the terms before.
-    pub(super) add: bool,
+    /// What becomes of `y`, which holds the terms before.
+    pub(super) store: Store,
     pub(super) ahead: Ahead,
     /// What is copied meanwhile, `k` lines of it: only by a tile of [`Isa::ROWS`] and [`Isa::VECTORS`] with `a` copied.
     pub(super) carry: Option<Carry>,
@@ -117,6 +117,7 @@ pub(super) struct Job<'a> {
     pub(super) a: (*const f32, usize, usize),
     pub(super) b: (*const f32, usize, usize),
     pub(super) y: *mut f32,
+    pub(super) store: Store,
     pub(super) m: usize,
     pub(super) n: usize,
     pub(super) k: usize,
@@ -141,7 +142,11 @@ pub(super) fn part(i: usize, parts: usize, len: usize) -> (usize, usize) {
 }
 
 impl<'a> Job<'a> {
-    pub(super) fn new<I: Isa>(a: &Matrix<'a>, b: &Matrix<'a>, y: &'a mut [f32]) -> Self {
+    pub(super) fn new<I: Isa>(
+        a: &Matrix<'a>,
+        b: &Matrix<'a>,
+        (y, store): (&'a mut [f32], Store),
+    ) -> Self {
         let (m, n, k) = (a.rows, b.columns, a.columns);
         let strides = |x: &Matrix<'_>| {
             let (row, column) = x.strides();
@@ -156,6 +161,7 @@ impl<'a> Job<'a> {
             a: strides(a),
             b: strides(b),
             y: y.as_mut_ptr(),
+            store,
             m,
             n,
             k,

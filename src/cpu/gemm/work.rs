@@ -303,7 +303,11 @@ impl Job<'_> {
             y,
             y_row: self.n,
             lanes: columns - (vectors - 1) * I::LANES,
-            add: term > 0,
+            store: if term > 0 {
+                self.store.next()
+            } else {
+                self.store
+            },
             ahead,
             carry,
         };

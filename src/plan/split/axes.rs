@@ -218,7 +218,7 @@ fn matmul(k: kernel::Matmul) -> Vec<Axis> {
         (&[GROUPS, K, N], Whole)
     };
     let fused: Option<Operand> = match k.finish {
-        kernel::Finish::None => None,
+        kernel::Finish::None | kernel::Finish::Sgd { .. } => None,
         kernel::Finish::Bias(_) => Some((&[GROUPS, N], Whole)),
         kernel::Finish::Gradient(_) => Some((&[GROUPS, M, N], Whole)),
     };

@@ -243,7 +243,8 @@ impl Splitter<'_> {
         mut inputs: Vec<usize>,
         outputs: &[usize],
     ) -> Result<(), PlanError> {
-        let other = inputs.pop().expect("a finish reads one operand more");
+        // The bias, or what the activation saved.
+        let other = inputs.split_off(2);
         let y = outputs[0];
         let (name, shape) = (
             self.plan.tensors[y].name.clone(),
@@ -251,10 +252,18 @@ impl Splitter<'_> {
         );
         let product_part = self.scratch(format!("{name} product"), shape.clone());
         let mut sums = vec![product_part];
-        sums.extend(&outputs[1..]);
+        if let Finish::Sgd { .. } = product.finish {
+            for &bias in &outputs[1..] {
+                let PlacedTensor { name, shape, .. } = &self.plan.tensors[bias];
+                let (name, shape) = (format!("{name} gradient"), shape.clone());
+                sums.push(self.scratch(name, shape));
+            }
+        } else {
+            sums.extend(&outputs[1..]);
+        }
         let finish = Finish::None;
         let raw = kernel::Matmul { finish, ..product };
-        self.emit(raw.into(), inputs, sums)?;
+        self.emit(raw.into(), inputs, sums.clone())?;
         let count = self.count(y);
         match product.finish {
             Finish::None => unreachable!("such a product is cut as it is"),
@@ -267,10 +276,14 @@ impl Splitter<'_> {
                     columns,
                 };
                 if kind == kernel::ActivationKind::Identity {
-                    self.emit(add.into(), vec![product_part, other], vec![y])?;
+                    self.emit(add.into(), [&[product_part], &other[..]].concat(), vec![y])?;
                 } else {
                     let sum = self.scratch(format!("{name} sum"), shape);
-                    self.emit(add.into(), vec![product_part, other], vec![sum])?;
+                    self.emit(
+                        add.into(),
+                        [&[product_part], &other[..]].concat(),
+                        vec![sum],
+                    )?;
                     let activation = kernel::Activation { kind, count, alpha };
                     self.emit(activation.into(), vec![sum], vec![y])?;
                     self.free(sum);
@@ -278,7 +291,24 @@ impl Splitter<'_> {
             }
             Finish::Gradient(Function { kind, alpha }) => {
                 let gradient = kernel::ActivationGrad { kind, count, alpha };
-                self.emit(gradient.into(), vec![other, product_part], vec![y])?;
+                self.emit(gradient.into(), vec![other[0], product_part], vec![y])?;
+            }
+            Finish::Sgd {
+                learning_rate,
+                weight_decay,
+            } => {
+                for (&gradient, &parameter) in sums.iter().zip(outputs) {
+                    let update = kernel::SgdUpdate {
+                        count: self.count(parameter),
+                        learning_rate,
+                        weight_decay,
+                        momentum: 0.0,
+                        nesterov: false,
+                        scaled: false,
+                    };
+                    self.emit(update.into(), vec![gradient], vec![parameter])?;
+                }
+                sums[1..].iter().for_each(|&gradient| self.free(gradient));
             }
         }
         self.free(product_part);
