@@ -43,8 +43,6 @@ const TILES: [Tile; 4] = [
     Tile::new([32, 32, 16], [4, 4]),
 ];
 
-/// Workgroups that fill a GPU: most have fewer than 150 processors.
-const ENOUGH: u32 = 128;
 /// Rows that count as few, and columns.
 const FEW_ROWS: u32 = 8;
 const FEW_COLUMNS: u32 = 16;
@@ -202,8 +200,10 @@ impl Matmul {
             tile.lanes() <= limits.invocations && tile.memory() <= limits.workgroup_memory
         };
         let mut tiles: Vec<&Tile> = TILES.iter().filter(fits).collect();
+        // Anything fills a CPU, but a large tile of a small product is mostly empty.
+        let enough = limits.fill.max(Limits::FILL);
         let best = (tiles.iter())
-            .position(|tile| self.count([tile.m, tile.n]) >= ENOUGH)
+            .position(|tile| self.count([tile.m, tile.n]) >= enough)
             .unwrap_or(tiles.len() - 1);
         tiles[..=best].rotate_right(1);
         tiles.into_iter().map(|t| self.tile(t, limits)).collect()
@@ -276,6 +276,26 @@ impl Matmul {
         let blocks = self.m.div_ceil(8).next_power_of_two().min(4);
         let shader = self.tiled("matmul_broadcast", [8 * blocks, 64], limits);
         Some(self.finished(shader.with_u32("BLOCKS", blocks), true))
+    }
+
+    /// The same sums in `parts` parts of equal length, each a group of its own: `y` becomes `[parts, m, n]`, and `sums`
+    /// `[parts, m]`. `None` where the terms of a part do not lie behind each other in both operands, as they do in
+    /// `dw = dyᵀ x`.
+    pub fn in_parts(&self, parts: u32) -> Option<Self> {
+        let behind_each_other = self.groups == 1 && self.transpose_a && !self.transpose_b;
+        let k = self.k / parts.max(1);
+        let whole = k * parts == self.k && self.padded(k) * parts == self.padded(self.k);
+        (behind_each_other && whole && self.finish == Finish::None).then_some(Self {
+            groups: parts,
+            k,
+            ..*self
+        })
+    }
+
+    /// Tiles of `y` if they are as small as there are.
+    pub fn smallest_tiles(&self) -> u32 {
+        let smallest = &TILES[TILES.len() - 1];
+        self.count([smallest.m, smallest.n])
     }
 
     /// Tiles of `y`.

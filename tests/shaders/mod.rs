@@ -31,6 +31,7 @@ const DEVICES: [Limits; 3] = [
         image: 16_384,
         invocations: 1024,
         workgroup_memory: 48 << 10,
+        fill: Limits::FILL,
     },
     Limits {
         workgroups: 65_535,
@@ -44,6 +45,7 @@ const DEVICES: [Limits; 3] = [
         image: 16_384,
         invocations: 1024,
         workgroup_memory: 32 << 10,
+        fill: 1,
     },
 ];
 

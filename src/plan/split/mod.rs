@@ -6,10 +6,13 @@
 //! is computed by output units, the gradient on its way back through it is a sum in a fixed order, and the gradient of the
 //! weight is computed by its rows, straight into its place.
 //!
+//! A product that a device could run, but only with a small part of itself, is cut along its sum: see [`long`].
+//!
 //! The scratch memory that this takes is the plan's own and counts in its size. Between two steps of the unsplit plan all
 //! of it is free.
 
 mod axes;
+mod long;
 mod moves;
 
 use std::collections::HashMap;
@@ -77,6 +80,11 @@ impl Splitter<'_> {
     ) -> Result<(), PlanError> {
         let bindings = kernel.bindings();
         if self.fits(&kernel, &bindings) {
+            if let Kernel::Matmul(product) = kernel
+                && let Some(parts) = long::parts(&product, self.limits)
+            {
+                return self.emit_long(product, parts, inputs, &outputs);
+            }
             let (layer, phase) = (self.layer, self.phase);
             self.plan.steps.push(Step {
                 kernel,

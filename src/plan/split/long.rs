@@ -1,0 +1,76 @@
+//! Long sums of few results: cut into parts that a device works on at once, whose sums a second step adds.
+//!
+//! A product gets a workgroup for each tile of its result. The gradient of a small weight, `dw = dyᵀ x`, has few tiles and
+//! as many terms as the batch has rows: 10 x 256 results are 8 tiles of 32 x 32, so 8 of the 100 and more processors of a
+//! GPU would walk along all terms while the others wait. In 16 parts there are 128 workgroups, each with a 16th of the
+//! terms. The parts are groups of one product over the same operands, as their terms lie behind each other; the partial
+//! results go to scratch, and a sum along the parts, always in the same order, ends it.
+//!
+//! The second step costs a dispatch, and moves as many results as there are parts: some microseconds, in which a workgroup
+//! walks along a few hundred terms. So shorter sums stay whole, and parts do not become shorter than [`SHORTEST`]. That is an
+//! estimate. The number of parts follows from the shape and the device's class alone, so the same device gets the same bits.
+//!
+//! Of scratch this takes at most about as much as `fill` tiles hold, half a megabyte on a GPU.
+
+use super::Splitter;
+use crate::kernel::{Finish, Limits, Matmul, Sum};
+use crate::plan::PlanError;
+
+/// Fewer terms than these are not worth a second step.
+const LONG: u32 = 512;
+/// Terms of a part: eight turns of the loop of `matmul_tile`.
+const SHORTEST: u32 = 128;
+
+/// In how many parts a product is computed; `None` if it is better left whole.
+pub(super) fn parts(product: &Matmul, limits: &Limits) -> Option<u32> {
+    // What is fused into it is done when the parts have been added.
+    let bare = Matmul {
+        finish: Finish::None,
+        ..*product
+    };
+    let wanted = limits.fill.div_ceil(bare.smallest_tiles().max(1));
+    let most = wanted.min(bare.k / SHORTEST);
+    let fits = |parts: u32| {
+        let results = u64::from(parts) * u64::from(bare.m) * u64::from(bare.n);
+        results.saturating_mul(4) <= limits.binding
+    };
+    if bare.k < LONG || bare.smallest_tiles() >= limits.fill {
+        return None;
+    }
+    (2..=most)
+        .rev()
+        .find(|&parts| bare.in_parts(parts).is_some() && fits(parts))
+}
+
+impl Splitter<'_> {
+    /// A product in so many parts, and the steps that add them.
+    pub(super) fn emit_long(
+        &mut self,
+        product: Matmul,
+        parts: u32,
+        inputs: Vec<usize>,
+        outputs: &[usize],
+    ) -> Result<(), PlanError> {
+        let Some(cut) = product.in_parts(parts) else {
+            return self.emit_unfinished(product, inputs, outputs);
+        };
+        let mut written = Vec::new();
+        for &output in outputs {
+            let name = format!("{} parts", self.plan.tensors[output].name);
+            let count = self.plan.tensors[output].place.len;
+            written.push(self.scratch(name, [parts as usize, count].into()));
+        }
+        self.emit(cut.into(), inputs, written.clone())?;
+        for (part, &output) in written.into_iter().zip(outputs) {
+            let sum = Sum {
+                outer: 1,
+                axis: parts,
+                inner: self.count(output),
+                factor: 1.0,
+            };
+            self.emit(sum.into(), vec![part], vec![output])?;
+            self.free(part);
+        }
+        Ok(())
+    }
+}
