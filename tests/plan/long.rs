@@ -142,11 +142,9 @@ fn cases() -> Vec<(Case, u32)> {
 }
 
 /// One for all cases, as an executor has one.
-fn store() -> Store {
+fn store(cases: &[(Case, u32)]) -> Store {
     let mut store = Store::new();
-    cases()
-        .iter()
-        .for_each(|(case, _)| case.declare(&mut store));
+    cases.iter().for_each(|(case, _)| case.declare(&mut store));
     store
 }
 
@@ -193,8 +191,9 @@ fn exact(values: &[f32]) -> Vec<Bounded> {
 #[test]
 fn few_long_sums_are_computed_in_parts() {
     let mut executors = executors();
-    let store = store();
-    for (case, expected_parts) in cases() {
+    let cases = cases();
+    let store = store(&cases);
+    for (case, expected_parts) in cases {
         let kernel = case.kernel();
         let names = case.names();
         let values = [0, 1, 2].map(|i| {
@@ -272,8 +271,9 @@ fn nothing_is_cut_where_the_cpu_does_the_work() {
             all.push(gpu.limits().clone());
         }
     }
-    let store = store();
-    for (case, _) in cases() {
+    let cases = cases();
+    let store = store(&cases);
+    for (case, _) in cases {
         for limits in &all {
             let (plan, _) = case.plan(&store, limits);
             assert_eq!(parts(&plan), 1, "{case:?}: {plan}");
@@ -285,8 +285,17 @@ fn nothing_is_cut_where_the_cpu_does_the_work() {
 /// bound.
 #[test]
 fn the_scratch_is_bounded() {
-    let store = store();
-    for (case, _) in cases() {
+    let mut cases = cases();
+    // Most of the tiles that fill a device, and more terms than that takes parts.
+    let large = Case {
+        m: 1024,
+        n: 96,
+        k: 2048,
+        ..cases[0].0
+    };
+    cases.push((large, 2));
+    let store = store(&cases);
+    for (case, _) in cases {
         let whole = Limits {
             fill: 1,
             ..Limits::SMALLEST

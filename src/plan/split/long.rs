@@ -30,16 +30,12 @@ pub(super) fn parts(product: &Matmul, limits: &Limits) -> Option<u32> {
     };
     let wanted = limits.fill.div_ceil(bare.smallest_tiles().max(1));
     let most = wanted.min(bare.k / SHORTEST);
-    let fits = |parts: u32| {
-        let results = u64::from(parts) * u64::from(bare.m) * u64::from(bare.n);
-        results.saturating_mul(4) <= limits.binding
-    };
     if bare.k < LONG || bare.smallest_tiles() >= limits.fill {
         return None;
     }
     (2..=most)
         .rev()
-        .find(|&parts| bare.in_parts(parts).is_some() && fits(parts))
+        .find(|&parts| bare.in_parts(parts).is_some())
 }
 
 impl Splitter<'_> {
