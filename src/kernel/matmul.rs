@@ -213,6 +213,11 @@ impl Matmul {
         let [wide_a, wide_b] = self.row_lengths().map(|row| row.is_multiple_of(4));
         let wide_y = self.n.is_multiple_of(4);
         let value = |wide| if wide { "vec4<f32>" } else { "f32" };
+        // Rows in half precision are padded, so that they always divide by 4.
+        let operand = |wide| match self.operands {
+            Element::F16 => "vec4<f16>",
+            _ => value(wide),
+        };
         let shader = self
             .tiled("matmul_tile", [tile.m, tile.n], limits)
             .with_u32("TILE_M", tile.m)
@@ -222,8 +227,8 @@ impl Matmul {
             .with_u32("COLUMNS", tile.columns)
             .with_bool("WIDE_A", wide_a)
             .with_bool("WIDE_B", wide_b)
-            .with("PartA", value(wide_a))
-            .with("PartB", value(wide_b))
+            .with("PartA", operand(wide_a))
+            .with("PartB", operand(wide_b))
             .with("PartY", value(wide_y))
             .with_u32("WIDTH", if wide_y { 4 } else { 1 })
             .join(if wide_y { "part_wide" } else { "part" });
@@ -389,12 +394,8 @@ impl Spec for Matmul {
             candidates.extend(self.broadcast(limits));
             candidates.push(self.finished(self.tiled("matmul_lanes", [16, 12], limits), false));
         }
-        if self.operands == Element::F16 {
-            candidates.push(self.finished(self.tiled("matmul_half", [64, 64], limits), false));
-        } else {
-            candidates.extend(self.thin(limits));
-            candidates.extend(self.tiles(limits));
-        }
+        candidates.extend(self.thin(limits));
+        candidates.extend(self.tiles(limits));
         candidates
     }
 

@@ -15,7 +15,7 @@ use thalweg::random::{Random, stream};
 use thalweg::train::{Optimizer, Precision, Trainer};
 use thalweg::verify::{Verification, verify};
 
-use crate::common::gpu;
+use crate::common::{Named, gpu, gpu_as_others};
 
 const ROWS: usize = 10;
 const FEATURES: usize = 6;
@@ -192,6 +192,19 @@ fn mixed_precision_passes() {
     for trainer in trainings.chain(updates) {
         let trainer = trainer.precision(Precision::Mixed);
         passes_to(1e-2, &trainer, &data);
+    }
+}
+
+/// The shaders that real GPUs get for operands in half precision, tiles and thin products, as far as this adapter runs them.
+#[test]
+fn mixed_precision_passes_with_the_shaders_of_hardware() {
+    let data = data(true);
+    for Named { name, executor } in gpu_as_others() {
+        let trainer = trainer(Activation::Gelu, Loss::CrossEntropy, Optimizer::adam(0.01));
+        let trainer = trainer.precision(Precision::Mixed);
+        let found = verify(&trainer, executor, &data, 4).expect("the device works");
+        assert!(found.passed(), "{name}: {found:#?}");
+        assert!(found.kernels["matmul"].steps > 0, "{name}: {found:#?}");
     }
 }
 
