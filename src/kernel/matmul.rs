@@ -1,6 +1,6 @@
 //! The product of matrices, in groups, and what is fused into it.
 
-use super::{Access, ActivationKind, Binding, Image, Limits, Parameters, Shader, Spec, Sum};
+use super::{Access, Binding, Finish, Function, Image, Limits, Parameters, Shader, Spec, Sum};
 use crate::tensor::{Element, PADDING};
 
 /// How `matmul_tile` divides its work.
@@ -49,45 +49,6 @@ const FEW_COLUMNS: u32 = 16;
 
 /// Texels in a line of an image whose lines are no rows: `LINE` in `matmul_image.wgsl`.
 const LINE: u32 = 4096;
-
-/// An activation function and the number it may take: slope of leaky ReLU, or the `alpha` of ELU.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Function {
-    /// The function.
-    pub kind: ActivationKind,
-    /// Unused by most.
-    pub alpha: f64,
-}
-
-impl Function {
-    /// `f(x) = x`.
-    pub const IDENTITY: Self = Self {
-        kind: ActivationKind::Identity,
-        alpha: 0.0,
-    };
-}
-
-/// What becomes of each sum `s` of a product before it is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub enum Finish {
-    /// `y = s`
-    #[default]
-    None,
-    /// `y = f(s + bias)`, with a row of `bias` `[groups, n]` to each row: a layer's forward pass.
-    Bias(Function),
-    /// `y = f'(saved) s`, with `saved` `[groups, m, n]` as in [`super::ActivationGrad`]: a layer's backward pass.
-    Gradient(Function),
-}
-
-impl Finish {
-    /// The function, if there is one.
-    pub const fn function(&self) -> Option<Function> {
-        match self {
-            Self::None => None,
-            Self::Bias(function) | Self::Gradient(function) => Some(*function),
-        }
-    }
-}
 
 /// `y[g] = op(a[g]) op(b[g])` for `g < groups`, where `op` transposes if asked.
 ///

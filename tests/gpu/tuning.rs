@@ -15,15 +15,16 @@ use thalweg::plan::{Place, Plan};
 
 use crate::common::gpu;
 
-const SIZE: usize = 24;
+/// Rows and columns of the matrices.
+const ROWS: u32 = 24;
+const SIZE: usize = ROWS as usize;
 
 fn product() -> Kernel {
-    let size = SIZE as u32;
     let product = Matmul {
         groups: 1,
-        m: size,
-        n: size,
-        k: size,
+        m: ROWS,
+        n: ROWS,
+        k: ROWS,
         ..Matmul::default()
     };
     product.into()

@@ -58,7 +58,8 @@ fn products(mut executor: Box<dyn Executor>, binding: u64) -> (Vec<f64>, usize) 
 
 #[test]
 fn groups_of_products_in_half_precision_are_split() {
-    let open: [fn() -> Option<Box<dyn Executor>>; 3] = [
+    type Open = fn() -> Option<Box<dyn Executor>>;
+    let open: [Open; 3] = [
         || Some(Box::new(Reference::f32())),
         || Some(Box::new(cpu(2))),
         || match gpu() {

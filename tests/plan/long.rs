@@ -175,8 +175,8 @@ fn executors() -> Vec<Named> {
     clippy::cast_possible_truncation,
     reason = "rounded to f32, as is meant"
 )]
-fn drawn(salt: u32, len: usize) -> Vec<f32> {
-    let random = Random::new(5, stream::TEST, salt);
+fn drawn(salt: usize, len: usize) -> Vec<f32> {
+    let random = Random::new(5 + salt as u64, stream::TEST, 0);
     (0..len as u64).map(|i| random.normal(i) as f32).collect()
 }
 
@@ -198,7 +198,7 @@ fn few_long_sums_are_computed_in_parts() {
         let names = case.names();
         let values = [0, 1, 2].map(|i| {
             let (_, shape, _) = store.find(&names[i]).expect("it is declared");
-            drawn(i as u32, shape.len())
+            drawn(i, shape.len())
         });
         let [a, b, bias] = [0, 1, 2].map(|i| exact(&values[i]));
         let mut y = exact(&vec![0.0; (kernel.m * kernel.n) as usize]);
@@ -266,11 +266,8 @@ fn run(
 #[test]
 fn nothing_is_cut_where_the_cpu_does_the_work() {
     let mut all = vec![Reference::f64().limits().clone(), cpu(2).limits().clone()];
-    if let Some(gpu) = gpu_with(Options::default()) {
-        if gpu.limits().software {
-            all.push(gpu.limits().clone());
-        }
-    }
+    let gpu = gpu_with(Options::default()).map(|gpu| gpu.limits().clone());
+    all.extend(gpu.filter(|limits| limits.software));
     let cases = cases();
     let store = store(&cases);
     for (case, _) in cases {

@@ -13,7 +13,7 @@
 //! Of scratch this takes at most about as much as `fill` tiles hold, half a megabyte on a GPU.
 
 use super::Splitter;
-use crate::kernel::{Finish, Limits, Matmul, Sum};
+use crate::kernel::{self, Finish, Function, Limits, Matmul, Sum};
 use crate::plan::PlanError;
 
 /// Fewer terms than these are not worth a second step.
@@ -67,6 +67,55 @@ impl Splitter<'_> {
             self.emit(sum.into(), vec![part], vec![output])?;
             self.free(part);
         }
+        Ok(())
+    }
+
+    /// A product that must be summed up before it is finished.
+    pub(super) fn emit_unfinished(
+        &mut self,
+        product: Matmul,
+        mut inputs: Vec<usize>,
+        outputs: &[usize],
+    ) -> Result<(), PlanError> {
+        let other = inputs.pop().expect("a finish reads one operand more");
+        let y = outputs[0];
+        let (name, shape) = (
+            self.plan.tensors[y].name.clone(),
+            self.plan.tensors[y].shape.clone(),
+        );
+        let product_part = self.scratch(format!("{name} product"), shape.clone());
+        let mut sums = vec![product_part];
+        sums.extend(&outputs[1..]);
+        let finish = Finish::None;
+        let raw = Matmul { finish, ..product };
+        self.emit(raw.into(), inputs, sums)?;
+        let count = self.count(y);
+        match product.finish {
+            Finish::None => unreachable!("such a product is cut as it is"),
+            Finish::Bias(Function { kind, alpha }) => {
+                let Matmul { groups, m, n, .. } = product;
+                let (rows, columns) = (m, n);
+                let add = kernel::BiasAdd {
+                    groups,
+                    rows,
+                    columns,
+                };
+                if kind == kernel::ActivationKind::Identity {
+                    self.emit(add.into(), vec![product_part, other], vec![y])?;
+                } else {
+                    let sum = self.scratch(format!("{name} sum"), shape);
+                    self.emit(add.into(), vec![product_part, other], vec![sum])?;
+                    let activation = kernel::Activation { kind, count, alpha };
+                    self.emit(activation.into(), vec![sum], vec![y])?;
+                    self.free(sum);
+                }
+            }
+            Finish::Gradient(Function { kind, alpha }) => {
+                let gradient = kernel::ActivationGrad { kind, count, alpha };
+                self.emit(gradient.into(), vec![other, product_part], vec![y])?;
+            }
+        }
+        self.free(product_part);
         Ok(())
     }
 }
