@@ -1,5 +1,7 @@
 //! `verify` passes for every activation, loss and update on every device, and finds a kernel that is broken on purpose.
 
+mod mixed;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +17,7 @@ use thalweg::random::{Random, stream};
 use thalweg::train::{Optimizer, Precision, Trainer};
 use thalweg::verify::{Verification, verify};
 
-use crate::common::{Named, gpu, gpu_as_others};
+use crate::common::gpu;
 
 const ROWS: usize = 10;
 const FEATURES: usize = 6;
@@ -175,48 +177,6 @@ fn bytes_are_gathered_right() {
         &data,
     );
 }
-
-#[test]
-fn mixed_precision_passes() {
-    let data = data(true);
-    let trainings = ACTIVATIONS
-        .iter()
-        .map(|&a| trainer(a, Loss::CrossEntropy, Optimizer::adam(0.01)));
-    let updates = [
-        Optimizer::sgd(0.1),
-        Optimizer::with_momentum(0.1, 0.9, false),
-        Optimizer::with_momentum(0.1, 0.9, true),
-        Optimizer::adamw(0.01),
-    ]
-    .map(|u| trainer(Activation::Relu, Loss::SquaredError, u));
-    for trainer in trainings.chain(updates) {
-        let trainer = trainer.precision(Precision::Mixed);
-        passes_to(1e-2, &trainer, &data);
-    }
-}
-
-/// The shaders that real GPUs get for operands in half precision, tiles and thin products, as far as this adapter runs them.
-#[test]
-fn mixed_precision_passes_with_the_shaders_of_hardware() {
-    let data = data(true);
-    for Named { name, executor } in gpu_as_others() {
-        let trainer = trainer(Activation::Gelu, Loss::CrossEntropy, Optimizer::adam(0.01));
-        let trainer = trainer.precision(Precision::Mixed);
-        let found = verify(&trainer, executor, &data, 4).expect("the device works");
-        assert!(found.passed(), "{name}: {found:#?}");
-        assert!(found.kernels["matmul"].steps > 0, "{name}: {found:#?}");
-    }
-}
-
-/// A scale that is too high: the first steps overflow in half precision and are skipped, which is as it should be.
-#[test]
-fn a_skipped_step_passes() {
-    let mut trainer = trainer(Activation::Tanh, Loss::CrossEntropy, Optimizer::adam(0.01))
-        .precision(Precision::Mixed);
-    trainer.options.scaling.initial = f64::from(1 << 22);
-    passes_to(1e-2, &trainer, &data(true));
-}
-
 /// One line of each shader that a training step here may run: its kernel, its file, the line's part and what breaks it.
 #[rustfmt::skip] // one a line
 const BREAKS: [[&str; 4]; 38] = [

@@ -10,7 +10,10 @@
 //! walks along a few hundred terms. So shorter sums stay whole, and parts do not become shorter than [`SHORTEST`]. That is an
 //! estimate. The number of parts follows from the shape and the device's class alone, so the same device gets the same bits.
 //!
-//! Of scratch this takes at most about as much as `fill` tiles hold, half a megabyte on a GPU.
+//! Of scratch this takes at most about as much as twice `fill` tiles hold, a megabyte on a GPU.
+//!
+//! A sum that is cut, here or because the device could not bind its terms, is finished (bias, activation, gradient) by steps
+//! behind it.
 
 use super::Splitter;
 use crate::kernel::{self, Finish, Function, Limits, Matmul, Sum};
