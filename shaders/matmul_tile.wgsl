@@ -3,7 +3,7 @@
 //   a: [groups, m, k], or [groups, k, m] if TRANSPOSE_A
 //   b: [groups, k, n], or [groups, n, k] if TRANSPOSE_B
 //   y: [groups, m, n]
-//   finish, store_row_sum and part: of the joined files
+//   padded, finish, store_row_sum and part: of the joined files
 //
 // For real GPUs, any shape. A workgroup computes a TILE_M x TILE_N tile of y. It walks along k in steps of
 // TILE_K, each step's part of a and of b in workgroup memory, zeros past the edge; while it multiplies one,

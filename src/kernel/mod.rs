@@ -8,6 +8,7 @@
 //! `reference::name`, and its row in the test table (`tests/kernels/table.rs`).
 
 mod elementwise;
+mod finish;
 mod loss;
 mod matmul;
 mod mixed;
@@ -23,11 +24,12 @@ pub use elementwise::{
     Activation, ActivationGrad, ActivationKind, BiasAdd, Binary, BinaryKind, Dropout, Scale,
     Softmax, SoftmaxGrad,
 };
+pub use finish::{Finish, Function};
 pub use loss::{
     Correct, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, SoftmaxCrossEntropy,
     SoftmaxCrossEntropyGrad,
 };
-pub use matmul::{Finish, Function, Matmul};
+pub use matmul::Matmul;
 pub use mixed::{Narrow, Scaler};
 pub use optimizer::{AdamUpdate, SgdUpdate};
 pub use parameters::{Field, FieldKind, Parameters};

@@ -42,7 +42,6 @@ files![
     "gather_words",
     "matmul_broadcast",
     "matmul_cooperative",
-    "matmul_half",
     "matmul_image",
     "matmul_lanes",
     "matmul_operands",

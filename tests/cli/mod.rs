@@ -7,6 +7,7 @@ mod model_files;
 mod predictions;
 mod profile;
 mod train;
+mod tuning;
 mod verbs;
 
 use std::collections::BTreeMap;

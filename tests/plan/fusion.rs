@@ -154,11 +154,12 @@ fn update_of(
     gradients: impl Fn(&mut Graph, [TensorId; 2], [TensorId; 3]) -> Result<Vec<TensorId>, GraphError>,
 ) -> Vec<String> {
     let mut store = store();
-    let members = [("w2", vec![5, 3]), ("v2", vec![5, 5]), ("b2", vec![5])];
-    let members = members.map(|(name, shape)| (name.to_owned(), shape.into()));
-    store
-        .declare_block("block", members.into())
-        .expect("a new block");
+    let members = vec![
+        ("w2".to_owned(), [5, 3].into()),
+        ("v2".to_owned(), [5, 5].into()),
+        ("b2".to_owned(), [5].into()),
+    ];
+    store.declare_block("block", members).expect("a new block");
     for state in update.states() {
         store.declare_like("block", state).expect("a new block");
     }
