@@ -27,7 +27,7 @@ const SUBGROUP: u32 = 8u;
 const TILE_M: u32 = 8u * BLOCKS;
 const TILE_N: u32 = 4u * VECS * SUBGROUP;
 
-struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32 }
+struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32, learning_rate: f32, weight_decay: f32 }
 var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> a: array<Operands>;
 @group(0) @binding(1) var<storage, read> b: array<Operands>;

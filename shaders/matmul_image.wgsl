@@ -34,7 +34,7 @@ const TILE_M: u32 = 8u * BLOCKS;
 const TILE_N: u32 = 4u * SUBGROUP;
 const LINE: u32 = 4096u;
 
-struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32 }
+struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32, learning_rate: f32, weight_decay: f32 }
 var<immediate> p: Params;
 @group(0) @binding(0) var a: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(1) var b: texture_storage_2d<rgba32float, read>;

@@ -1,7 +1,8 @@
 // The parts of a and b that a step of `matmul_tile` multiplies: from the buffers into registers, and from there
-// into workgroup memory. An invocation takes every LANES-th vec4 of a part, so that neighbours read neighbours.
+// into workgroup memory. An invocation takes every LANES-th vec4 of a part, so that neighbours read neighbours. What an
+// operand in half precision is padded with is zeros as well, so it counts as inside; sums are of f32 either way.
 
-alias PartA = f32; // or a vec4 of neighbours in a row, where rows divide by 4
+alias PartA = f32; // or f16, or a vec4 of neighbours in a row where rows divide by 4
 alias PartB = f32;
 const WIDE_A: bool = false; // whether it is
 const WIDE_B: bool = false;
@@ -28,7 +29,7 @@ fn place(e: u32, along: u32) -> vec2<u32> {
 
 // Loads op(a[group])[row .. row + TILE_M, depth .. depth + TILE_K], zeros outside of it.
 fn fetch_a(group: u32, row: u32, depth: u32, lane: u32) {
-    let size = select(vec2(p.m, p.k), vec2(p.k, p.m), TRANSPOSE_A);
+    let size = select(vec2(padded(p.m), padded(p.k)), vec2(padded(p.k), padded(p.m)), TRANSPOSE_A);
     let corner = select(vec2(row, depth), vec2(depth, row), TRANSPOSE_A);
     for (var e = 0u; e < LOADS_A; e++) {
         let at = corner + place(lane + e * LANES, ALONG_A);
@@ -47,7 +48,7 @@ fn fetch_a(group: u32, row: u32, depth: u32, lane: u32) {
 
 // Loads op(b[group])[depth .. depth + TILE_K, column .. column + TILE_N], zeros outside of it.
 fn fetch_b(group: u32, depth: u32, column: u32, lane: u32) {
-    let size = select(vec2(p.k, p.n), vec2(p.n, p.k), TRANSPOSE_B);
+    let size = select(vec2(padded(p.k), padded(p.n)), vec2(padded(p.n), padded(p.k)), TRANSPOSE_B);
     let corner = select(vec2(depth, column), vec2(column, depth), TRANSPOSE_B);
     for (var e = 0u; e < LOADS_B; e++) {
         let at = corner + place(lane + e * LANES, ALONG_B);

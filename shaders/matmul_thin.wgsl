@@ -3,7 +3,7 @@
 //   a: [groups, m, k], or [groups, k, m] if TRANSPOSE_A
 //   b: [groups, k, n], or [groups, n, k] if TRANSPOSE_B
 //   y: [groups, m, n]
-//   finish: of the joined file
+//   Operand, padded and finish: of the joined files
 //
 // For real GPUs, where y has few rows (a prediction), or few columns (SWAP: ten classes). Then one operand is thin
 // and the other long, and all that counts is to read the long one once. A workgroup takes ROWS rows of the thin
@@ -27,21 +27,21 @@ const LANES_K: u32 = 64u;
 const LANES: u32 = LANES_N * LANES_K;
 const SUMS: u32 = ROWS * COLUMNS;
 
-struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32 }
+struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32, learning_rate: f32, weight_decay: f32 }
 var<immediate> p: Params;
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(0) var<storage, read> a: array<Operand>;
+@group(0) @binding(1) var<storage, read> b: array<Operand>;
 @group(0) @binding(Y) var<storage, read_write> y: array<f32>;
 var<workgroup> parts: array<f32, LANES * SUMS>; // [LANES_K, LANES_N, ROWS, COLUMNS]
 
 fn of_a(group: u32, i: u32, l: u32) -> f32 {
-    if TRANSPOSE_A { return a[(group * p.k + l) * p.m + i]; }
-    return a[(group * p.m + i) * p.k + l];
+    if TRANSPOSE_A { return f32(a[(group * padded(p.k) + l) * padded(p.m) + i]); }
+    return f32(a[(group * padded(p.m) + i) * padded(p.k) + l]);
 }
 
 fn of_b(group: u32, l: u32, j: u32) -> f32 {
-    if TRANSPOSE_B { return b[(group * p.n + j) * p.k + l]; }
-    return b[(group * p.k + l) * p.n + j];
+    if TRANSPOSE_B { return f32(b[(group * padded(p.n) + j) * padded(p.k) + l]); }
+    return f32(b[(group * padded(p.k) + l) * padded(p.n) + j]);
 }
 
 fn thin(group: u32, i: u32, l: u32) -> f32 {

@@ -3,7 +3,7 @@
 //   a: [groups, m, k], or [groups, k, m] if TRANSPOSE_A
 //   b: [groups, k, n], or [groups, n, k] if TRANSPOSE_B
 //   y: [groups, m, n]
-//   finish, store_row_sum and part: of the joined files
+//   padded, finish, store_row_sum and part: of the joined files
 //
 // For real GPUs, any shape. A workgroup computes a TILE_M x TILE_N tile of y. It walks along k in steps of
 // TILE_K, each step's part of a and of b in workgroup memory, zeros past the edge; while it multiplies one,
@@ -30,7 +30,7 @@ const LANES_M: u32 = TILE_M / ROWS;
 const LANES_N: u32 = TILE_N / COLUMNS;
 const LANES: u32 = LANES_M * LANES_N;
 
-struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32 }
+struct Params { groups: u32, m: u32, n: u32, k: u32, alpha: f32, learning_rate: f32, weight_decay: f32 }
 var<immediate> p: Params;
 @group(0) @binding(Y) var<storage, read_write> y: array<PartY>;
 

@@ -81,6 +81,7 @@ pub fn kernels(training: &mut Training, bounds: Bounds) -> Result<Vec<KernelTime
 fn shape(kernel: &Kernel) -> String {
     match kernel {
         Kernel::Matmul(Matmul {
+            groups,
             m,
             n,
             k,
@@ -95,8 +96,13 @@ fn shape(kernel: &Kernel) -> String {
                 Finish::None => "",
                 Finish::Bias(_) => " +b",
                 Finish::Gradient(_) => " +f'",
+                Finish::Sgd { .. } => " +sgd",
             };
-            format!("{a}{b} {m}x{n}x{k}{fused}")
+            let groups = match groups {
+                1 => String::new(),
+                groups => format!("{groups}x "),
+            };
+            format!("{a}{b} {groups}{m}x{n}x{k}{fused}")
         }
         _ => {
             let bindings = kernel.bindings();

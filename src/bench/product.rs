@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use super::BenchError;
 use crate::executor::{Data, Executor, PlanHandle};
-use crate::graph::{Phase, Store};
+use crate::graph::Store;
 use crate::kernel::{Kernel, Matmul, Tick};
-use crate::plan::{Buffer, BufferId, Place, PlacedTensor, Plan, Step};
+use crate::plan::{Place, Plan};
 use crate::random::{Random, stream};
 use crate::reference::{self, Bounded};
-use crate::tensor::Shape;
 
 /// A kernel alone on a device, each of its tensors in a buffer of its own.
 pub(super) struct Alone {
@@ -19,35 +18,13 @@ pub(super) struct Alone {
 
 impl Alone {
     pub(super) fn new(mut executor: Box<dyn Executor>, kernel: Kernel) -> Result<Self, BenchError> {
-        let bindings = kernel.bindings();
-        let buffers = bindings.iter().map(|b| Buffer {
-            element: b.element,
-            len: b.len,
-            fill: 0.0,
-        });
-        let tensors = bindings.iter().enumerate().map(|(i, b)| PlacedTensor {
-            name: b.name.to_owned(),
-            shape: Shape::from([b.len]),
-            element: b.element,
-            place: place(i, b.len),
-        });
-        let last = bindings.len() - 1;
-        let step = Step {
-            kernel,
-            inputs: (0..last).collect(),
-            outputs: vec![last],
-            layer: None,
-            phase: Phase::Forward,
-        };
-        let (buffers, tensors) = (buffers.collect(), tensors.collect());
-        let limits = executor.limits().clone();
-        let plan = Plan::from_parts(kernel.name(), buffers, tensors, vec![step], &limits)?;
+        let plan = Plan::alone(kernel, executor.limits())?;
         let handle = executor.load(Arc::new(plan), &Store::new())?;
         Ok(Self { executor, handle })
     }
 
     fn write(&mut self, binding: usize, values: Vec<f32>) -> Result<(), BenchError> {
-        let place = place(binding, values.len());
+        let place = Place::whole(binding, values.len());
         Ok(self
             .executor
             .write(self.handle, place, &Data::F32(values))?)
@@ -57,7 +34,7 @@ impl Alone {
     fn read(&mut self, binding: usize, from: usize, count: usize) -> Result<Vec<f32>, BenchError> {
         let place = Place {
             offset: from,
-            ..place(binding, count)
+            ..Place::whole(binding, count)
         };
         Ok(self.executor.read(self.handle, place)?.to_f32())
     }
@@ -67,14 +44,6 @@ impl Alone {
         self.executor
             .run(self.handle, &vec![Tick::default(); times])?;
         self.read(output, 0, 1).map(drop)
-    }
-}
-
-const fn place(buffer: usize, len: usize) -> Place {
-    Place {
-        buffer: BufferId::Plan(buffer),
-        offset: 0,
-        len,
     }
 }
 

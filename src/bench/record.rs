@@ -47,6 +47,12 @@ pub struct Record {
     pub steps_per_sample: Option<usize>,
     /// Samples.
     pub samples: Option<usize>,
+    /// Where shaders were timed to choose among them: one that can do the product's work.
+    pub shader: Option<String>,
+    /// The fastest of its few runs, in milliseconds.
+    pub least_ms: Option<f64>,
+    /// Whether it is the one that was taken.
+    pub chosen: Option<bool>,
     /// What else is to be said, such as why nothing was measured.
     pub note: Option<String>,
 }

@@ -49,7 +49,7 @@ pub(super) struct Train {
     /// Tell where the time goes, by layer and phase, and write trace.json into the run folder
     #[arg(long, help_heading = "Output")]
     profile: bool,
-    /// Tell what the run would take of memory, and do no more: nothing is allocated on the device, and nothing is written
+    /// Tell what the run would take of memory, and do no more: nothing stays allocated on the device, and nothing is written but, with --autotune, what was timed
     #[arg(long, help_heading = "Output")]
     dry_run: bool,
 }
@@ -136,7 +136,8 @@ fn foretell(job: &Job, opened: Opened, json: bool) -> Result<(), Exit> {
     let device = job::name(opened.executor.device()).to_owned();
     let files = |model| Recorder::FILES * model;
     let (training, validation) = (&job.training, job.validation.as_ref());
-    let foretold = (job.trainer).foretell(opened.executor, training, validation, files)?;
+    let executor = Box::new(dry_run::Prepared::new(opened.executor));
+    let foretold = (job.trainer).foretell(executor, training, validation, files)?;
     if json {
         print_json(&dry_run::json(&foretold, &device))?;
     } else {

@@ -26,7 +26,8 @@ pub(super) trait Finished {
 /// Gives `to` what finishes `kernel`; `fused` is the bias, or what the activation saved.
 pub(super) fn finished(kernel: &Matmul, fused: &[f32], to: impl Finished) {
     let (function, gradient) = match kernel.finish {
-        Finish::None => return to.with(Plain),
+        // The product itself stores an update.
+        Finish::None | Finish::Sgd { .. } => return to.with(Plain),
         Finish::Bias(function) => (function, false),
         Finish::Gradient(function) => (function, true),
     };

@@ -1,10 +1,13 @@
 //! The product of matrices, in groups.
 
+use std::cell::RefCell;
+
 use super::finish::{Finished, Grouped, finished};
-use super::gemm::{self, Matrix};
+use super::gemm::{self, Matrix, Store};
+use super::math::narrow;
 use super::reduce;
 use super::threads::{Body, Rows, Threads};
-use crate::kernel::Matmul;
+use crate::kernel::{Finish, Matmul};
 
 /// Multiply-adds that are worth a thread: 18 µs on one Zen 4 core. Handing work over takes 0.3 µs there, or 1 µs where the
 /// two cores share no cache, and what one has written the other then fetches: products half as large gained nothing from
@@ -27,9 +30,26 @@ pub(super) fn matmul(
         y,
     };
     finished(kernel, fused, products);
-    if let Some(sums) = sums {
-        reduce::sum(threads, &kernel.row_sum(), a, sums);
+    let Some(sums) = sums else { return };
+    match kernel.finish {
+        Finish::Sgd {
+            learning_rate,
+            weight_decay,
+        } => ROW_SUMS.with_borrow_mut(|gradient| {
+            gradient.resize(sums.len(), 0.0);
+            reduce::sum(threads, &kernel.row_sum(), a, gradient);
+            let (rate, decay) = (narrow(learning_rate), narrow(weight_decay));
+            for (w, &g) in sums.iter_mut().zip(gradient.iter()) {
+                *w -= rate * (g + decay * *w);
+            }
+        }),
+        _ => reduce::sum(threads, &kernel.row_sum(), a, sums),
     }
+}
+
+thread_local! {
+    /// The gradient of a bias that is updated at once.
+    static ROW_SUMS: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
 struct Products<'a> {
@@ -117,5 +137,15 @@ fn one(
         columns: n,
         transposed: kernel.transpose_b,
     };
-    gemm::product(threads, count, y, (a, b), finish);
+    let store = match kernel.finish {
+        Finish::Sgd {
+            learning_rate,
+            weight_decay,
+        } => Store::Descend {
+            rate: narrow(learning_rate),
+            decay: narrow(weight_decay),
+        },
+        _ => Store::Set,
+    };
+    gemm::product(threads, count, (y, store), (a, b), finish);
 }

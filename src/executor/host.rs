@@ -164,6 +164,7 @@ impl<K: HostKernels> Host<K> {
             binding: u64::MAX,
             buffer: u64::MAX,
             half: true,
+            fill: 1,
             ..Limits::SMALLEST
         };
         Self {

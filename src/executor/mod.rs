@@ -69,6 +69,18 @@ pub enum Reading {
     Number(u64),
 }
 
+/// What timing the shaders found for one product.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Timed {
+    /// The fastest shader.
+    pub fastest: String,
+    /// Each shader with its time, in microseconds.
+    pub microseconds: BTreeMap<String, f64>,
+}
+
+/// What timing found, by product.
+pub type TuningTable = BTreeMap<String, Timed>;
+
 /// What runs plans over a store.
 pub trait Executor {
     /// The device.
@@ -86,6 +98,21 @@ pub trait Executor {
     /// and its driver. Empty for executors that have no choice.
     fn choices(&self) -> BTreeMap<String, String> {
         BTreeMap::new()
+    }
+
+    /// What was timed to make these choices, here or by an earlier process. Empty where nothing is timed.
+    fn timed_choices(&self) -> TuningTable {
+        TuningTable::new()
+    }
+
+    /// Finds out what this executor will choose by for a plan, so that what [`Executor::plan_bytes`] says is what loading it
+    /// takes. What this itself takes is given back.
+    ///
+    /// # Errors
+    /// If the device failed.
+    fn prepare(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
+        let _ = plan;
+        Ok(())
     }
 
     /// Bytes that a buffer of so many elements takes.

@@ -135,6 +135,7 @@ impl AdapterInfo {
             image: self.limits.image,
             invocations: self.limits.invocations,
             workgroup_memory: self.limits.workgroup_memory,
+            fill: if self.is_software() { 1 } else { Limits::FILL },
         }
     }
 

@@ -11,10 +11,10 @@ use half::f16;
 
 use super::Gpu;
 use crate::executor::{Data, Executor, ExecutorError};
-use crate::graph::{Phase, Store};
+use crate::graph::Store;
 use crate::kernel::{ActivationKind, Finish, Function, Kernel, Matmul, Tick};
-use crate::plan::{Buffer, BufferId, Place, PlacedTensor, Plan, Step};
-use crate::tensor::{Element, Shape};
+use crate::plan::{Place, Plan};
+use crate::tensor::Element;
 
 /// How often each product is computed: a race need not show at once.
 const TIMES: usize = 4;
@@ -69,8 +69,7 @@ impl Gpu {
         let expected = expected(kernel, &operands);
         let refused = |e: ExecutorError| e.to_string();
         let reads = operands.len();
-        let limits = self.limits.clone();
-        let plan = plan(kernel, reads, &limits).map_err(|e| e.to_string())?;
+        let plan = Plan::alone((*kernel).into(), &self.limits).map_err(|e| e.to_string())?;
         let places: Vec<Place> = plan.tensors.iter().map(|t| t.place).collect();
         let handle = self.load(Arc::new(plan), &Store::new()).map_err(refused)?;
         for (place, values) in places.iter().zip(&operands) {
@@ -192,43 +191,4 @@ fn expected(kernel: &Matmul, operands: &[Data]) -> Vec<Vec<f32>> {
     } else {
         vec![y]
     }
-}
-
-/// A plan of one step.
-fn plan(
-    kernel: &Matmul,
-    reads: usize,
-    limits: &crate::kernel::Limits,
-) -> Result<Plan, crate::plan::PlanError> {
-    let kernel = Kernel::from(*kernel);
-    let bindings = kernel.bindings();
-    let buffers = bindings.iter().map(|b| Buffer {
-        element: b.element,
-        len: b.len,
-        fill: 0.0,
-    });
-    let tensors = bindings.iter().enumerate().map(|(i, b)| PlacedTensor {
-        name: b.name.to_owned(),
-        shape: Shape::from([b.len]),
-        element: b.element,
-        place: Place {
-            buffer: BufferId::Plan(i),
-            offset: 0,
-            len: b.len,
-        },
-    });
-    let step = Step {
-        kernel,
-        inputs: (0..reads).collect(),
-        outputs: (reads..bindings.len()).collect(),
-        layer: None,
-        phase: Phase::Forward,
-    };
-    Plan::from_parts(
-        "self-test",
-        buffers.collect(),
-        tensors.collect(),
-        vec![step],
-        limits,
-    )
 }

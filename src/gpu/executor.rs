@@ -10,7 +10,9 @@ use super::Gpu;
 use super::image::Image;
 use super::memory::Memory;
 use super::pipeline::{Bound, Pipelines, bind};
-use crate::executor::{self, Data, DeviceInfo, Executor, ExecutorError, PlanHandle, StepTimes};
+use crate::executor::{
+    self, Data, DeviceInfo, Executor, ExecutorError, PlanHandle, StepTimes, TuningTable,
+};
 use crate::graph::Store;
 use crate::kernel::{self, Grid, Kernel, Limits, Shader, Tick};
 use crate::plan::{BufferId, Place, Plan, Step};
@@ -310,6 +312,18 @@ impl Executor for Gpu {
         self.choices.taken.clone()
     }
 
+    fn timed_choices(&self) -> TuningTable {
+        self.choices.timed()
+    }
+
+    fn prepare(&mut self, plan: &Plan) -> Result<(), ExecutorError> {
+        self.test_before(plan);
+        if self.choices.is_open() {
+            self.tune(plan)?;
+        }
+        Ok(())
+    }
+
     /// A software adapter lives in the host's memory; of a GPU's, wgpu does not tell.
     fn available_memory(&self) -> Option<u64> {
         self.adapter
@@ -344,11 +358,8 @@ impl Executor for Gpu {
     }
 
     fn load(&mut self, plan: Arc<Plan>, store: &Store) -> Result<PlanHandle, ExecutorError> {
-        self.test_before(&plan);
+        self.prepare(&plan)?;
         self.allocate_store(store)?;
-        if self.choices.is_open() {
-            self.tune(&plan)?;
-        }
         let mut buffers = Vec::with_capacity(plan.buffers.len());
         for buffer in &plan.buffers {
             let memory = self.allocate(buffer.element, buffer.len, &plan.name)?;

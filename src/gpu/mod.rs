@@ -19,12 +19,13 @@ mod probe;
 mod rate;
 mod timing;
 mod tune;
+mod tuned;
 
 pub use adapter::{AdapterFeatures, AdapterInfo, AdapterLimits, DeviceKind, Wanted, choose};
 pub use probe::adapters;
 #[cfg(feature = "cli")]
 pub(crate) use probe::quiet_device_selection;
-pub use tune::{Timed, Tuning, TuningTable};
+pub use tune::Tuning;
 
 use std::collections::HashMap;
 use std::path::Path;

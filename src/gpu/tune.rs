@@ -6,22 +6,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-
-use super::Gpu;
-use crate::executor::{Executor, ExecutorError};
-use crate::graph::{Phase, Store};
-use crate::kernel::{self, Access, Finish, Kernel, Matmul, Shader, Tick};
-use crate::plan::{Buffer, BufferId, Place, PlacedTensor, Plan, Step};
+use super::{Gpu, tuned};
+use crate::executor::{Executor, ExecutorError, PlanHandle, Timed, TuningTable};
+use crate::graph::Store;
+use crate::kernel::{self, Finish, Kernel, Matmul, Shader, Tick};
+use crate::plan::Plan;
 use crate::tensor::Element;
 
-/// The largest file that is read.
-const LARGEST: u64 = 4 << 20;
 /// Measurements of one shader, of which the fastest counts: what else the machine does only ever makes it slower.
 const REPEATS: u32 = 3;
 /// How long one measurement takes at least.
@@ -47,26 +42,6 @@ impl Default for Tuning {
             folder: None,
         }
     }
-}
-
-/// What was found for one product.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Timed {
-    /// The fastest shader.
-    pub fastest: String,
-    /// Each shader with its time, in microseconds.
-    pub microseconds: BTreeMap<String, f64>,
-}
-
-/// What was found, by product.
-pub type TuningTable = BTreeMap<String, Timed>;
-
-/// The file.
-#[derive(Debug, Serialize, Deserialize)]
-struct Kept {
-    adapter: String,
-    driver: String,
-    products: TuningTable,
 }
 
 /// The index of the candidate to take for a kernel.
@@ -100,6 +75,29 @@ impl Choices {
     /// Whether products may be timed now: not while one is.
     pub(super) const fn is_open(&self) -> bool {
         self.tuning.is_some() && self.forced.is_none()
+    }
+
+    /// What is known of the products of the plans that are loaded.
+    pub(super) fn timed(&self) -> TuningTable {
+        let taken = self.table.iter();
+        let taken = taken.filter(|(product, _)| self.taken.contains_key(*product));
+        taken.map(|(p, timed)| (p.clone(), timed.clone())).collect()
+    }
+
+    /// Whether the table says what to take of these; an entry that names none of them goes, with a warning.
+    fn knows(&mut self, product: &str, candidates: &[Shader]) -> bool {
+        let Some(Timed { fastest, .. }) = self.table.get(product) else {
+            return false;
+        };
+        let known = candidates.iter().any(|c| label(c) == *fastest);
+        if !known {
+            log::warn!(
+                "product {product}: `{fastest}`, kept as the fastest shader, is none of those there are, and they are \
+                 timed anew"
+            );
+            self.table.remove(product);
+        }
+        known
     }
 
     /// The shader for a kernel, and a note of it.
@@ -144,6 +142,7 @@ fn name(product: &Matmul) -> String {
         Finish::None => "",
         Finish::Bias(_) => " bias",
         Finish::Gradient(_) => " gradient",
+        Finish::Sgd { .. } => " sgd",
     };
     let sums = if product.row_sums { " sums" } else { "" };
     let groups = if groups > 1 {
@@ -158,14 +157,32 @@ fn name(product: &Matmul) -> String {
     format!("{groups}{m}x{n}x{k} {a}{b}{finish}{sums}{half}")
 }
 
+/// Constants that follow from the product, so that they tell no two of its shaders apart.
+const IMPLIED: [&str; 17] = [
+    "KIND",
+    "Value",
+    "TRANSPOSE_A",
+    "TRANSPOSE_B",
+    "WIDE_A",
+    "WIDE_B",
+    "PartA",
+    "PartB",
+    "PartY",
+    "WIDTH",
+    "ROWS",
+    "COLUMNS",
+    "SWAP",
+    "LANES_N",
+    "LANES_K",
+    "ROWS_A",
+    "ROWS_B",
+];
+
 /// A shader in words: its file, and the constants that tell it from others of the same file.
 fn label(shader: &Shader) -> String {
     let mut text = shader.file.to_owned();
     for constant in &shader.constants {
-        if !matches!(
-            constant.name,
-            "KIND" | "Value" | "TRANSPOSE_A" | "TRANSPOSE_B"
-        ) {
+        if !IMPLIED.contains(&constant.name) {
             let value = constant.value.trim_end_matches('u');
             text.push_str(&format!(" {}={value}", constant.name));
         }
@@ -178,38 +195,11 @@ impl Gpu {
     /// the fastest. Begins with what earlier processes found, if a folder is given; a file there that cannot be read is
     /// ignored with a warning in the log.
     pub fn autotune(&mut self, tuning: Tuning) {
-        let table = tuning.folder.as_deref().map(|folder| self.kept(folder));
+        let table = tuning.folder.as_deref();
+        let table = table.map(|folder| tuned::read(folder, &self.adapter));
         self.choices.table = table.unwrap_or_default();
         self.choices.left = tuning.time;
         self.choices.tuning = Some(tuning);
-    }
-
-    /// What was timed on this device, in this process or in earlier ones whose results are in the folder of
-    /// [`Gpu::autotune`].
-    pub const fn tuning_table(&self) -> &TuningTable {
-        &self.choices.table
-    }
-
-    /// The file in a folder for this adapter, driver, and the text of the shaders.
-    fn file(&self, folder: &Path) -> PathBuf {
-        let mut crc = flate2::Crc::new();
-        for text in [self.adapter.name.as_str(), &self.adapter.driver] {
-            crc.update(text.as_bytes());
-        }
-        let shaders = kernel::checksum();
-        folder.join(format!("tuned-{:08x}-{shaders:08x}.json", crc.sum()))
-    }
-
-    fn kept(&self, folder: &Path) -> TuningTable {
-        let path = self.file(folder);
-        match read(&path) {
-            Ok(kept) => kept.map_or_else(TuningTable::new, |kept| kept.products),
-            Err(cause) => {
-                let path = path.display();
-                log::warn!("{path} is ignored, and products are timed anew: {cause}");
-                TuningTable::new()
-            }
-        }
     }
 
     /// Times the products of a plan that are not in the table yet, as far as time and memory allow.
@@ -217,7 +207,7 @@ impl Gpu {
         let Some(tuning) = self.choices.tuning.clone() else {
             return Ok(());
         };
-        let before = self.choices.table.len();
+        let mut changed = false;
         for step in &plan.steps {
             let Kernel::Matmul(product) = step.kernel else {
                 continue;
@@ -225,32 +215,40 @@ impl Gpu {
             let bytes: u64 = (step.kernel.bindings().iter())
                 .map(|b| (b.len * b.element.size()) as u64)
                 .sum();
-            let known = self.choices.table.contains_key(&name(&product));
+            let candidates = step.kernel.spec().candidates(&self.limits);
+            let name = name(&product);
+            let known = self.choices.knows(&name, &candidates);
             if known || bytes > tuning.memory || self.choices.left.is_zero() {
                 continue;
             }
             let started = Instant::now();
-            let timed = self.time_candidates(&step.kernel);
+            let timed = self.time_candidates(&step.kernel, candidates);
             self.choices.forced = None;
             self.choices.left = self.choices.left.saturating_sub(started.elapsed());
             if let Some(timed) = timed? {
-                self.choices.table.insert(name(&product), timed);
+                let (fastest, among) = (&timed.fastest, timed.microseconds.len());
+                log::info!(
+                    "product {name}: timed {among} shaders, of which {fastest} is the fastest"
+                );
+                self.choices.table.insert(name, timed);
+                changed = true;
             }
         }
-        if let Some(folder) = tuning.folder
-            && self.choices.table.len() > before
-        {
-            self.keep(&folder);
+        if let (Some(folder), true) = (tuning.folder, changed) {
+            tuned::write(&folder, &self.adapter, &self.choices.table);
         }
         Ok(())
     }
 
     /// Times every shader for one kernel; nothing if there is no time for all of them.
-    fn time_candidates(&mut self, kernel: &Kernel) -> Result<Option<Timed>, ExecutorError> {
+    fn time_candidates(
+        &mut self,
+        kernel: &Kernel,
+        candidates: Vec<Shader>,
+    ) -> Result<Option<Timed>, ExecutorError> {
         let started = Instant::now();
         let mut microseconds = BTreeMap::new();
         let mut fastest: Option<(Duration, String)> = None;
-        let candidates = kernel.spec().candidates(&self.limits);
         if candidates.len() < 2 {
             return Ok(None);
         }
@@ -274,17 +272,17 @@ impl Gpu {
 
     /// The time of one step, all else left out.
     fn time_alone(&mut self, kernel: &Kernel) -> Result<Duration, ExecutorError> {
-        let plan = alone(kernel, &self.limits)?;
+        let plan = Plan::alone(*kernel, &self.limits).map_err(|cause| ExecutorError::Shader {
+            file: kernel.name().to_owned(),
+            cause: cause.to_string(),
+        })?;
         let handle = self.load(Arc::new(plan), &Store::new())?;
         let result = self.time_plan(handle);
         self.plans.truncate(handle.0);
         result
     }
 
-    fn time_plan(
-        &mut self,
-        handle: crate::executor::PlanHandle,
-    ) -> Result<Duration, ExecutorError> {
+    fn time_plan(&mut self, handle: PlanHandle) -> Result<Duration, ExecutorError> {
         let run = |gpu: &mut Self, times: u32| -> Result<Duration, ExecutorError> {
             let ticks = vec![Tick::default(); times as usize];
             let started = Instant::now();
@@ -302,78 +300,51 @@ impl Gpu {
         }
         Ok(least)
     }
+}
 
-    fn keep(&self, folder: &Path) {
-        let kept = Kept {
-            adapter: self.adapter.name.clone(),
-            driver: self.adapter.driver.clone(),
-            products: self.choices.table.clone(),
-        };
-        let path = self.file(folder);
-        let written = serde_json::to_vec_pretty(&kept)
-            .map_err(std::io::Error::from)
-            .and_then(|text| {
-                std::fs::create_dir_all(folder)?;
-                crate::run::write(&path, &text)
-            });
-        if let Err(cause) = written {
-            let path = path.display();
-            log::warn!("what was timed cannot be kept in {path}: {cause}");
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::kernel::Limits;
+
+    /// A shader is found again by its words, so no two that a product can choose among may share them.
+    #[test]
+    fn no_two_candidates_are_called_the_same() {
+        let devices = [(true, Some(8)), (false, Some(32))].map(|(software, subgroup)| Limits {
+            software,
+            subgroup,
+            half: true,
+            cooperative: !software,
+            workgroup_memory: 48 << 10,
+            invocations: 1024,
+            image: 16_384,
+            ..Limits::SMALLEST
+        });
+        for limits in &devices {
+            for [m, n, k] in [[1, 1, 1], [4, 512, 64], [300, 8, 40], [640, 1024, 768]] {
+                for (at, operands) in [Element::F32, Element::F16]
+                    .into_iter()
+                    .cycle()
+                    .enumerate()
+                    .take(8)
+                {
+                    let product = Matmul {
+                        groups: 1,
+                        m,
+                        n,
+                        k,
+                        transpose_a: at & 2 != 0,
+                        transpose_b: at & 4 != 0,
+                        operands,
+                        ..Matmul::default()
+                    };
+                    let candidates = kernel::Spec::candidates(&product, limits);
+                    let names: BTreeSet<String> = candidates.iter().map(label).collect();
+                    assert_eq!(names.len(), candidates.len(), "{product:?}: {names:?}");
+                }
+            }
         }
     }
-}
-
-/// A plan of nothing but this step.
-fn alone(kernel: &Kernel, limits: &kernel::Limits) -> Result<Plan, ExecutorError> {
-    let bindings = kernel.bindings();
-    let reads = bindings.iter().filter(|b| b.access == Access::Read).count();
-    let buffers = bindings.iter().map(|b| Buffer {
-        element: b.element,
-        len: b.len,
-        fill: 0.0,
-    });
-    let tensors = bindings.iter().enumerate().map(|(index, b)| PlacedTensor {
-        name: b.name.to_owned(),
-        shape: [b.len].into(),
-        element: b.element,
-        place: Place {
-            buffer: BufferId::Plan(index),
-            offset: 0,
-            len: b.len,
-        },
-    });
-    let step = Step {
-        kernel: *kernel,
-        inputs: (0..reads).collect(),
-        outputs: (reads..bindings.len()).collect(),
-        layer: None,
-        phase: Phase::Forward,
-    };
-    let plan = Plan::from_parts(
-        "timing",
-        buffers.collect(),
-        tensors.collect(),
-        vec![step],
-        limits,
-    );
-    plan.map_err(|cause| ExecutorError::Shader {
-        file: kernel.name().to_owned(),
-        cause: cause.to_string(),
-    })
-}
-
-fn read(path: &Path) -> Result<Option<Kept>, String> {
-    let file = match std::fs::File::open(path) {
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        opened => opened.map_err(|cause| cause.to_string())?,
-    };
-    let mut text = Vec::new();
-    let read = file.take(LARGEST + 1).read_to_end(&mut text);
-    read.map_err(|cause| cause.to_string())?;
-    if text.len() as u64 > LARGEST {
-        return Err(format!("it is larger than {LARGEST} bytes"));
-    }
-    serde_json::from_slice(&text)
-        .map(Some)
-        .map_err(|cause| format!("it is damaged: {cause}"))
 }

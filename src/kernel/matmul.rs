@@ -1,6 +1,8 @@
 //! The product of matrices, in groups, and what is fused into it.
 
-use super::{Access, ActivationKind, Binding, Image, Limits, Parameters, Shader, Spec, Sum};
+use super::{
+    Access, Binding, Finish, Function, Image, Limits, Parameters, Shader, Spec, Sum, Tick,
+};
 use crate::tensor::{Element, PADDING};
 
 /// How `matmul_tile` divides its work.
@@ -43,53 +45,12 @@ const TILES: [Tile; 4] = [
     Tile::new([32, 32, 16], [4, 4]),
 ];
 
-/// Workgroups that fill a GPU: most have fewer than 150 processors.
-const ENOUGH: u32 = 128;
 /// Rows that count as few, and columns.
 const FEW_ROWS: u32 = 8;
 const FEW_COLUMNS: u32 = 16;
 
 /// Texels in a line of an image whose lines are no rows: `LINE` in `matmul_image.wgsl`.
 const LINE: u32 = 4096;
-
-/// An activation function and the number it may take: slope of leaky ReLU, or the `alpha` of ELU.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Function {
-    /// The function.
-    pub kind: ActivationKind,
-    /// Unused by most.
-    pub alpha: f64,
-}
-
-impl Function {
-    /// `f(x) = x`.
-    pub const IDENTITY: Self = Self {
-        kind: ActivationKind::Identity,
-        alpha: 0.0,
-    };
-}
-
-/// What becomes of each sum `s` of a product before it is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub enum Finish {
-    /// `y = s`
-    #[default]
-    None,
-    /// `y = f(s + bias)`, with a row of `bias` `[groups, n]` to each row: a layer's forward pass.
-    Bias(Function),
-    /// `y = f'(saved) s`, with `saved` `[groups, m, n]` as in [`super::ActivationGrad`]: a layer's backward pass.
-    Gradient(Function),
-}
-
-impl Finish {
-    /// The function, if there is one.
-    pub const fn function(&self) -> Option<Function> {
-        match self {
-            Self::None => None,
-            Self::Bias(function) | Self::Gradient(function) => Some(*function),
-        }
-    }
-}
 
 /// `y[g] = op(a[g]) op(b[g])` for `g < groups`, where `op` transposes if asked.
 ///
@@ -120,6 +81,12 @@ pub struct Matmul {
 }
 
 impl Matmul {
+    pub(super) const fn at(&mut self, tick: &Tick) {
+        if let Finish::Sgd { learning_rate, .. } = &mut self.finish {
+            *learning_rate = tick.learning_rate;
+        }
+    }
+
     /// The kernel that computes what [`Matmul::row_sums`] does from `a` alone.
     pub const fn row_sum(&self) -> Sum {
         let &Self { groups, m, k, .. } = self;
@@ -202,8 +169,10 @@ impl Matmul {
             tile.lanes() <= limits.invocations && tile.memory() <= limits.workgroup_memory
         };
         let mut tiles: Vec<&Tile> = TILES.iter().filter(fits).collect();
+        // Anything fills a CPU, but a large tile of a small product is mostly empty.
+        let enough = limits.fill.max(Limits::FILL);
         let best = (tiles.iter())
-            .position(|tile| self.count([tile.m, tile.n]) >= ENOUGH)
+            .position(|tile| self.count([tile.m, tile.n]) >= enough)
             .unwrap_or(tiles.len() - 1);
         tiles[..=best].rotate_right(1);
         tiles.into_iter().map(|t| self.tile(t, limits)).collect()
@@ -213,6 +182,11 @@ impl Matmul {
         let [wide_a, wide_b] = self.row_lengths().map(|row| row.is_multiple_of(4));
         let wide_y = self.n.is_multiple_of(4);
         let value = |wide| if wide { "vec4<f32>" } else { "f32" };
+        // Rows in half precision are padded, so that they always divide by 4.
+        let operand = |wide| match self.operands {
+            Element::F16 => "vec4<f16>",
+            _ => value(wide),
+        };
         let shader = self
             .tiled("matmul_tile", [tile.m, tile.n], limits)
             .with_u32("TILE_M", tile.m)
@@ -222,8 +196,8 @@ impl Matmul {
             .with_u32("COLUMNS", tile.columns)
             .with_bool("WIDE_A", wide_a)
             .with_bool("WIDE_B", wide_b)
-            .with("PartA", value(wide_a))
-            .with("PartB", value(wide_b))
+            .with("PartA", operand(wide_a))
+            .with("PartB", operand(wide_b))
             .with("PartY", value(wide_y))
             .with_u32("WIDTH", if wide_y { 4 } else { 1 })
             .join(if wide_y { "part_wide" } else { "part" });
@@ -278,6 +252,26 @@ impl Matmul {
         Some(self.finished(shader.with_u32("BLOCKS", blocks), true))
     }
 
+    /// The same sums in `parts` parts of equal length, each a group of its own: `y` becomes `[parts, m, n]`, and `sums`
+    /// `[parts, m]`. `None` where the terms of a part do not lie behind each other in both operands, as they do in
+    /// `dw = dyᵀ x`.
+    pub fn in_parts(&self, parts: u32) -> Option<Self> {
+        let behind_each_other = self.groups == 1 && self.transpose_a && !self.transpose_b;
+        let k = self.k / parts.max(1);
+        let whole = k * parts == self.k && self.padded(k) * parts == self.padded(self.k);
+        (behind_each_other && whole && self.finish == Finish::None).then_some(Self {
+            groups: parts,
+            k,
+            ..*self
+        })
+    }
+
+    /// Tiles of `y` if they are as small as there are.
+    pub fn smallest_tiles(&self) -> u32 {
+        let smallest = &TILES[TILES.len() - 1];
+        self.count([smallest.m, smallest.n])
+    }
+
     /// Tiles of `y`.
     fn count(&self, tile: [u32; 2]) -> u32 {
         let tiles = [self.m.div_ceil(tile[0]), self.n.div_ceil(tile[1])];
@@ -298,11 +292,12 @@ impl Matmul {
             (Finish::Bias(_), true) => "finish_bias_wide",
             (Finish::Gradient(_), false) => "finish_gradient",
             (Finish::Gradient(_), true) => "finish_gradient_wide",
+            (Finish::Sgd { .. }, _) => "finish_sgd",
         };
-        let sums = if self.row_sums {
-            "row_sums"
-        } else {
-            "row_sums_none"
+        let sums = match (self.row_sums, self.finish) {
+            (false, _) => "row_sums_none",
+            (true, Finish::Sgd { .. }) => "row_sums_sgd",
+            (true, _) => "row_sums",
         };
         let operands = match self.operands {
             Element::F16 => "operands_half",
@@ -333,26 +328,39 @@ impl Spec for Matmul {
         } = self;
         let mut bindings = vec![self.operand("a", [m, k]), self.operand("b", [k, n])];
         match self.finish {
-            Finish::None => {}
+            Finish::None | Finish::Sgd { .. } => {}
             Finish::Bias(_) => bindings.push(Binding::read("bias", Self::product([groups, n, 1]))),
             Finish::Gradient(_) => {
                 bindings.push(Binding::read("saved", Self::product([groups, m, n])));
             }
         }
-        bindings.push(Binding::write("y", Self::product([groups, m, n])));
+        let result = match self.finish {
+            Finish::Sgd { .. } => Binding::in_place,
+            _ => Binding::write,
+        };
+        bindings.push(result("y", Self::product([groups, m, n])));
         if self.row_sums {
-            bindings.push(Binding::write("sums", Self::product([groups, m, 1])));
+            bindings.push(result("sums", Self::product([groups, m, 1])));
         }
         bindings
     }
 
     fn parameters(&self) -> Parameters {
+        let (learning_rate, weight_decay) = match self.finish {
+            Finish::Sgd {
+                learning_rate,
+                weight_decay,
+            } => (learning_rate, weight_decay),
+            _ => (0.0, 0.0),
+        };
         Parameters::new()
             .u32("groups", self.groups)
             .u32("m", self.m)
             .u32("n", self.n)
             .u32("k", self.k)
             .f32("alpha", self.finish.function().map_or(0.0, |f| f.alpha))
+            .f32("learning_rate", learning_rate)
+            .f32("weight_decay", weight_decay)
     }
 
     /// Every shader that does this on a device with these limits; the first is the choice where nothing has
@@ -369,12 +377,8 @@ impl Spec for Matmul {
             candidates.extend(self.broadcast(limits));
             candidates.push(self.finished(self.tiled("matmul_lanes", [16, 12], limits), false));
         }
-        if self.operands == Element::F16 {
-            candidates.push(self.finished(self.tiled("matmul_half", [64, 64], limits), false));
-        } else {
-            candidates.extend(self.thin(limits));
-            candidates.extend(self.tiles(limits));
-        }
+        candidates.extend(self.thin(limits));
+        candidates.extend(self.tiles(limits));
         candidates
     }
 
@@ -398,6 +402,7 @@ impl Spec for Matmul {
             Finish::Bias(function) if function == Function::IDENTITY => product(&[groups, m, n]),
             Finish::Bias(_) => 2 * product(&[groups, m, n]),
             Finish::Gradient(_) => product(&[groups, m, n]),
+            Finish::Sgd { .. } => 4 * product(&[groups, m, n]),
         };
         let sums = if self.row_sums {
             product(&[groups, m, k])

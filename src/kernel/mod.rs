@@ -8,6 +8,7 @@
 //! `reference::name`, and its row in the test table (`tests/kernels/table.rs`).
 
 mod elementwise;
+mod finish;
 mod loss;
 mod matmul;
 mod mixed;
@@ -23,11 +24,12 @@ pub use elementwise::{
     Activation, ActivationGrad, ActivationKind, BiasAdd, Binary, BinaryKind, Dropout, Scale,
     Softmax, SoftmaxGrad,
 };
+pub use finish::{Finish, Function};
 pub use loss::{
     Correct, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, SoftmaxCrossEntropy,
     SoftmaxCrossEntropyGrad,
 };
-pub use matmul::{Finish, Function, Matmul};
+pub use matmul::Matmul;
 pub use mixed::{Narrow, Scaler};
 pub use optimizer::{AdamUpdate, SgdUpdate};
 pub use parameters::{Field, FieldKind, Parameters};
@@ -242,6 +244,7 @@ impl Kernel {
             Self::Dropout(k) => k.step = tick.step,
             // Before the first row it wraps round, and is outside the log.
             Self::Record(k) => k.slot = tick.slot.wrapping_sub(k.first_slot),
+            Self::Matmul(k) => k.at(tick),
             Self::SgdUpdate(k) => k.at(tick),
             Self::AdamUpdate(k) => k.at(tick),
             _ => {}

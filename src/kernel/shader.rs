@@ -27,6 +27,8 @@ pub struct Limits {
     pub invocations: u32,
     /// Memory of a workgroup, in bytes.
     pub workgroup_memory: u32,
+    /// Workgroups that fill the device: with fewer, part of it is idle. 1 where the CPU does the work.
+    pub fill: u32,
 }
 
 impl Limits {
@@ -43,7 +45,11 @@ impl Limits {
         image: 8192,
         invocations: 256,
         workgroup_memory: 16 << 10,
+        fill: Self::FILL,
     };
+
+    /// What fills a GPU: most have fewer than 150 processors.
+    pub const FILL: u32 = 128;
 }
 
 /// The number of workgroups in each dimension.

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::fuse::fuse;
+use super::fuse::{Updated, fuse, fuse_update};
 use super::place::Placer;
 use super::{Buffer, BufferId, Place, PlacedTensor, Plan, Step};
-use crate::graph::{Graph, Lowered, Node, Origin, TensorId};
+use crate::graph::{Graph, Lowered, Node, Origin, Stored, TensorId};
 use crate::kernel::{self, Kernel};
 
 /// A node that has become a kernel, over tensors of the graph that are no views.
@@ -154,6 +154,49 @@ impl<'a> Builder<'a> {
             known.is_some_and(|t| matches!(t.origin, Origin::Stored(_)))
         };
         fuse(&mut self.work, &seen, stored);
+        if let Some(updated) = self.updated() {
+            fuse_update(&mut self.work, &updated);
+        }
+    }
+
+    /// The update of a block of the store by a packed gradient, if there is one and all parts of the gradient are computed
+    /// in their places.
+    fn updated(&self) -> Option<Updated> {
+        let is_update = |w: &Work<'_>| matches!(w.kernel, Kernel::SgdUpdate(_));
+        let step = self.work.iter().position(is_update)?;
+        let &[gradient] = self.work[step].inputs.as_slice() else {
+            return None;
+        };
+        let Origin::Stored(block) = self.graph.tensor(self.work[step].outputs[0]).origin else {
+            return None;
+        };
+        let parts = (self.packed.iter()).filter(|(_, packed)| packed.whole == gradient);
+        let parameter = |(part, packed): (&TensorId, &Packed)| {
+            let len = self.graph.tensors().get(part.0)?.shape.len();
+            let place = Stored {
+                offset: block.offset + packed.offset,
+                ..block
+            };
+            let found = (self.graph.tensors().iter())
+                .position(|t| t.origin == Origin::Stored(place) && t.shape.len() == len)?;
+            Some((*part, TensorId(found)))
+        };
+        let parameters = parts.map(parameter).collect::<Option<_>>()?;
+        let places = (self.graph.tensors().iter().enumerate())
+            .filter_map(|(number, t)| match t.origin {
+                Origin::Stored(Stored { block, offset }) => {
+                    Some((TensorId(number), (block, offset..offset + t.shape.len())))
+                }
+                _ => None,
+            })
+            .collect();
+        // A gradient that someone else reads is still wanted.
+        let readers = self.work.iter().filter(|w| w.inputs.contains(&gradient));
+        (readers.count() == 1).then_some(Updated {
+            step,
+            parameters,
+            places,
+        })
     }
 
     fn root_of(&self, tensor: TensorId) -> TensorId {

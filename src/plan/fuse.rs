@@ -4,14 +4,18 @@
 //! - `matmul`, `activation_grad` become one step: the gradient on its way back through a layer.
 //! - `matmul` and the `sum` along the same rows of its left operand become one step: the gradients of a layer's weight and
 //!   bias.
+//! - A plain `sgd_update` goes into the products that compute its gradient, if products compute all of it: then no
+//!   gradient is kept at all. Each comes behind the last step that reads the parameters as they were.
 //!
 //! Nothing changes but where results are kept, so the fused plan computes what the unfused one does: the tests run both.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use super::build::Work;
 use crate::graph::TensorId;
 use crate::kernel::{Finish, Function, Kernel, Matmul};
+use crate::tensor::Element;
 
 /// Fuses what can be. `seen` are tensors that must stay; `stored` says which are the store's, and change in place.
 pub(super) fn fuse(
@@ -143,4 +147,75 @@ fn row_sums<'a>(work: &[Work<'a>], at: usize) -> Option<(usize, Work<'a>)> {
         outputs,
     };
     (!read).then_some((other, fused))
+}
+
+/// The tensors of a store's block that an update changes, and the gradient of each.
+pub(super) struct Updated {
+    /// The number of the update's step.
+    pub(super) step: usize,
+    /// Parameter by gradient.
+    pub(super) parameters: HashMap<TensorId, TensorId>,
+    /// Where the tensors of the store are: in which block, and there.
+    pub(super) places: HashMap<TensorId, (usize, Range<usize>)>,
+}
+
+impl Updated {
+    /// Whether two tensors share elements of the store.
+    fn meet(&self, a: TensorId, b: TensorId) -> bool {
+        match (self.places.get(&a), self.places.get(&b)) {
+            (Some((block_a, a)), Some((block_b, b))) => {
+                block_a == block_b && a.start < b.end && b.start < a.end
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Lets products update parameters in place of computing their gradients. All or none: what is left of an update would
+/// still need its gradient in one piece.
+pub(super) fn fuse_update(work: &mut Vec<Work<'_>>, updated: &Updated) {
+    let Updated {
+        step, parameters, ..
+    } = updated;
+    let Kernel::SgdUpdate(update) = work[*step].kernel else {
+        return;
+    };
+    let is_gradient = |t: &TensorId| parameters.contains_key(t);
+    // Nothing else reads a gradient: parts of a packed tensor have no other readers.
+    let products: Vec<usize> = (0..*step)
+        .filter(|&at| work[at].outputs.iter().any(is_gradient))
+        .collect();
+    let computed: usize = products.iter().map(|&at| work[at].outputs.len()).sum();
+    let meets_any = |t: &TensorId| parameters.values().any(|&p| updated.meet(p, *t));
+    let fits = |w: &Work<'_>| match w.kernel {
+        Kernel::Matmul(k) => {
+            let plain = k.finish == Finish::None && k.operands == Element::F32;
+            // One that reads parameters would have to come both before and behind another's update.
+            plain && w.outputs.iter().all(is_gradient) && !w.inputs.iter().any(meets_any)
+        }
+        _ => false,
+    };
+    let plain = update.momentum == 0.0 && !update.scaled;
+    if !plain || computed != parameters.len() || !products.iter().all(|&at| fits(&work[at])) {
+        return;
+    }
+    work.remove(*step);
+    // From the last to the first, so that those before keep their numbers.
+    for at in products.into_iter().rev() {
+        let mut product = work.remove(at);
+        if let Kernel::Matmul(k) = product.kernel {
+            let finish = Finish::Sgd {
+                learning_rate: update.learning_rate,
+                weight_decay: update.weight_decay,
+            };
+            product.kernel = Matmul { finish, ..k }.into();
+        }
+        product.outputs = product.outputs.iter().map(|o| parameters[o]).collect();
+        let meets = |t: &TensorId| product.outputs.iter().any(|&o| updated.meet(o, *t));
+        let last = work[at..*step - 1]
+            .iter()
+            .rposition(|w| w.inputs.iter().any(meets));
+        let behind = last.map_or(at, |last| at + last + 1);
+        work.insert(behind, product);
+    }
 }

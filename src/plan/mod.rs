@@ -20,10 +20,10 @@ mod split;
 
 pub use error::PlanError;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::graph::{Graph, GraphError, Phase, Store, Stored, TensorId};
-use crate::kernel::{Access, Image, Kernel, Limits, WORKGROUP};
+use crate::kernel::{Access, Kernel, Limits, WORKGROUP};
 use crate::tensor::{Element, Shape};
 
 /// A buffer, by its number in the store or in the plan.
@@ -47,6 +47,15 @@ pub struct Place {
 }
 
 impl Place {
+    /// All of a buffer of the plan's own.
+    pub const fn whole(buffer: usize, len: usize) -> Self {
+        Self {
+            buffer: BufferId::Plan(buffer),
+            offset: 0,
+            len,
+        }
+    }
+
     /// Where a tensor of the store is.
     ///
     /// # Errors
@@ -184,6 +193,36 @@ impl Plan {
         Ok(plan)
     }
 
+    /// A plan of nothing but one kernel, whose tensors are the kernel's bindings in their order, each in a buffer of its own.
+    /// Nothing of it is split.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn alone(kernel: Kernel, limits: &Limits) -> Result<Self, PlanError> {
+        let bindings = kernel.bindings();
+        let reads = bindings.iter().filter(|b| b.access == Access::Read).count();
+        let buffers = bindings.iter().map(|b| Buffer {
+            element: b.element,
+            len: b.len,
+            fill: 0.0,
+        });
+        let tensors = bindings.iter().enumerate().map(|(index, b)| PlacedTensor {
+            name: b.name.to_owned(),
+            shape: [b.len].into(),
+            element: b.element,
+            place: Place::whole(index, b.len),
+        });
+        let step = Step {
+            kernel,
+            inputs: (0..reads).collect(),
+            outputs: (reads..bindings.len()).collect(),
+            layer: None,
+            phase: Phase::Forward,
+        };
+        let (buffers, tensors) = (buffers.collect(), tensors.collect());
+        Self::from_parts(kernel.name(), buffers, tensors, vec![step], limits)
+    }
+
     /// An output of the plan, in its own shape also where it is a view of another tensor.
     pub fn output(&self, tensor: TensorId) -> Option<&PlacedTensor> {
         self.outputs.get(&tensor)
@@ -192,19 +231,6 @@ impl Plan {
     /// The bytes of the plan's own buffers on a device. What is in the store comes on top; see [`Store::bytes`].
     pub fn bytes(&self) -> u64 {
         self.buffers.iter().map(Buffer::bytes).sum()
-    }
-
-    /// The bytes of the images that its steps read on a device with these limits, on top of [`Plan::bytes`]. Steps that
-    /// want the same image share one.
-    pub fn image_bytes(&self, limits: &Limits) -> u64 {
-        let images: HashSet<_> = (self.steps.iter())
-            .flat_map(|step| {
-                let images = step.kernel.spec().shader(limits).images;
-                let len = |image: &Image| self.tensors[step.inputs[image.binding]].place.len;
-                images.into_iter().map(move |image| (image, len(&image)))
-            })
-            .collect();
-        images.iter().map(|(image, len)| image.bytes(*len)).sum()
     }
 
     /// The bytes that its passing tensors would take if no buffer were used twice.

@@ -5,7 +5,8 @@ use super::elementwise::{activate, activate_grad};
 use crate::kernel::{Finish, Matmul};
 
 /// `y[g, i, j] = finish(Σ_l op(a[g])[i, l] op(b[g])[l, j])`, and `sums[g, i] = Σ_l op(a[g])[i, l]`; see [`Matmul`].
-/// `fused` is the bias or what the activation saved, if the product finishes with one.
+/// `fused` is the bias or what the activation saved, if the product finishes with one. With [`Finish::Sgd`], `y` and
+/// `sums` hold the parameters that are updated.
 ///
 /// # Panics
 /// If an operand is missing or has another length than the kernel binds.
@@ -19,8 +20,10 @@ pub fn matmul<T: Real>(
     let [groups, m, n, k] = [p.groups, p.m, p.n, p.k].map(|extent| extent as usize);
     assert_eq!(y.len(), groups * m * n, "length of the product");
     let fused = |at: usize| fused.expect("the plan bound what is fused")[at];
-    let finish = |s: T, at: usize, column: usize| match p.finish {
+    // What a result becomes that was `w` before.
+    let finish = |s: T, w: T, at: usize, column: usize| match p.finish {
         Finish::None => s,
+        Finish::Sgd { .. } => descended(p.finish, s, w),
         Finish::Bias(f) => activate(f.kind, T::parameter(f.alpha), s + fused(column)),
         Finish::Gradient(f) => activate_grad(f.kind, T::parameter(f.alpha), fused(at), s),
     };
@@ -47,11 +50,24 @@ pub fn matmul<T: Real>(
             for j in 0..n {
                 let at = (g * m + i) * n + j;
                 let sum = T::sum((0..k).map(|l| a(i, l) * b(l, j)));
-                y[at] = finish(sum, at, g * n + j);
+                y[at] = finish(sum, y[at], at, g * n + j);
             }
             if let Some(sums) = &mut sums {
-                sums[g * m + i] = T::sum((0..k).map(|l| a(i, l)));
+                let (sum, w) = (T::sum((0..k).map(|l| a(i, l))), sums[g * m + i]);
+                sums[g * m + i] = descended(p.finish, sum, w);
             }
         }
     }
+}
+
+/// A parameter `w` after a step by its gradient `s`; `s` itself if the product does not end so.
+fn descended<T: Real>(finish: Finish, s: T, w: T) -> T {
+    let Finish::Sgd {
+        learning_rate,
+        weight_decay,
+    } = finish
+    else {
+        return s;
+    };
+    w - T::parameter(learning_rate) * (s + T::parameter(weight_decay) * w)
 }

@@ -29,7 +29,13 @@ fn a_right_product_passes_and_a_wrong_one_is_refused() {
     }
     let Some(broken) = broken() else { return };
     let mut product = Product::new(Box::new(broken), 64).expect("it fits");
-    let error = product.check().expect_err("half of the terms are left out");
+    refuses(product.check());
+}
+
+/// Half of the terms are left out, and that is said.
+#[track_caller]
+fn refuses(checked: Result<(), BenchError>) {
+    let error = checked.expect_err("half of the terms are left out");
     assert!(matches!(error, BenchError::Wrong { .. }), "{error}");
     assert!(error.to_string().contains("is not timed"), "{error}");
 }
@@ -37,14 +43,11 @@ fn a_right_product_passes_and_a_wrong_one_is_refused() {
 #[test]
 fn a_wrong_training_step_is_refused() {
     let case: NetworkCase = "16-24-4:8".parse().expect("it is well formed");
-    let right = Training::check(&case, &|| Ok(Box::new(cpu(2))));
-    assert!(right.is_ok(), "{right:?}");
+    let check = |open: &dyn Fn() -> Box<dyn Executor>| Training::check(&case, &|| Ok(open()));
+    check(&|| Box::new(cpu(2))).expect("the CPU is right");
     let Some(open) = broken() else { return };
-    let right = Training::check(&case, &|| Ok(Box::new(gpu().expect("there was one"))));
-    assert!(right.is_ok(), "{right:?}");
-    let wrong = Training::check(&case, &|| Ok(Box::new(broken().expect("there was one"))));
-    assert!(matches!(wrong, Err(BenchError::Wrong { .. })), "{wrong:?}");
+    check(&|| Box::new(gpu().expect("there was one"))).expect("the GPU is right");
+    refuses(check(&|| Box::new(broken().expect("there was one"))));
     let mut training = Training::new(Box::new(open), &case, None).expect("it fits");
-    let wrong = training.check_loss();
-    assert!(matches!(wrong, Err(BenchError::Wrong { .. })), "{wrong:?}");
+    refuses(training.check_loss());
 }

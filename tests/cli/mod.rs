@@ -8,6 +8,7 @@ mod predictions;
 mod profile;
 mod streaming;
 mod train;
+mod tuning;
 mod verbs;
 
 use std::collections::BTreeMap;

@@ -6,6 +6,7 @@ use std::sync::Once;
 use thalweg::cpu::Cpu;
 use thalweg::executor::Executor;
 use thalweg::gpu::{Gpu, Options, Wanted};
+use thalweg::kernel::Limits;
 use thalweg::reference::Reference;
 
 /// A GPU, or a software adapter, or nothing: then the test that asks has to skip itself. The adapter is printed once.
@@ -81,6 +82,7 @@ pub(crate) fn gpu_as_others_with(options: Options) -> Vec<Named> {
         limits.workgroups = workgroups;
         if hardware {
             (limits.software, limits.subgroup) = (false, Some(32));
+            limits.fill = Limits::FILL;
         }
         gpu.choose_as(limits);
         Some(named(name, gpu))

@@ -40,7 +40,8 @@ pub(super) struct Case {
     draw: Draw,
 }
 
-pub(super) const fn case(kernel: Kernel, draw: Draw) -> Case {
+pub(super) fn case(kernel: impl Into<Kernel>, draw: Draw) -> Case {
+    let kernel = kernel.into();
     Case { kernel, draw }
 }
 

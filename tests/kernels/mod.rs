@@ -99,7 +99,8 @@ fn other_candidates_for_matmuls() {
         Kernel::Matmul(k) => k.finish == Finish::None && !k.row_sums,
         _ => false,
     };
-    let counted: Vec<(Case, usize)> = (table::matmuls().into_iter().enumerate())
+    let products = table::matmuls().into_iter().chain(table::half_products());
+    let counted: Vec<(Case, usize)> = (products.enumerate())
         .filter(|(at, case)| plain(case) || at % 3 == 0)
         .map(|(_, case)| {
             let count = case.kernel.spec().candidates(&limits).len();
@@ -297,6 +298,7 @@ fn kind(kernel: &Kernel) -> Option<String> {
                 Finish::None => "none".to_owned(),
                 Finish::Bias(f) => format!("bias {:?}", f.kind),
                 Finish::Gradient(f) => format!("gradient {:?}", f.kind),
+                Finish::Sgd { .. } => "sgd".to_owned(),
             };
             format!(
                 "{finish} {} {} {} {}",

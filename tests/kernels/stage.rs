@@ -5,7 +5,7 @@ use std::sync::Arc;
 use half::f16;
 use thalweg::executor::{Data, Executor, View, ViewMut};
 use thalweg::graph::{ALIGNMENT, Phase, Store};
-use thalweg::kernel::{Access, Binding, Kernel, Tick};
+use thalweg::kernel::{Access, Binding, Finish, Kernel, Tick};
 use thalweg::plan::{Buffer, BufferId, Place, PlacedTensor, Plan, Step};
 use thalweg::reference::{self, Real};
 use thalweg::tensor::{Element, Shape};
@@ -23,6 +23,11 @@ pub(super) fn tick(kernel: &Kernel) -> Tick {
         Kernel::Gather(k) if k.batch => tick.start = k.start,
         Kernel::Dropout(k) => tick.step = k.step,
         Kernel::Record(k) => tick.slot = k.slot,
+        Kernel::Matmul(k) => {
+            if let Finish::Sgd { learning_rate, .. } = k.finish {
+                tick.learning_rate = learning_rate;
+            }
+        }
         Kernel::SgdUpdate(k) => tick.learning_rate = k.learning_rate,
         Kernel::AdamUpdate(k) => (tick.learning_rate, tick.step) = (k.learning_rate, k.step),
         _ => {}

@@ -12,9 +12,10 @@ use thalweg::kernel::{
     Sum,
 };
 use thalweg::random::stream;
+use thalweg::tensor::Element;
 
 use super::draw::{Case, Draw, case};
-pub(super) use mixed::mixed;
+pub(super) use mixed::{half_products, mixed};
 pub(super) use storage::{gathers, ranges, updates, watch};
 
 /// Numbers of elements: around a workgroup, and several of them.
@@ -141,6 +142,14 @@ pub(super) fn matmuls() -> Vec<Case> {
         [2, 40, 128, 64],
         [1, 36, 52, 1012],
     ];
+    let mut cases = products(&SHAPES, Element::F32);
+    cases.extend(finishes());
+    cases.extend(descents());
+    cases
+}
+
+/// Products of these groups, rows, columns and terms, with each operand stored either way, and everything fused into some.
+fn products(shapes: &[[u32; 4]], operands: Element) -> Vec<Case> {
     let stored = [(false, false), (false, true), (true, false), (true, true)];
     let relu = Function {
         kind: ActivationKind::Relu,
@@ -153,7 +162,7 @@ pub(super) fn matmuls() -> Vec<Case> {
         (Finish::Gradient(relu), false),
     ];
     let mut cases = Vec::new();
-    for (i, [groups, m, n, k]) in SHAPES.into_iter().enumerate() {
+    for (i, &[groups, m, n, k]) in shapes.iter().enumerate() {
         for (j, (transpose_a, transpose_b)) in stored.into_iter().enumerate() {
             for (finish, row_sums) in [(Finish::None, false), fused[(i + j) % 4]] {
                 let kernel = Matmul {
@@ -165,13 +174,45 @@ pub(super) fn matmuls() -> Vec<Case> {
                     transpose_b,
                     finish,
                     row_sums,
-                    ..Matmul::default()
+                    operands,
                 };
-                cases.push(case(kernel.into(), Draw::Normal));
+                cases.push(case(kernel, Draw::Normal));
             }
         }
     }
-    cases.extend(finishes());
+    cases
+}
+
+/// Products that become updates, in all ways in which their operands are stored, with long sums among them.
+fn descents() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
+        for [groups, m, n, k] in [
+            [1, 1, 1, 1],
+            [2, 33, 65, 31],
+            [1, 36, 52, 20],
+            [1, 36, 60, 1012],
+        ] {
+            for row_sums in [false, true] {
+                let finish = Finish::Sgd {
+                    learning_rate: 0.1,
+                    weight_decay: if row_sums { 0.3 } else { 0.0 },
+                };
+                let kernel = Matmul {
+                    groups,
+                    m,
+                    n,
+                    k,
+                    transpose_a,
+                    transpose_b,
+                    finish,
+                    row_sums,
+                    ..Matmul::default()
+                };
+                cases.push(case(kernel, Draw::Normal));
+            }
+        }
+    }
     cases
 }
 
@@ -190,7 +231,7 @@ fn finishes() -> Vec<Case> {
                     finish,
                     ..Matmul::default()
                 };
-                cases.push(case(kernel.into(), Draw::Normal));
+                cases.push(case(kernel, Draw::Normal));
             }
         }
     }
@@ -202,13 +243,13 @@ pub(super) fn activations() -> Vec<Case> {
     for kind in ACTIVATIONS {
         for count in COUNTS {
             for (alpha, draw) in [(0.01, Draw::Normal), (1.0, Draw::Wide)] {
-                cases.push(case(Activation { kind, count, alpha }.into(), draw));
+                cases.push(case(Activation { kind, count, alpha }, draw));
                 // What the functions that save their output read is an output.
                 let saved = match kind {
                     ActivationKind::Sigmoid | ActivationKind::Tanh => Draw::Probability,
                     _ => draw,
                 };
-                cases.push(case(ActivationGrad { kind, count, alpha }.into(), saved));
+                cases.push(case(ActivationGrad { kind, count, alpha }, saved));
             }
         }
     }
@@ -218,11 +259,11 @@ pub(super) fn activations() -> Vec<Case> {
 pub(super) fn elementwise() -> Vec<Case> {
     let mut cases = Vec::new();
     for count in COUNTS {
-        cases.extend(BINARIES.map(|kind| case(Binary { kind, count }.into(), Draw::Moderate)));
+        cases.extend(BINARIES.map(|kind| case(Binary { kind, count }, Draw::Moderate)));
         for factor in [-0.3, 1.0 / 128.0, 0.0] {
-            cases.push(case(Scale { count, factor }.into(), Draw::Wide));
+            cases.push(case(Scale { count, factor }, Draw::Wide));
         }
-        cases.push(case(Copy { count }.into(), Draw::Wide));
+        cases.push(case(Copy { count }, Draw::Wide));
         for (threshold, seed, step) in [
             (1 << 30, 3, 1),
             (1, u64::MAX, 7),
@@ -241,7 +282,7 @@ pub(super) fn elementwise() -> Vec<Case> {
                     stream,
                     step,
                 };
-                cases.push(case(kernel.into(), Draw::Normal));
+                cases.push(case(kernel, Draw::Normal));
             }
         }
     }
@@ -252,8 +293,7 @@ pub(super) fn elementwise() -> Vec<Case> {
                     groups,
                     rows,
                     columns,
-                }
-                .into(),
+                },
                 Draw::Moderate,
             ));
         }
@@ -264,20 +304,17 @@ pub(super) fn elementwise() -> Vec<Case> {
 pub(super) fn rows_of_classes() -> Vec<Case> {
     let mut cases = Vec::new();
     for [rows, columns] in ROWS {
-        cases.push(case(Softmax { rows, columns }.into(), Draw::Logits));
+        cases.push(case(Softmax { rows, columns }, Draw::Logits));
+        cases.push(case(SoftmaxGrad { rows, columns }, Draw::Probability));
         cases.push(case(
-            SoftmaxGrad { rows, columns }.into(),
-            Draw::Probability,
-        ));
-        cases.push(case(
-            SoftmaxCrossEntropy { rows, columns }.into(),
+            SoftmaxCrossEntropy { rows, columns },
             Draw::FiniteLogits,
         ));
         cases.push(case(
-            SoftmaxCrossEntropyGrad { rows, columns }.into(),
+            SoftmaxCrossEntropyGrad { rows, columns },
             Draw::Logits,
         ));
-        cases.push(case(Correct { rows, columns }.into(), Draw::Logits));
+        cases.push(case(Correct { rows, columns }, Draw::Logits));
     }
     cases
 }
@@ -287,15 +324,14 @@ pub(super) fn losses() -> Vec<Case> {
     for count in COUNTS {
         for kind in LOSSES {
             for draw in [Draw::Normal, Draw::Moderate] {
-                cases.push(case(PointwiseLoss { kind, count }.into(), draw));
+                cases.push(case(PointwiseLoss { kind, count }, draw));
                 for at_target in [false, true] {
                     cases.push(case(
                         PointwiseLossGrad {
                             kind,
                             at_target,
                             count,
-                        }
-                        .into(),
+                        },
                         draw,
                     ));
                 }
@@ -336,8 +372,7 @@ pub(super) fn sums() -> Vec<Case> {
                     axis,
                     inner,
                     factor,
-                }
-                .into(),
+                },
                 Draw::Moderate,
             )
         })
@@ -350,8 +385,7 @@ pub(super) fn sums() -> Vec<Case> {
                     axis,
                     inner,
                     factor,
-                }
-                .into(),
+                },
                 Draw::Wide,
             )
         })

@@ -1,7 +1,7 @@
 //! What is fused, what must not be, and that it changes no result.
 
 use thalweg::data::Dataset;
-use thalweg::graph::ops::ActivationFunction;
+use thalweg::graph::ops::{ActivationFunction, Update};
 use thalweg::graph::{Graph, GraphError, Store, TensorId};
 use thalweg::kernel::{Finish, Kernel, Limits, Tick};
 use thalweg::network::{Activation, Loss, Network};
@@ -38,6 +38,7 @@ fn kernels(plan: &Plan) -> Vec<String> {
                 Finish::None => String::new(),
                 Finish::Bias(f) => format!(" + bias, {:?}", f.kind),
                 Finish::Gradient(f) => format!(" + gradient of {:?}", f.kind),
+                Finish::Sgd { .. } => " + sgd".to_owned(),
             };
             format!("matmul{finish}{}", if k.row_sums { " + sums" } else { "" })
         }
@@ -137,14 +138,105 @@ fn a_training_step_of_an_mlp() {
         "matmul + bias, Identity",
         "softmax_cross_entropy",
         "softmax_cross_entropy_grad",
-        "matmul + sums",
         "matmul + gradient of Relu",
-        "matmul + sums",
+        "matmul + sgd + sums",
         "matmul + gradient of Relu",
-        "matmul + sums",
-        "sgd_update",
+        "matmul + sgd + sums",
+        "matmul + sgd + sums",
     ];
     assert_eq!(products, expected, "{plan}");
+}
+
+/// The kernels of one training step on the members of a block of parameters, `w` `[5, 3]`, `v` `[5, 5]` and `b` `[5]`; the
+/// closure returns their gradients.
+fn update_of(
+    update: Update,
+    gradients: impl Fn(&mut Graph, [TensorId; 2], [TensorId; 3]) -> Result<Vec<TensorId>, GraphError>,
+) -> Vec<String> {
+    let mut store = store();
+    let members = vec![
+        ("w2".to_owned(), [5, 3].into()),
+        ("v2".to_owned(), [5, 5].into()),
+        ("b2".to_owned(), [5].into()),
+    ];
+    store.declare_block("block", members).expect("a new block");
+    for state in update.states() {
+        store.declare_like("block", state).expect("a new block");
+    }
+    let mut graph = Graph::new();
+    let mut stored = |name: &str| graph.stored(&store, name).expect("it is there");
+    let data = ["x", "kept"].map(&mut stored);
+    let parameters = ["w2", "v2", "b2"].map(&mut stored);
+    let gradients = gradients(&mut graph, data, parameters).expect("they fit");
+    graph
+        .update(&store, "block", &gradients, update)
+        .expect("they fit");
+    let plan = Plan::new("update", &graph, &[], &Limits::SMALLEST).expect("it is small");
+    rules::check(&plan, &store, &[]);
+    kernels(&plan)
+}
+
+const PLAIN: Update = Update::Sgd {
+    momentum: 0.0,
+    nesterov: false,
+    weight_decay: 0.1,
+};
+
+#[test]
+fn an_update_goes_into_the_products_that_compute_all_of_its_gradient() {
+    let plain = |graph: &mut Graph, [x, kept]: [TensorId; 2], _: [TensorId; 3]| {
+        let dw = graph.matmul_transposed(kept, x, true, false)?;
+        let dv = graph.matmul_transposed(kept, kept, true, false)?;
+        Ok(vec![dw, dv, graph.sum_axis(kept, 0)?])
+    };
+    let both = ["matmul + sgd", "matmul + sgd + sums"];
+    let mut found = update_of(PLAIN, plain);
+    found.sort();
+    assert_eq!(found, both);
+    let momentum = Update::Sgd {
+        momentum: 0.9,
+        nesterov: false,
+        weight_decay: 0.0,
+    };
+    for update in [momentum, Optimizer::adam(0.1).update] {
+        let found = update_of(update, plain);
+        assert!(
+            found.last().is_some_and(|last| last.ends_with("_update")),
+            "{found:?}"
+        );
+        assert!(!found.concat().contains("sgd +"), "{found:?}");
+    }
+}
+
+/// The weight is read once more behind its gradient: the update waits.
+#[test]
+fn an_update_comes_behind_the_last_step_that_reads_what_it_changes() {
+    let found = update_of(PLAIN, |graph, [x, kept], [w, ..]| {
+        let dw = graph.matmul_transposed(kept, x, true, false)?;
+        let y = graph.matmul_transposed(x, w, false, true)?;
+        let dv = graph.matmul_transposed(y, kept, true, false)?;
+        Ok(vec![dw, dv, graph.sum_axis(y, 0)?])
+    });
+    assert_eq!(found, ["matmul", "matmul + sgd", "matmul + sgd + sums"]);
+}
+
+#[test]
+fn an_update_stays_whole_if_a_part_of_its_gradient_is_no_plain_product() {
+    let scaled = update_of(PLAIN, |graph, [x, kept], _| {
+        let dw = graph.matmul_transposed(kept, x, true, false)?;
+        let dv = graph.matmul_transposed(kept, kept, true, false)?;
+        let db = graph.sum_axis(kept, 0)?;
+        Ok(vec![dw, dv, graph.scale(db, 2.0)?])
+    });
+    assert!(scaled.contains(&"sgd_update".to_owned()), "{scaled:?}");
+    assert!(!scaled.concat().contains("+ sgd"), "{scaled:?}");
+    // A product that reads a parameter would have to come before the update of that one.
+    let reading = update_of(PLAIN, |graph, [x, kept], [_, v, _]| {
+        let dw = graph.matmul_transposed(kept, x, true, false)?;
+        let dv = graph.matmul_transposed(v, v, true, false)?;
+        Ok(vec![dw, dv, graph.sum_axis(kept, 0)?])
+    });
+    assert!(reading.contains(&"sgd_update".to_owned()), "{reading:?}");
 }
 
 fn data() -> Dataset {

@@ -1,6 +1,8 @@
 //! Plans: what they promise, checked by rules that know nothing of how plans are made.
 
 mod fusion;
+mod half;
+mod long;
 mod random;
 mod rules;
 mod training;

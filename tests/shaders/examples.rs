@@ -258,10 +258,23 @@ fn matmuls() -> Vec<Kernel> {
             }));
         }
     }
+    let finish = Finish::Sgd {
+        learning_rate: 0.1,
+        weight_decay: 0.01,
+    };
+    let update = |row_sums| {
+        sizes.map(|size| Matmul {
+            finish,
+            row_sums,
+            ..matmul(size, (true, false))
+        })
+    };
     let half = |&k: &Matmul| Matmul {
         operands: Element::F16,
         ..k
     };
     all.extend(all.iter().map(half).collect::<Vec<_>>());
+    // An update in half precision there is none: it is scaled, and may be skipped.
+    all.extend([false, true].into_iter().flat_map(update));
     all.into_iter().map(Kernel::from).collect()
 }

@@ -31,6 +31,7 @@ const DEVICES: [Limits; 3] = [
         image: 16_384,
         invocations: 1024,
         workgroup_memory: 48 << 10,
+        fill: Limits::FILL,
     },
     Limits {
         workgroups: 65_535,
@@ -44,6 +45,7 @@ const DEVICES: [Limits; 3] = [
         image: 16_384,
         invocations: 1024,
         workgroup_memory: 32 << 10,
+        fill: 1,
     },
 ];
 
@@ -281,7 +283,7 @@ fn constants_have_the_values_the_kernel_chose() {
                 "true" => Some(Literal::Bool(true)),
                 "false" => Some(Literal::Bool(false)),
                 // A type: the elements of the bindings, held above, depend on it.
-                "f16" | "f32" | "u32" | "vec4<f32>" | "vec4<u32>" => continue,
+                "f16" | "vec4<f16>" | "f32" | "u32" | "vec4<f32>" | "vec4<u32>" => continue,
                 text => text
                     .strip_suffix('u')
                     .and_then(|digits| digits.parse().ok().map(Literal::U32))

@@ -27,6 +27,10 @@ fn trainers() -> Vec<(Trainer, bool)> {
             }
         }
     }
+    // Batches whose gradients are long sums.
+    let mut long = trainers[2].clone();
+    long.0 = long.0.batch_size(1024);
+    trainers.push(long);
     // Fewer steps than the epoch has: the last, smaller batch never comes.
     let mut short = trainers[0].clone();
     short.0.options.steps = Some(2);
@@ -47,7 +51,8 @@ fn holds_what_was_foretold<E: Executor + 'static>(open: impl Fn() -> Option<E>) 
             true => classes(rows, 12, 3),
             false => numbers(rows, 12, 3),
         };
-        let (data, validation) = (make(130), make(70));
+        let rows = trainer.options.batch_size.max(65) * 2;
+        let (data, validation) = (make(rows), make(70));
         let Some(executor) = open() else { return };
         let shared = Shared::new(executor);
         let (name, network) = (&shared.device().name, &trainer.network);
@@ -87,6 +92,14 @@ fn what_is_allocated_is_what_was_foretold() {
     holds_what_was_foretold(|| Some(Reference::f64()));
     holds_what_was_foretold(|| Some(cpu(2)));
     holds_what_was_foretold(gpu);
+    holds_what_was_foretold(|| {
+        let mut gpu = gpu()?;
+        // So that the products of long batches are computed in parts, which takes scratch.
+        let fill = Limits::FILL;
+        let limits = gpu.limits().clone();
+        gpu.choose_as(Limits { fill, ..limits });
+        Some(gpu)
+    });
 }
 
 /// The largest batch that is named fits, and one row more does not.

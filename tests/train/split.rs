@@ -10,9 +10,10 @@ use thalweg::verify::verify;
 use super::{classes, numbers};
 use crate::common::{Named, cpu, gpu, named};
 
-/// Executors that make plans as for a device that binds 4 KiB, or has 2 workgroups; and the same without.
-fn limited(binding: u64, workgroups: u32) -> Vec<Named> {
+/// Executors that make plans as for a device that binds so many bytes, and has and needs so many workgroups.
+fn limited(binding: u64, workgroups: u32, fill: u32) -> Vec<Named> {
     let change = |limits: &Limits| Limits {
+        fill,
         binding: limits.binding.min(binding),
         workgroups: limits.workgroups.min(workgroups),
         ..limits.clone()
@@ -87,7 +88,7 @@ fn trained(trainer: &Trainer, named: Named, by_class: bool) -> (String, Vec<f64>
 fn small_limits_change_nothing_but_rounding() {
     for (trainer, by_class) in trainers() {
         let [whole, bound, few] = [(u64::MAX, u32::MAX), (4096, u32::MAX), (4096, 2)]
-            .map(|(binding, workgroups)| limited(binding, workgroups));
+            .map(|(binding, workgroups)| limited(binding, workgroups, 1));
         for ((whole, bound), few) in whole.into_iter().zip(bound).zip(few) {
             let (name, expected, [train, validation]) = trained(&trainer, whole, by_class);
             for limited in [bound, few] {
@@ -112,7 +113,7 @@ fn small_limits_change_nothing_but_rounding() {
 #[test]
 fn a_split_plan_is_verified() {
     for (trainer, by_class) in trainers() {
-        for Named { name, executor } in limited(4096, 3) {
+        for Named { name, executor } in limited(4096, 3, 1) {
             let data = if by_class {
                 classes(100, 20, 5)
             } else {
@@ -125,6 +126,34 @@ fn a_split_plan_is_verified() {
                 "{name}: {:?}",
                 found.kernels["matmul"]
             );
+        }
+    }
+}
+
+/// Gradients that are long sums, computed in parts as for a real GPU: every step is what the reference says, and the
+/// training is the same but for rounding.
+#[test]
+fn long_sums_in_parts_are_verified() {
+    for (trainer, by_class) in trainers() {
+        let trainer = trainer.batch_size(1024);
+        let data = match by_class {
+            true => classes(2048, 20, 5),
+            false => numbers(2048, 20, 3),
+        };
+        let filled = |fill| {
+            limited(u64::MAX, u32::MAX, fill)
+                .into_iter()
+                .filter(|named| named.name != "cpu")
+        };
+        for (parts, whole) in filled(Limits::FILL).zip(filled(1)) {
+            let name = parts.name.clone();
+            let [parts, whole] = [parts, whole].map(|named| {
+                let found = verify(&trainer, named.executor, &data, 2).expect("it works");
+                assert!(found.passed(), "{name}: {found:#?}");
+                found.kernels["sum"].steps
+            });
+            // Three layers with a weight and a bias each, and two steps.
+            assert_eq!(parts, whole + 12, "{name}");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::common::Machine;
+use super::common::{Machine, opening};
 use crate::bench::{BenchError, Case, Product, Training, peak_memory};
 use crate::cli::exit::Exit;
 use crate::cli::output;
@@ -17,8 +17,12 @@ use crate::device::Device;
 /// Steps after the first, so that the memory is that of training and not of a beginning.
 const STEPS: usize = 3;
 
-/// Where drivers keep compiled shaders: Mesa's, and NVIDIA's.
-const CACHES: [&str; 2] = ["MESA_SHADER_CACHE_DIR", "__GL_SHADER_DISK_CACHE_PATH"];
+/// Where compiled and timed shaders are kept: by Mesa, by NVIDIA's driver, and by this program.
+const CACHES: [&str; 3] = [
+    "MESA_SHADER_CACHE_DIR",
+    "__GL_SHADER_DISK_CACHE_PATH",
+    "THALWEG_CACHE",
+];
 
 /// Runs one case in a process of its own.
 #[derive(Debug, clap::Args)]
@@ -29,6 +33,8 @@ pub(super) struct Child {
     device: Device,
     #[arg(long)]
     threads: Option<usize>,
+    #[arg(long)]
+    autotune: bool,
 }
 
 /// What a process of its own tells.
@@ -43,7 +49,8 @@ pub(super) struct Fresh {
 
 impl Child {
     pub(super) fn run(self) -> Result<(), Exit> {
-        let executor = self.device.open(self.threads)?.executor;
+        let opening = opening(self.threads, self.autotune);
+        let executor = self.device.open_with(&opening)?.executor;
         let device_memory_bytes = match self.case.parse()? {
             Case::Train(case) => {
                 let mut training = Training::new(executor, &case, None)?;
@@ -80,6 +87,9 @@ pub(super) fn run(case: &Case, machine: &Machine, cold: bool) -> Result<Fresh, E
     command.arg("--device").arg(machine.device.to_string());
     if let Some(threads) = machine.threads {
         command.arg("--threads").arg(threads.to_string());
+    }
+    if machine.autotune {
+        command.arg("--autotune");
     }
     let cache = tempfile::tempdir()?;
     if cold {

@@ -1,11 +1,11 @@
 //! What the sub-verbs share: their flags, and the devices with their yardsticks.
 
 use super::child;
-use super::table::{Format, Table, figure, megabytes, percent, range};
+use super::table::{Format, figure};
 use crate::bench::{BenchError, Bounds, Case, Rates, Record, rates};
 use crate::cli::exit::Exit;
 use crate::cli::{job, output};
-use crate::device::Device;
+use crate::device::{Device, Opening};
 use crate::executor::{DeviceInfo, Executor};
 use crate::gpu::adapters;
 
@@ -29,6 +29,9 @@ pub(super) struct Common {
     /// How results are written
     #[arg(long, value_enum, default_value = "md")]
     pub(super) format: Format,
+    /// On a GPU, time the shaders that can do each product's work, take the fastest, and list what was found
+    #[arg(long)]
+    pub(super) autotune: bool,
     /// Show no progress
     #[arg(long)]
     quiet: bool,
@@ -45,6 +48,7 @@ pub(super) struct Machine {
     pub(super) short: String,
     pub(super) device: Device,
     pub(super) threads: Option<usize>,
+    pub(super) autotune: bool,
     pub(super) info: DeviceInfo,
     pub(super) rates: Rates,
 }
@@ -89,6 +93,7 @@ impl Common {
                 short: device.to_string(),
                 device,
                 threads,
+                autotune: self.autotune,
                 info,
                 rates,
             })
@@ -97,9 +102,22 @@ impl Common {
     }
 }
 
+/// How a device is opened whose speed is measured: with nothing of earlier processes, but for what they timed if shaders are
+/// chosen by that.
+pub(super) fn opening(threads: Option<usize>, autotune: bool) -> Opening {
+    if autotune {
+        return job::opening(threads, autotune);
+    }
+    Opening {
+        threads,
+        ..Opening::default()
+    }
+}
+
 impl Machine {
     pub(super) fn open(&self) -> Result<Box<dyn Executor>, BenchError> {
-        Ok(self.device.open(self.threads)?.executor)
+        let opening = opening(self.threads, self.autotune);
+        Ok(self.device.open_with(&opening)?.executor)
     }
 
     /// For records.
@@ -149,61 +167,4 @@ pub(super) fn legend(machines: &[Machine]) -> String {
     }
     text.push('\n');
     text
-}
-
-/// The speed of some cases.
-pub(super) fn speed(rows: &[(String, String, &Record)]) -> String {
-    let headings = [
-        "case",
-        "device",
-        "ms",
-        "p10-p90",
-        "GFLOP/s",
-        "of mul-add",
-        "GB/s",
-        "of copy",
-    ];
-    let mut table = Table::new(2, &headings);
-    for (case, device, record) in rows {
-        table.add(vec![
-            case.clone(),
-            device.clone(),
-            figure(record.median_ms),
-            range(record.p10_ms, record.p90_ms),
-            figure(record.gflops),
-            percent(record.of_multiply_add),
-            figure(record.gbs),
-            percent(record.of_copy),
-        ]);
-    }
-    table.text()
-}
-
-/// Cold start and memory of some cases, from processes of their own.
-pub(super) fn fresh(rows: &[(String, String, &Record)]) -> String {
-    let headings = [
-        "case",
-        "device",
-        "first step, s",
-        "cache empty, s",
-        "peak MB",
-        "on device, MB",
-    ];
-    let mut table = Table::new(2, &headings);
-    for (case, device, record) in rows {
-        table.add(vec![
-            case.clone(),
-            device.clone(),
-            figure(record.first_step_s),
-            figure(record.first_step_cold_s),
-            megabytes(record.peak_memory_bytes),
-            megabytes(record.device_memory_bytes),
-        ]);
-    }
-    format!(
-        "First step: from the start of a fresh process to the first result, so opening the device, drawing\n\
-         the data and compiling are in it; then with the driver's cache of shaders empty. Memory: the\n\
-         most that process had resident, and what it took of the device.\n\n{}",
-        table.text()
-    )
 }

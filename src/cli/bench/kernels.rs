@@ -1,5 +1,6 @@
 //! `thalweg bench kernels`.
 
+use super::choices::{self, Choices};
 use super::common::{Common, Machine, legend};
 use super::table::{self, Table, figure, percent};
 use crate::bench::{KernelTimes, NetworkCase, Record, Training, kernels};
@@ -9,6 +10,7 @@ const EXAMPLES: &str = "Examples:
   thalweg bench kernels
   thalweg bench kernels --networks 784-2048-2048-10:256 --device gpu
   thalweg bench kernels --format csv > kernels.csv
+  thalweg bench kernels --device gpu --autotune
 
 The kernels of one training step, each timed where it stands in whole steps: on a GPU by its own
 timestamps, on the CPU by the clock around it. A product is NT, NN or TN (which side is transposed) and
@@ -43,7 +45,7 @@ struct Found<'a> {
 impl Kernels {
     pub(super) fn run(self) -> Result<(), Exit> {
         let machines = self.common.machines()?;
-        let mut found = Vec::new();
+        let (mut found, mut choices) = (Vec::new(), Vec::new());
         for network in &self.networks {
             for machine in &machines {
                 self.common
@@ -64,6 +66,8 @@ impl Kernels {
                         .then(|| "the host's clock: submitting and waiting is in it".to_owned());
                     (times, record)
                 };
+                let executor = training.executor();
+                choices.push(Choices::of(network.to_string(), machine, executor));
                 found.push(Found {
                     machine,
                     network,
@@ -75,10 +79,12 @@ impl Kernels {
             .iter()
             .flat_map(|f| &f.kernels)
             .map(|(_, r)| r.clone());
-        let records: Vec<_> = records.collect();
+        let timed = choices.iter().flat_map(Choices::records);
+        let records: Vec<_> = records.chain(timed).collect();
         table::print(self.common.format, &records, || {
             let tables: Vec<_> = found.iter().map(Found::text).collect();
-            format!("{}{}", legend(&machines), tables.join("\n"))
+            let choices = choices::text(&choices);
+            format!("{}{}{choices}", legend(&machines), tables.join("\n"))
         })
     }
 }

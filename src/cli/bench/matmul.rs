@@ -1,7 +1,8 @@
 //! `thalweg bench matmul`.
 
-use super::common::{Common, fresh, legend, speed};
-use super::table;
+use super::choices::Choices;
+use super::common::{Common, Machine};
+use super::results::Results;
 use crate::bench::{Case, Product, Record, measure};
 use crate::cli::exit::Exit;
 
@@ -9,6 +10,7 @@ const EXAMPLES: &str = "Examples:
   thalweg bench matmul
   thalweg bench matmul --sizes 4096,8192 --device gpu --seconds 5
   thalweg bench matmul --sizes 1024 --no-fresh --format csv
+  thalweg bench matmul --device gpu --autotune
 
 Both matrices are square and stored row after row. Three rows of the product are held against the
 reference in double precision before it is timed. GB/s counts each matrix once.";
@@ -30,40 +32,28 @@ pub(super) struct Matmul {
 impl Matmul {
     pub(super) fn run(self) -> Result<(), Exit> {
         let machines = self.common.machines()?;
-        let mut found: Vec<(String, String, Record)> = Vec::new();
-        for &size in &self.sizes {
-            for machine in &machines {
-                let case = Case::Matmul(size);
-                self.common.progress(&format!("{}: {case}", machine.short));
-                let mut product = Product::new(machine.open()?, size)?;
-                product.check()?;
-                let timing = measure(self.common.bounds(), |times| product.run(times))?;
-                let operations = product.kernel().spec().operations();
-                let bytes = 3 * 4 * u64::from(size).pow(2);
-                let mut record = machine.record(case.to_string()).timed(
-                    &timing,
-                    operations,
-                    bytes,
-                    &machine.rates,
-                );
-                drop(product);
-                if !self.no_fresh {
-                    machine.add_fresh(&mut record, &case)?;
-                }
-                found.push((format!("{size}x{size}"), machine.short.clone(), record));
-            }
-        }
-        let records: Vec<_> = found.iter().map(|(_, _, record)| record.clone()).collect();
-        table::print(self.common.format, &records, || {
-            let rows: Vec<_> = found
-                .iter()
-                .map(|(case, device, record)| (case.clone(), device.clone(), record))
-                .collect();
-            let mut text = format!("{}{}", legend(&machines), speed(&rows));
-            if !self.no_fresh {
-                text.push_str(&format!("\n{}", fresh(&rows)));
-            }
-            text
-        })
+        let case = |&size: &u32| (format!("{size}x{size}"), Case::Matmul(size));
+        let cases: Vec<_> = self.sizes.iter().map(case).collect();
+        let results = Results::measure(
+            &self.common,
+            &machines,
+            &cases,
+            !self.no_fresh,
+            |machine, number| self.time(machine, self.sizes[number]),
+        )?;
+        results.print(&self.common, &machines, Default::default())
+    }
+
+    fn time(&self, machine: &Machine, size: u32) -> Result<(Record, Choices), Exit> {
+        let case = Case::Matmul(size).to_string();
+        let mut product = Product::new(machine.open()?, size)?;
+        product.check()?;
+        let timing = measure(self.common.bounds(), |times| product.run(times))?;
+        let operations = product.kernel().spec().operations();
+        let bytes = 3 * 4 * u64::from(size).pow(2);
+        let record = machine.record(case.clone());
+        let choices = Choices::of(case, machine, product.executor());
+        let record = record.timed(&timing, operations, bytes, &machine.rates);
+        Ok((record, choices))
     }
 }

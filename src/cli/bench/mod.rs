@@ -1,9 +1,11 @@
 //! `thalweg bench`: one file a sub-verb.
 
 mod child;
+mod choices;
 mod common;
 mod kernels;
 mod matmul;
+mod results;
 mod scaling;
 mod table;
 mod train;

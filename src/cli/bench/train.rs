@@ -1,7 +1,9 @@
 //! `thalweg bench train`.
 
-use super::common::{Common, Machine, fresh, legend, speed};
-use super::table::{self, Table, figure};
+use super::choices::Choices;
+use super::common::{Common, Machine};
+use super::results::Results;
+use super::table::{Table, figure};
 use crate::bench::{Case, NetworkCase, Record, Training, measure};
 use crate::cli::exit::Exit;
 
@@ -9,6 +11,7 @@ const EXAMPLES: &str = "Examples:
   thalweg bench train
   thalweg bench train --networks 784-2048-2048-10:256,1024-1000x7-10:256 --device gpu
   thalweg bench train --networks 784-256-128-10:128 --no-sweep --no-fresh --format json
+  thalweg bench train --networks 784-2048-2048-10:256 --device gpu --autotune --no-sweep
 
 A network is its widths and a batch size. A training step is a forward pass with ReLU, the softmax
 cross-entropy, the gradient and plain SGD, in f32, on a batch that lies on the device; up to 100 of
@@ -43,50 +46,45 @@ pub(super) struct Train {
 impl Train {
     pub(super) fn run(self) -> Result<(), Exit> {
         let machines = self.common.machines()?;
-        let mut found: Vec<(String, String, Record)> = Vec::new();
-        for case in &self.networks {
-            for machine in &machines {
-                self.common.progress(&format!("{}: {case}", machine.short));
+        let case = |case: &NetworkCase| {
+            let name = format!("{}:{}", case.network(), case.batch);
+            (name, Case::Train(case.clone()))
+        };
+        let cases: Vec<_> = self.networks.iter().map(case).collect();
+        let results = Results::measure(
+            &self.common,
+            &machines,
+            &cases,
+            !self.no_fresh,
+            |machine, number| {
+                let case = &self.networks[number];
                 Training::check(case, &|| machine.open())?;
-                let mut record = self.time(machine, case)?;
-                if !self.no_fresh {
-                    machine.add_fresh(&mut record, &Case::Train(case.clone()))?;
-                }
-                let name = format!("{}:{}", case.network(), case.batch);
-                found.push((name, machine.short.clone(), record));
-            }
-        }
+                self.time(machine, case)
+            },
+        )?;
         let sweep = if self.no_sweep || machines.len() < 2 {
             Vec::new()
         } else {
             self.sweep(&machines)?
         };
-        let records = found.iter().map(|(_, _, record)| record);
-        let swept = sweep.iter().flat_map(|(_, records)| records);
-        let records: Vec<_> = records.chain(swept).cloned().collect();
-        table::print(self.common.format, &records, || {
-            let rows: Vec<_> = found
-                .iter()
-                .map(|(case, device, record)| (case.clone(), device.clone(), record))
-                .collect();
-            let mut text = format!("{}{}", legend(&machines), speed(&rows));
-            if !self.no_fresh {
-                text.push_str(&format!("\n{}", fresh(&rows)));
-            }
-            if !sweep.is_empty() {
-                text.push_str(&self.sweep_text(&machines, &sweep));
-            }
-            text
-        })
+        let text = match sweep.is_empty() {
+            true => String::new(),
+            false => self.sweep_text(&machines, &sweep),
+        };
+        let swept = sweep.into_iter().flat_map(|(_, records)| records);
+        results.print(&self.common, &machines, (swept.collect(), text))
     }
 
-    fn time(&self, machine: &Machine, case: &NetworkCase) -> Result<Record, Exit> {
+    fn time(&self, machine: &Machine, case: &NetworkCase) -> Result<(Record, Choices), Exit> {
         let mut training = Training::new(machine.open()?, case, None)?;
         training.check_loss()?;
         let timing = measure(self.common.bounds(), |steps| training.run(steps).map(drop))?;
         let (operations, bytes) = (training.operations(), training.traffic());
-        let record = machine.record(Case::Train(case.clone()).to_string());
-        Ok(record.timed(&timing, operations, bytes, &machine.rates))
+        let name = Case::Train(case.clone()).to_string();
+        let choices = Choices::of(name.clone(), machine, training.executor());
+        let record = machine.record(name);
+        let record = record.timed(&timing, operations, bytes, &machine.rates);
+        Ok((record, choices))
     }
 
     /// The first network with each batch size, on each device.
@@ -101,8 +99,8 @@ impl Train {
                 ..self.swept().clone()
             };
             self.common.progress(&format!("every device: {case}"));
-            let records: Result<Vec<_>, Exit> =
-                machines.iter().map(|m| self.time(m, &case)).collect();
+            let time = |machine| Ok(self.time(machine, &case)?.0);
+            let records: Result<Vec<_>, Exit> = machines.iter().map(time).collect();
             found.push((case.batch, records?));
         }
         Ok(found)

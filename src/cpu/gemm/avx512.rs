@@ -1,9 +1,9 @@
-//! Tiles of 14 rows and 32 columns: 28 sums, two vectors of `b` and one number of `a` fill the registers.
+//! Tiles of 8 rows and 48 columns: 24 sums, three vectors of `b` and one number of `a` in 32 registers.
 
 use std::arch::x86_64::*;
 
-use super::Finish;
-use super::job::{Cell, Isa, Job, Lines, Tile};
+use super::job::{CARRY_AHEAD, Carry, Cell, Isa, Job, Lines, Tile};
+use super::{Finish, Store};
 
 /// 16 lanes, 32 registers.
 pub(super) struct Avx512;
@@ -23,33 +23,33 @@ const LANES: usize = 16;
 macro_rules! by_rows {
     ($rows:expr, $tile:ident, $v:literal, $apart:literal, $of:expr) => {
         match $rows {
-            1 => $tile::<1, $v, $apart>($of),
-            2 => $tile::<2, $v, $apart>($of),
-            3 => $tile::<3, $v, $apart>($of),
-            4 => $tile::<4, $v, $apart>($of),
-            5 => $tile::<5, $v, $apart>($of),
-            6 => $tile::<6, $v, $apart>($of),
-            7 => $tile::<7, $v, $apart>($of),
-            8 => $tile::<8, $v, $apart>($of),
-            9 => $tile::<9, $v, $apart>($of),
-            10 => $tile::<10, $v, $apart>($of),
-            11 => $tile::<11, $v, $apart>($of),
-            12 => $tile::<12, $v, $apart>($of),
-            13 => $tile::<13, $v, $apart>($of),
-            _ => $tile::<14, $v, $apart>($of),
+            1 => $tile::<1, $v, $apart, false>($of),
+            2 => $tile::<2, $v, $apart, false>($of),
+            3 => $tile::<3, $v, $apart, false>($of),
+            4 => $tile::<4, $v, $apart, false>($of),
+            5 => $tile::<5, $v, $apart, false>($of),
+            6 => $tile::<6, $v, $apart, false>($of),
+            7 => $tile::<7, $v, $apart, false>($of),
+            _ => $tile::<8, $v, $apart, false>($of),
         }
     };
 }
 
 impl Isa for Avx512 {
     const LANES: usize = LANES;
-    const ROWS: usize = 14;
+    const VECTORS: usize = 3;
+    const ROWS: usize = 8;
 
     #[inline(always)]
     unsafe fn tile(rows: usize, vectors: usize, of: &Tile) {
         // SAFETY: as promised by the caller.
         unsafe {
+            if of.carry.is_some() {
+                return tile::<{ Self::ROWS }, { Self::VECTORS }, false, true>(of);
+            }
             match (vectors, of.rows_apart) {
+                (3, false) => by_rows!(rows, tile, 3, false, of),
+                (3, true) => by_rows!(rows, tile, 3, true, of),
                 (2, false) => by_rows!(rows, tile, 2, false, of),
                 (2, true) => by_rows!(rows, tile, 2, true, of),
                 (_, false) => by_rows!(rows, tile, 1, false, of),
@@ -78,19 +78,23 @@ const fn mask(lanes: usize) -> __mmask16 {
 
 #[target_feature(enable = "avx512f,fma")]
 #[inline(never)]
-unsafe fn tile<const R: usize, const V: usize, const APART: bool>(of: &Tile) {
+unsafe fn tile<const R: usize, const V: usize, const APART: bool, const CARRY: bool>(of: &Tile) {
     let last = mask(of.lanes);
     let mut sums = [[_mm512_setzero_ps(); V]; R];
     let (mut a, mut b) = (of.a, of.b);
     let (row, term) = if APART { (of.a_row, 1) } else { (1, of.a_term) };
     let mut ahead = of.ahead.places;
+    let mut carry = of.carry.unwrap_or(Carry::NOTHING);
+    let carried: [_; V] = std::array::from_fn(|v| mask(carry.count.saturating_sub(v * LANES)));
     // SAFETY: the caller's pointers reach `R` rows of `a` and `V` vectors of `b` for each of `k` terms, of which the
     // last is masked; pointers go one term further, unread. A prefetch reads nothing and may name any place.
     unsafe {
         // `y` is needed last, and is on its way meanwhile.
         for r in 0..R {
             let y = of.y.wrapping_add(r * of.y_row);
-            _mm_prefetch::<_MM_HINT_ET0>(y.cast());
+            for v in 0..V {
+                _mm_prefetch::<_MM_HINT_ET0>(y.wrapping_add(v * LANES).cast());
+            }
             _mm_prefetch::<_MM_HINT_ET0>(y.wrapping_add((V - 1) * LANES + of.lanes - 1).cast());
         }
         for _ in 0..of.k {
@@ -108,9 +112,20 @@ unsafe fn tile<const R: usize, const V: usize, const APART: bool>(of: &Tile) {
                     *sum = _mm512_fmadd_ps(s, x, *sum);
                 }
             }
-            _mm_prefetch::<_MM_HINT_T0>(ahead[0].cast());
-            _mm_prefetch::<_MM_HINT_T0>(ahead[1].cast());
-            ahead = ahead.map(|p| p.wrapping_add(of.ahead.term));
+            if CARRY {
+                for (v, &lanes) in carried.iter().enumerate() {
+                    let from = carry.from.wrapping_add(v * LANES);
+                    _mm512_storeu_ps(carry.to.add(v * LANES), _mm512_maskz_loadu_ps(lanes, from));
+                    let soon = from.wrapping_add(CARRY_AHEAD * carry.distance);
+                    _mm_prefetch::<_MM_HINT_T0>(soon.cast());
+                }
+                carry.from = carry.from.wrapping_add(carry.distance);
+                carry.to = carry.to.wrapping_add(V * LANES);
+            } else {
+                _mm_prefetch::<_MM_HINT_T0>(ahead[0].cast());
+                _mm_prefetch::<_MM_HINT_T0>(ahead[1].cast());
+                ahead = ahead.map(|p| p.wrapping_add(of.ahead.term));
+            }
             a = a.wrapping_add(term);
             b = b.wrapping_add(of.b_term);
         }
@@ -118,8 +133,14 @@ unsafe fn tile<const R: usize, const V: usize, const APART: bool>(of: &Tile) {
             for (v, mut sum) in sums.into_iter().enumerate() {
                 let y = of.y.add(r * of.y_row + v * LANES);
                 let mask = if v + 1 == V { last } else { !0 };
-                if of.add {
-                    sum = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, y), sum);
+                match of.store {
+                    Store::Set => {}
+                    Store::Add => sum = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, y), sum),
+                    Store::Descend { rate, decay } => {
+                        let w = _mm512_maskz_loadu_ps(mask, y);
+                        let g = _mm512_fmadd_ps(_mm512_set1_ps(decay), w, sum);
+                        sum = _mm512_fnmadd_ps(_mm512_set1_ps(rate), g, w);
+                    }
                 }
                 _mm512_mask_storeu_ps(y, mask, sum);
             }

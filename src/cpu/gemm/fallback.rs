@@ -3,16 +3,15 @@
 use gemm::Parallelism;
 
 use super::super::threads::{Body, HEAVY, Rows, Threads};
-use super::{Finish, Matrix};
+use super::{Finish, Matrix, Store};
 
-/// `y = a b`, with `y` stored row after row.
+/// `y = a b`, or what else `store` makes of it, with `y` stored row after row.
 ///
 /// gemm divides rows and columns among threads, never the sum, so that the bits do not depend on their number
 /// (tested). It uses the rayon pool of the calling thread.
 pub(super) fn product<F: Finish>(
-    threads: &Threads,
-    count: usize,
-    y: &mut [f32],
+    (threads, count): (&Threads, usize),
+    (y, store): (&mut [f32], Store),
     (a, b): (Matrix<'_>, Matrix<'_>),
     finish: F,
 ) {
@@ -25,8 +24,14 @@ pub(super) fn product<F: Finish>(
     let signed = |(row, column): (usize, usize)| (row.cast_signed(), column.cast_signed());
     let (a_row, a_column) = signed(a.strides());
     let (b_row, b_column) = signed(b.strides());
+    // What `y` is multiplied by, and the product.
+    let (keep, factor) = match store {
+        Store::Set => (0.0, 1.0),
+        Store::Add => (1.0, 1.0),
+        Store::Descend { rate, decay } => (1.0 - rate * decay, -rate),
+    };
     // SAFETY: the lengths are those that extents and strides reach (checked by the caller); `y` is borrowed mutably, so
-    // nothing else reads or writes it; gemm does not read it, since `read_dst` is false.
+    // nothing else reads or writes it.
     let mut call = || unsafe {
         gemm::gemm(
             m,
@@ -35,15 +40,15 @@ pub(super) fn product<F: Finish>(
             y.as_mut_ptr(),
             1,
             n.cast_signed(),
-            false,
+            store != Store::Set,
             a.values.as_ptr(),
             a_column,
             a_row,
             b.values.as_ptr(),
             b_column,
             b_row,
-            0.0,
-            1.0,
+            keep,
+            factor,
             false,
             false,
             false,

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::Matrix;
+use super::{Matrix, Store};
 
 /// Terms of a sum that are taken together, and rows of `a` that are copied together: half of a second cache of 2 MiB, and
 /// on two Zen 4 cores, which have 1 MiB, no worse than less. Fewer terms add to `y` more often, fewer rows copy `b` more often.
@@ -11,12 +11,14 @@ const ROWS: usize = 512;
 
 /// What differs between vectors.
 pub(super) trait Isa {
-    /// Lanes of a vector; a tile is two vectors wide.
+    /// Lanes of a vector.
     const LANES: usize;
+    /// Vectors of the widest tile.
+    const VECTORS: usize;
     /// Rows of the tallest tile.
     const ROWS: usize;
 
-    /// Computes a tile of `rows <= ROWS` rows and one or two vectors.
+    /// Computes a tile of `rows <= ROWS` rows and `1 <= vectors <= VECTORS` vectors.
     ///
     /// # Safety
     /// The machine has the vectors, and the tile's pointers reach what it says.
@@ -47,7 +49,7 @@ pub(super) struct Lines {
     pub(super) count: usize,
 }
 
-/// What a tile is computed from: `y[r, c] (+)= sum over i < k of a[r, i] b[i, c]`.
+/// What a tile is computed from: `y[r, c] = sum over i < k of a[r, i] b[i, c]`.
 pub(super) struct Tile {
     pub(super) k: usize,
     /// Element `[r, i]` lies at `r * a_row + i * a_term`; one of the two is 1 (`rows_apart`: the second).
@@ -62,10 +64,38 @@ pub(super) struct Tile {
     pub(super) y_row: usize,
     /// Lanes of the last vector that are columns of `y`.
     pub(super) lanes: usize,
-    /// Whether `y` holds the terms before.
-    pub(super) add: bool,
+    /// What becomes of `y`, which holds the terms before.
+    pub(super) store: Store,
     pub(super) ahead: Ahead,
+    /// What is copied meanwhile, `k` lines of it: only by a tile of [`Isa::ROWS`] and [`Isa::VECTORS`] with `a` copied.
+    pub(super) carry: Option<Carry>,
 }
+
+/// A panel of `b` that is copied while a tile is computed, a line with each term. The units that load and store have
+/// little to do there, so it costs less than copying by itself, which waits for memory: lines that lie a large power of
+/// two apart drive each other out of the caches before they can be fetched ahead.
+#[derive(Clone, Copy)]
+pub(super) struct Carry {
+    pub(super) from: *const f32,
+    /// From a line to the next.
+    pub(super) distance: usize,
+    /// Elements taken of each line, at most as many as a panel is wide.
+    pub(super) count: usize,
+    pub(super) to: *mut f32,
+}
+
+impl Carry {
+    /// Nothing to carry, and nowhere.
+    pub(super) const NOTHING: Self = Self {
+        from: std::ptr::null(),
+        distance: 0,
+        count: 0,
+        to: std::ptr::null_mut(),
+    };
+}
+
+/// Lines by which a [`Carry`] fetches ahead.
+pub(super) const CARRY_AHEAD: usize = 16;
 
 /// What is brought nearer while a tile is computed: two places, and how far they go on with each term.
 #[derive(Clone, Copy)]
@@ -87,11 +117,13 @@ pub(super) struct Job<'a> {
     pub(super) a: (*const f32, usize, usize),
     pub(super) b: (*const f32, usize, usize),
     pub(super) y: *mut f32,
+    pub(super) store: Store,
     pub(super) m: usize,
     pub(super) n: usize,
     pub(super) k: usize,
-    /// Rows of a tile, and columns of a panel.
+    /// Rows of a tile, vectors of a panel, and its columns.
     pub(super) tile: usize,
+    pub(super) vectors: usize,
     pub(super) panel: usize,
     pub(super) blocks: usize,
     pub(super) pack_a: bool,
@@ -110,13 +142,17 @@ pub(super) fn part(i: usize, parts: usize, len: usize) -> (usize, usize) {
 }
 
 impl<'a> Job<'a> {
-    pub(super) fn new<I: Isa>(a: &Matrix<'a>, b: &Matrix<'a>, y: &'a mut [f32]) -> Self {
+    pub(super) fn new<I: Isa>(
+        a: &Matrix<'a>,
+        b: &Matrix<'a>,
+        (y, store): (&'a mut [f32], Store),
+    ) -> Self {
         let (m, n, k) = (a.rows, b.columns, a.columns);
         let strides = |x: &Matrix<'_>| {
             let (row, column) = x.strides();
             (x.values.as_ptr(), row, column)
         };
-        let panel = 2 * I::LANES;
+        let panel = I::VECTORS * I::LANES;
         // Lines so many apart fall into the same few places of a cache, and drive each other out.
         let colliding = |distance: usize| distance.is_multiple_of(512);
         let read_often = n > 4 * panel;
@@ -125,10 +161,12 @@ impl<'a> Job<'a> {
             a: strides(a),
             b: strides(b),
             y: y.as_mut_ptr(),
+            store,
             m,
             n,
             k,
             tile: I::ROWS,
+            vectors: I::VECTORS,
             panel,
             blocks: m.div_ceil(ROWS),
             pack_a: read_often || colliding(distance),
@@ -154,14 +192,15 @@ impl<'a> Job<'a> {
 
     /// Where part `part` of `parts` begins: after so much of the work, up to a tile.
     pub(super) fn cut(&self, part: usize, parts: usize) -> Cell {
-        let vectors = self.n.div_ceil(self.panel / 2);
+        let widest = self.vectors;
+        let vectors = self.n.div_ceil(self.panel / widest);
         let mut rest = self.m * vectors * part / parts;
         for block in 0..self.blocks {
             let (_, rows, tiles) = self.block(block);
             if rest < rows * vectors {
-                let panel = rest / (2 * rows);
-                let wide = 2.min(vectors - 2 * panel);
-                let within = rest - 2 * rows * panel;
+                let panel = rest / (widest * rows);
+                let wide = widest.min(vectors - widest * panel);
+                let within = rest - widest * rows * panel;
                 let tile = (within * tiles + rows * wide / 2) / (rows * wide);
                 return Cell { block, panel, tile };
             }

@@ -45,6 +45,32 @@ impl Matrix<'_> {
     }
 }
 
+/// What becomes of a sum `s` where `y` is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Store {
+    /// `y = s`
+    Set,
+    /// `y += s`
+    Add,
+    /// `y -= rate (s + decay y)`
+    Descend {
+        /// The learning rate.
+        rate: f32,
+        /// The L2 penalty.
+        decay: f32,
+    },
+}
+
+impl Store {
+    /// What becomes of the terms that come later, when a sum is taken in parts.
+    const fn next(self) -> Self {
+        match self {
+            Self::Set | Self::Add => Self::Add,
+            Self::Descend { rate, .. } => Self::Descend { rate, decay: 0.0 },
+        }
+    }
+}
+
 /// What is done with the results while they are in the nearest cache. A type for the reason that
 /// [`Body`](super::threads::Body) is one.
 pub(super) trait Finish: Copy + Send + Sync {
@@ -98,11 +124,11 @@ impl Vectors {
     }
 }
 
-/// `y = a b`, with `y` stored row after row, and `finish` run on every piece of it.
+/// `y = a b`, or what else `store` makes of it, with `y` stored row after row, and `finish` run on every piece of it.
 pub(super) fn product(
     threads: &Threads,
     count: usize,
-    y: &mut [f32],
+    y: (&mut [f32], Store),
     factors: (Matrix<'_>, Matrix<'_>),
     finish: impl Finish,
 ) {
@@ -112,7 +138,7 @@ pub(super) fn product(
 fn product_with(
     vectors: Vectors,
     (threads, count): (&Threads, usize),
-    y: &mut [f32],
+    (y, store): (&mut [f32], Store),
     (a, b): (Matrix<'_>, Matrix<'_>),
     finish: impl Finish,
 ) {
@@ -127,7 +153,7 @@ fn product_with(
     match vectors {
         #[cfg(target_arch = "x86_64")]
         Vectors::Avx512 => {
-            let job = Job::new::<avx512::Avx512>(&a, &b, y);
+            let job = Job::new::<avx512::Avx512>(&a, &b, (y, store));
             divide(threads, count, &job, |from, to| {
                 // SAFETY: this machine has the vectors (`Vectors::available`); the parts are disjoint.
                 unsafe { avx512::work(&job, from, to, finish) }
@@ -135,13 +161,13 @@ fn product_with(
         }
         #[cfg(target_arch = "x86_64")]
         Vectors::Avx2 => {
-            let job = Job::new::<avx2::Avx2>(&a, &b, y);
+            let job = Job::new::<avx2::Avx2>(&a, &b, (y, store));
             divide(threads, count, &job, |from, to| {
                 // SAFETY: this machine has the vectors (`Vectors::available`); the parts are disjoint.
                 unsafe { avx2::work(&job, from, to, finish) }
             });
         }
-        Vectors::Other => fallback::product(threads, count, y, (a, b), finish),
+        Vectors::Other => fallback::product((threads, count), (y, store), (a, b), finish),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The product over a table of shapes, against a naive one in double precision, with each kind of vectors.
 
 use super::super::threads::Threads;
-use super::{Finish, Matrix, Plain, Vectors, product_with};
+use super::{Finish, Matrix, Plain, Store, Vectors, product_with};
 
 /// Numbers that look random, in -1..1.
 fn numbers(count: usize, seed: u32) -> Vec<f32> {
@@ -22,18 +22,20 @@ fn threads() -> [Threads; 3] {
 /// Rows, columns, terms.
 type Shape = (usize, usize, usize);
 
-/// Around the tiles (14 x 32, 6 x 16) and their halves, the blocks of rows and of terms (512), and the shapes of training.
+/// Around the tiles (8 x 48, 6 x 16) and their halves, the blocks of rows and of terms (512), and the shapes of training.
 fn shapes() -> Vec<Shape> {
     let mut shapes = Vec::new();
-    for m in [1, 5, 6, 7, 13, 14, 15, 31] {
-        for n in [1, 7, 8, 15, 16, 17, 31, 32, 33, 67] {
+    for m in [1, 5, 6, 7, 8, 9, 15, 31] {
+        for n in [1, 7, 8, 15, 16, 17, 33, 47, 48, 49, 97] {
             for k in [1, 2, 17] {
                 shapes.push((m, n, k));
             }
         }
     }
     shapes.extend([
-        (14, 32, 0),
+        (8, 48, 0),
+        (64, 500, 70),
+        (70, 145, 1030),
         (3, 5, 5000),
         (1, 300, 200),
         (300, 1, 200),
@@ -81,14 +83,24 @@ fn run(
     b: Matrix<'_>,
     finish: impl Finish,
 ) -> Vec<f32> {
-    let len = a.rows * b.columns;
-    let mut y = vec![f32::NAN; len];
+    let y = vec![f32::NAN; a.rows * b.columns];
+    run_on((y, Store::Set), (vectors, threads), (a, b), finish)
+}
+
+/// What becomes of `y`.
+fn run_on(
+    (mut y, store): (Vec<f32>, Store),
+    (vectors, threads): (Vectors, &Threads),
+    factors: (Matrix<'_>, Matrix<'_>),
+    finish: impl Finish,
+) -> Vec<f32> {
+    let len = y.len();
     y.resize(len + GUARDS, GUARD);
     product_with(
         vectors,
         (threads, threads.count()),
-        &mut y[..len],
-        (a, b),
+        (&mut y[..len], store),
+        factors,
         finish,
     );
     assert!(
@@ -150,6 +162,49 @@ fn products_are_right_with_every_kind_of_vectors() {
             }
         }
     }
+}
+
+/// `w - rate (a b + decay w)`, and the weight that decays does so once, however many parts the sums have.
+#[test]
+fn products_that_are_updates() {
+    let threads = threads();
+    let (rate, decay) = (0.25, 0.5);
+    for (m, n, k) in [
+        (1, 1, 1),
+        (9, 49, 20),
+        (70, 145, 1030),
+        (64, 96, 512),
+        (300, 40, 600),
+    ] {
+        let (a, b, w) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
+        for (ta, tb) in TRANSPOSED {
+            let (a, b) = (matrix(&a, m, k, ta), matrix(&b, k, n, tb));
+            for vectors in Vectors::available() {
+                let update = |threads| {
+                    let store = Store::Descend { rate, decay };
+                    run_on((w.clone(), store), (vectors, threads), (a, b), Plain)
+                };
+                let y = update(&threads[0]);
+                assert!(bits(&y) == bits(&update(&threads[1])), "{vectors:?}");
+                // Undone again, it is the product.
+                let undone = |(&y, &w): (&f32, &f32)| (w - y) / rate - decay * w;
+                let product: Vec<f32> = y.iter().zip(&w).map(undone).collect();
+                let what = format!("{vectors:?} {m}x{n}x{k}, transposed: {ta}, {tb}");
+                for (at, found) in product.into_iter().enumerate() {
+                    let term = |i| at_f64(&a, at / n, i) * at_f64(&b, i, at % n);
+                    let sum: f64 = (0..k).map(term).sum();
+                    let size: f64 = (0..k).map(|i| term(i).abs()).sum::<f64>() + 8.0;
+                    let allowed = (k + 8) as f64 * f64::from(f32::EPSILON) * size;
+                    let error = (f64::from(found) - sum).abs();
+                    assert!(error <= allowed, "{what}: {at} is {found}, not {sum}");
+                }
+            }
+        }
+    }
+}
+
+fn at_f64(x: &Matrix<'_>, row: usize, column: usize) -> f64 {
+    f64::from(at(x, row, column))
 }
 
 /// A number that is not finite reaches the sums that it is a term of, even times 0, and no other.

@@ -1,14 +1,18 @@
 //! The loops over the cells of a product.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use super::Finish;
-use super::job::{Ahead, Cell, Isa, Job, Lines, TERMS, Tile, part};
+use super::job::{Ahead, Carry, Cell, Isa, Job, Lines, TERMS, Tile, part};
 
 thread_local! {
     /// Panels of `a`, and a panel of `b`.
     static PANELS: RefCell<[Vec<Line>; 2]> = const { RefCell::new([const { Vec::new() }; 2]) };
 }
+
+/// Terms of `a` that are copied for one tile before the next has its turn.
+const NEAR: usize = 16;
 
 /// A cache line, for its alignment.
 #[derive(Clone, Copy)]
@@ -28,7 +32,7 @@ impl Job<'_> {
                 grow(a, self.block(0).2 * self.stride(depth) + 64);
             }
             if self.pack_b {
-                grow(b, self.panel * depth + 64);
+                grow(b, 2 * self.panel_room(depth));
             }
             let packed = (a.as_mut_ptr().cast::<f32>(), b.as_mut_ptr().cast::<f32>());
             let parts = self.k.div_ceil(TERMS).max(1);
@@ -74,11 +78,15 @@ impl Job<'_> {
             } else {
                 0..tiles
             };
-            for tile in needed {
-                // SAFETY: as promised by the caller.
-                unsafe { self.pack_a::<I>((start.block, tile), terms, packed.0) };
-            }
+            // SAFETY: as promised by the caller.
+            unsafe { self.pack_a::<I>((start.block, needed), terms, packed.0) };
         }
+        // One place for the panel that is in use, and one for the next.
+        let places = [
+            packed.1,
+            packed.1.wrapping_add(self.panel_room(terms.1 - terms.0)),
+        ];
+        let mut carried = None;
         for panel in start.panel..(end.panel + 1).min(self.panels()) {
             let from = if panel == start.panel { start.tile } else { 0 };
             let to = if panel == end.panel { end.tile } else { tiles };
@@ -91,17 +99,27 @@ impl Job<'_> {
             } else {
                 (terms.1, start.panel)
             };
+            let [place, other] = [places[panel % 2], places[after % 2]];
             // SAFETY: as promised by the caller.
             unsafe {
-                let b = self.panel_of_b::<I>(panel, terms, packed.1);
+                let b = if carried == Some(panel) {
+                    (place.cast_const(), self.panel)
+                } else {
+                    self.panel_of_b::<I>(panel, terms, place)
+                };
                 for tile in from..to {
-                    let ahead = self.ahead(next, tile - from);
                     let cell = Cell {
                         block: start.block,
                         panel,
                         tile,
                     };
-                    self.cell::<I, F>(cell, terms, (packed.0, b), ahead, finish);
+                    let mut carry = None;
+                    if next.1 == after && carried != Some(after) {
+                        carry = self.carry::<I>(cell, terms.0, other);
+                        carried = carry.map(|_| after).or(carried);
+                    }
+                    let meanwhile = (self.ahead(next, tile - from), carry);
+                    self.cell::<I, F>(cell, terms, (packed.0, b), meanwhile, finish);
                 }
             }
         }
@@ -122,46 +140,41 @@ impl Job<'_> {
         (column, self.panel.min(self.n - column))
     }
 
-    /// Copies the rows of a tile: for each term, one number of each.
+    /// Copies the rows of tiles: for each term, one number of each row of a tile.
     ///
     /// # Safety
     /// The machine has the vectors of `I`; `to` can hold the panels of a block.
     #[inline(always)]
     unsafe fn pack_a<I: Isa>(
         &self,
-        (block, tile): (usize, usize),
+        (block, tiles): (usize, Range<usize>),
         (term, last): (usize, usize),
         to: *mut f32,
     ) {
-        let (row, rows) = self.rows(block, tile);
-        let k = last - term;
         let (a, a_row, a_term) = self.a;
-        // SAFETY: rows and terms are those of the matrix; the place of the tile is as the caller promised.
-        unsafe {
-            let start = a.add(row * a_row + term * a_term);
-            let to = to.add(tile * self.stride(k));
-            if a_term == 1 {
-                I::transpose(
-                    Lines {
+        let stride = self.stride(last - term);
+        // A line that holds a term of many rows is read while it is near, for all tiles.
+        let chunk = if a_term == 1 { last - term } else { NEAR };
+        for term_of_chunk in (term..last).step_by(chunk.max(1)) {
+            let k = chunk.min(last - term_of_chunk);
+            for tile in tiles.clone() {
+                let (row, rows) = self.rows(block, tile);
+                // SAFETY: rows and terms are those of the matrix; the place of the tile is as the caller promised.
+                unsafe {
+                    let start = a.add(row * a_row + term_of_chunk * a_term);
+                    let to = to.add(tile * stride + (term_of_chunk - term) * rows);
+                    let lines = |distance, lines, count| Lines {
                         start,
-                        distance: a_row,
-                        lines: rows,
-                        count: k,
-                    },
-                    to,
-                    rows,
-                );
-            } else {
-                I::copy(
-                    Lines {
-                        start,
-                        distance: a_term,
-                        lines: k,
-                        count: rows,
-                    },
-                    to,
-                    rows,
-                );
+                        distance,
+                        lines,
+                        count,
+                    };
+                    if a_term == 1 {
+                        I::transpose(lines(a_row, rows, k), to, rows);
+                    } else {
+                        I::copy(lines(a_term, k, rows), to, rows);
+                    }
+                }
             }
         }
     }
@@ -208,6 +221,30 @@ impl Job<'_> {
         (to, self.panel)
     }
 
+    /// How the panel behind that of `cell` is copied to `to` while `cell` is computed, if it can be.
+    #[inline(always)]
+    fn carry<I: Isa>(&self, cell: Cell, term: usize, to: *mut f32) -> Option<Carry> {
+        let (b, b_term, b_column) = self.b;
+        let largest = self.rows(cell.block, cell.tile).1 == I::ROWS
+            && self.columns(cell.panel).1 > (I::VECTORS - 1) * I::LANES;
+        (largest && self.pack_a && self.pack_b && b_column == 1).then(|| {
+            let (column, count) = self.columns(cell.panel + 1);
+            Carry {
+                from: b.wrapping_add(term * b_term + column),
+                distance: b_term,
+                count,
+                to,
+            }
+        })
+    }
+
+    /// Room for a copied panel of `b`. Half a page more than whole pages: a processor takes a load for one of what was
+    /// stored just before if they are whole pages apart, and waits; so the panel that is read and the one that is written
+    /// at the same pace must not be.
+    const fn panel_room(&self, terms: usize) -> usize {
+        (self.panel * terms + 16).next_multiple_of(1024) + 512
+    }
+
     /// What tile `tile` of a panel fetches of the panel that comes next: columns `panel`, from `term` on.
     #[inline(always)]
     fn ahead(&self, (term, panel): (usize, usize), tile: usize) -> Ahead {
@@ -216,29 +253,16 @@ impl Job<'_> {
             places: [b; 2],
             term: 0,
         };
-        if !self.pack_b || term >= self.k {
+        if !self.pack_b || term >= self.k || b_column == 1 {
             return nothing;
         }
         let (column, columns) = self.columns(panel);
         let start = b.wrapping_add(term * b_term + column * b_column);
-        if b_column == 1 {
-            // As many lines as terms, as long as the panel is wide: one end of each with one tile, the other with the next.
-            let place = match tile {
-                0 => start,
-                1 => start.wrapping_add(columns - 1),
-                _ => return nothing,
-            };
-            Ahead {
-                places: [place; 2],
-                term: b_term,
-            }
-        } else {
-            // As many lines as columns, as long as there are terms: two with each tile.
-            let line = |i: usize| start.wrapping_add((2 * tile + i).min(columns - 1) * b_column);
-            Ahead {
-                places: [line(0), line(1)],
-                term: 1,
-            }
+        // As many lines as columns, as long as there are terms: two with each tile.
+        let line = |i: usize| start.wrapping_add((2 * tile + i).min(columns - 1) * b_column);
+        Ahead {
+            places: [line(0), line(1)],
+            term: 1,
         }
     }
 
@@ -250,7 +274,7 @@ impl Job<'_> {
         Cell { block, panel, tile }: Cell,
         (term, last): (usize, usize),
         (packed, (b, b_term)): (*mut f32, (*const f32, usize)),
-        ahead: Ahead,
+        (ahead, carry): (Ahead, Option<Carry>),
         finish: F,
     ) {
         let (row, rows) = self.rows(block, tile);
@@ -279,8 +303,13 @@ impl Job<'_> {
             y,
             y_row: self.n,
             lanes: columns - (vectors - 1) * I::LANES,
-            add: term > 0,
+            store: if term > 0 {
+                self.store.next()
+            } else {
+                self.store
+            },
             ahead,
+            carry,
         };
         // SAFETY: the tile lies within `y`, its rows within `a` or their copy, its columns within `b` or theirs.
         unsafe { I::tile(rows, vectors, &tile) };

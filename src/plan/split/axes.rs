@@ -106,9 +106,17 @@ pub(super) fn axes(kernel: &Kernel) -> Vec<Axis> {
     const ROWS: Operand = (&[0, 1], Whole);
     const ROW: Operand = (&[0], Whole);
     match *kernel {
-        // Matrices in half precision are padded, each of them, so no range of rows is a range of elements.
-        Kernel::Matmul(k) if k.operands != Element::F32 => Vec::new(),
-        Kernel::Narrow(_) | Kernel::Scaler(_) => Vec::new(),
+        Kernel::Matmul(k) if k.operands != Element::F32 => half_products(k),
+        // As for those products: between matrices alone.
+        Kernel::Narrow(k) => {
+            let [rows, columns] = k.padded();
+            let table = Table {
+                extents: &[k.groups, k.rows, k.columns, rows, columns],
+                operands: &[(&[0, 1, 2], Whole), (&[0, 3, 4], Whole)],
+            };
+            vec![table.axis(0, move |_, groups| kernel::Narrow { groups, ..k }.into())]
+        }
+        Kernel::Scaler(_) => Vec::new(),
         Kernel::Matmul(k) => matmul(k),
         Kernel::BiasAdd(k) => bias_add(k),
         Kernel::Binary(k) => elements!(k, 3),
@@ -218,7 +226,7 @@ fn matmul(k: kernel::Matmul) -> Vec<Axis> {
         (&[GROUPS, K, N], Whole)
     };
     let fused: Option<Operand> = match k.finish {
-        kernel::Finish::None => None,
+        kernel::Finish::None | kernel::Finish::Sgd { .. } => None,
         kernel::Finish::Bias(_) => Some((&[GROUPS, N], Whole)),
         kernel::Finish::Gradient(_) => Some((&[GROUPS, M, N], Whole)),
     };
@@ -243,6 +251,18 @@ fn matmul(k: kernel::Matmul) -> Vec<Axis> {
         })
     };
     [GROUPS, M, N, K].map(axis).into()
+}
+
+/// Each matrix in half precision is padded, so a range of its rows or columns is no matrix of that kind: such products are
+/// cut between the matrices of a group alone.
+fn half_products(k: kernel::Matmul) -> Vec<Axis> {
+    let mut axes = matmul(k);
+    axes.truncate(1);
+    let sizes = [[k.m, k.k], [k.k, k.n]];
+    for (along, [rows, columns]) in axes[0].operands.iter_mut().zip(sizes) {
+        *along = Along::Rows(k.padded(rows) as usize * k.padded(columns) as usize);
+    }
+    axes
 }
 
 fn bias_add(k: kernel::BiasAdd) -> Vec<Axis> {

@@ -6,10 +6,13 @@
 //! is computed by output units, the gradient on its way back through it is a sum in a fixed order, and the gradient of the
 //! weight is computed by its rows, straight into its place.
 //!
+//! A product that a device could run, but only with a small part of itself, is cut along its sum: see [`long`].
+//!
 //! The scratch memory that this takes is the plan's own and counts in its size. Between two steps of the unsplit plan all
 //! of it is free.
 
 mod axes;
+mod long;
 mod moves;
 
 use std::collections::HashMap;
@@ -17,7 +20,7 @@ use std::collections::HashMap;
 use self::axes::{Along, Axis, axes};
 use super::{Buffer, BufferId, Place, PlacedTensor, Plan, PlanError, Step};
 use crate::graph::ALIGNMENT;
-use crate::kernel::{self, Access, Binding, Finish, Function, Kernel, Limits};
+use crate::kernel::{self, Access, Binding, Finish, Kernel, Limits};
 use crate::tensor::{Element, Shape};
 
 /// Splits the steps of a plan that a device with these limits could not run.
@@ -77,6 +80,11 @@ impl Splitter<'_> {
     ) -> Result<(), PlanError> {
         let bindings = kernel.bindings();
         if self.fits(&kernel, &bindings) {
+            if let Kernel::Matmul(product) = kernel
+                && let Some(parts) = long::parts(&product, self.limits)
+            {
+                return self.emit_long(product, parts, inputs, &outputs);
+            }
             let (layer, phase) = (self.layer, self.phase);
             self.plan.steps.push(Step {
                 kernel,
@@ -234,55 +242,6 @@ impl Splitter<'_> {
                 Ok(part)
             }
         }
-    }
-
-    /// A product that must be summed up before it is finished.
-    fn emit_unfinished(
-        &mut self,
-        product: kernel::Matmul,
-        mut inputs: Vec<usize>,
-        outputs: &[usize],
-    ) -> Result<(), PlanError> {
-        let other = inputs.pop().expect("a finish reads one operand more");
-        let y = outputs[0];
-        let (name, shape) = (
-            self.plan.tensors[y].name.clone(),
-            self.plan.tensors[y].shape.clone(),
-        );
-        let product_part = self.scratch(format!("{name} product"), shape.clone());
-        let mut sums = vec![product_part];
-        sums.extend(&outputs[1..]);
-        let finish = Finish::None;
-        let raw = kernel::Matmul { finish, ..product };
-        self.emit(raw.into(), inputs, sums)?;
-        let count = self.count(y);
-        match product.finish {
-            Finish::None => unreachable!("such a product is cut as it is"),
-            Finish::Bias(Function { kind, alpha }) => {
-                let kernel::Matmul { groups, m, n, .. } = product;
-                let (rows, columns) = (m, n);
-                let add = kernel::BiasAdd {
-                    groups,
-                    rows,
-                    columns,
-                };
-                if kind == kernel::ActivationKind::Identity {
-                    self.emit(add.into(), vec![product_part, other], vec![y])?;
-                } else {
-                    let sum = self.scratch(format!("{name} sum"), shape);
-                    self.emit(add.into(), vec![product_part, other], vec![sum])?;
-                    let activation = kernel::Activation { kind, count, alpha };
-                    self.emit(activation.into(), vec![sum], vec![y])?;
-                    self.free(sum);
-                }
-            }
-            Finish::Gradient(Function { kind, alpha }) => {
-                let gradient = kernel::ActivationGrad { kind, count, alpha };
-                self.emit(gradient.into(), vec![other, product_part], vec![y])?;
-            }
-        }
-        self.free(product_part);
-        Ok(())
     }
 
     /// How many elements a tensor has, as kernels count them.

@@ -1,12 +1,11 @@
 //! Mixed precision: copies in half precision, products of them, the loss scale, and updates by scaled gradients.
 
-use thalweg::kernel::{
-    ActivationKind, AdamUpdate, Finish, Function, Kernel, Matmul, Narrow, Scaler, SgdUpdate,
-};
+use thalweg::kernel::{Narrow, Scaler};
 use thalweg::tensor::Element;
 
 use super::super::draw::{Case, Draw, case};
 use super::COUNTS;
+use super::storage::{adam, sgd};
 
 /// Groups, rows and columns, around the padding.
 const MATRICES: [[u32; 3]; 9] = [
@@ -30,7 +29,7 @@ pub(in crate::kernels) fn mixed() -> Vec<Case> {
                 rows,
                 columns,
             };
-            cases.push(case(kernel.into(), draw));
+            cases.push(case(kernel, draw));
         }
     }
     cases.extend(scalers());
@@ -42,14 +41,15 @@ pub(in crate::kernels) fn mixed() -> Vec<Case> {
                 updates: 3,
                 exponent: 9,
             };
-            cases.extend(updates(count).map(|kernel| case(kernel, draw)));
+            cases.extend(sgd(count, 0.01, true).map(|kernel| case(kernel, draw)));
+            cases.extend(adam(count, 0.01, true).map(|kernel| case(kernel, draw)));
         }
     }
     cases
 }
 
 /// Every way of storing the operands, every finish, in sizes around the padding and the tiles.
-fn half_products() -> Vec<Case> {
+pub(in crate::kernels) fn half_products() -> Vec<Case> {
     const SHAPES: [[u32; 4]; 13] = [
         [1, 1, 1, 1],
         [1, 15, 17, 16],
@@ -65,37 +65,7 @@ fn half_products() -> Vec<Case> {
         [1, 128, 10, 128],
         [3, 18, 20, 34],
     ];
-    let relu = Function {
-        kind: ActivationKind::Relu,
-        alpha: 0.0,
-    };
-    let fused = [
-        (Finish::None, true),
-        (Finish::Bias(Function::IDENTITY), false),
-        (Finish::Bias(relu), true),
-        (Finish::Gradient(relu), false),
-    ];
-    let stored = [(false, false), (false, true), (true, false), (true, true)];
-    let mut cases = Vec::new();
-    for (i, [groups, m, n, k]) in SHAPES.into_iter().enumerate() {
-        for (j, (transpose_a, transpose_b)) in stored.into_iter().enumerate() {
-            for (finish, row_sums) in [(Finish::None, false), fused[(i + j) % 4]] {
-                let kernel = Matmul {
-                    groups,
-                    m,
-                    n,
-                    k,
-                    transpose_a,
-                    transpose_b,
-                    finish,
-                    row_sums,
-                    operands: Element::F16,
-                };
-                cases.push(case(kernel.into(), Draw::Normal));
-            }
-        }
-    }
-    cases
+    super::products(&SHAPES, Element::F16)
 }
 
 /// Good and bad steps: in the middle of a row, at its end, at the largest scale, at the first and the millionth update.
@@ -123,43 +93,9 @@ fn scalers() -> Vec<Case> {
                     updates,
                     exponent,
                 };
-                cases.push(case(kernel.into(), draw));
+                cases.push(case(kernel, draw));
             }
         }
     }
     cases
-}
-
-fn updates(count: u32) -> [Kernel; 5] {
-    let (learning_rate, weight_decay, scaled) = (0.1, 0.01, true);
-    let sgd = |momentum, nesterov| {
-        Kernel::from(SgdUpdate {
-            count,
-            learning_rate,
-            momentum,
-            nesterov,
-            weight_decay,
-            scaled,
-        })
-    };
-    let adam = |decoupled| {
-        Kernel::from(AdamUpdate {
-            count,
-            learning_rate,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-3,
-            weight_decay,
-            decoupled,
-            step: 1,
-            scaled,
-        })
-    };
-    [
-        sgd(0.0, false),
-        sgd(0.9, false),
-        sgd(0.9, true),
-        adam(false),
-        adam(true),
-    ]
 }

@@ -38,7 +38,7 @@ pub(in crate::kernels) fn gathers() -> Vec<Case> {
                     skip: 0,
                     factor,
                 };
-                cases.push(case(kernel.into(), Draw::Wide));
+                cases.push(case(kernel, Draw::Wide));
             }
         }
         for first_row in [0, 1] {
@@ -48,7 +48,7 @@ pub(in crate::kernels) fn gathers() -> Vec<Case> {
                 rows,
                 columns,
             };
-            cases.push(case(kernel.into(), Draw::Moderate));
+            cases.push(case(kernel, Draw::Moderate));
         }
     }
     cases
@@ -75,8 +75,7 @@ pub(in crate::kernels) fn ranges() -> Vec<Case> {
                 inner,
                 start,
                 len,
-            }
-            .into(),
+            },
             Draw::Wide,
         ));
         cases.push(case(
@@ -86,8 +85,7 @@ pub(in crate::kernels) fn ranges() -> Vec<Case> {
                 inner,
                 start,
                 len,
-            }
-            .into(),
+            },
             Draw::Wide,
         ));
         let (axis_a, axis_b) = (len, axis - len + 1);
@@ -97,8 +95,7 @@ pub(in crate::kernels) fn ranges() -> Vec<Case> {
                 axis_a,
                 axis_b,
                 inner,
-            }
-            .into(),
+            },
             Draw::Wide,
         ));
     }
@@ -109,47 +106,53 @@ pub(in crate::kernels) fn updates() -> Vec<Case> {
     let mut cases = Vec::new();
     for count in COUNTS {
         for weight_decay in [0.0, 0.01] {
-            for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.9, true)] {
-                let kernel = SgdUpdate {
-                    count,
-                    learning_rate: 0.1,
-                    momentum,
-                    nesterov,
-                    weight_decay,
-                    scaled: false,
-                };
-                cases.push(case(kernel.into(), Draw::Moderate));
-            }
-            for (decoupled, step, epsilon) in [
-                (false, 1, 1e-8),
-                (false, 1000, 1e-3),
-                (true, 1, 1e-8),
-                (true, 100_000, 1e-8),
-            ] {
-                let (learning_rate, beta1, beta2) = (0.003, 0.9, 0.999);
-                let kernel = AdamUpdate {
-                    count,
-                    learning_rate,
-                    beta1,
-                    beta2,
-                    epsilon,
-                    weight_decay,
-                    decoupled,
-                    step,
-                    scaled: false,
-                };
-                cases.push(case(kernel.into(), Draw::Normal));
-            }
+            let sgd = sgd(count, weight_decay, false);
+            cases.extend(sgd.map(|kernel| case(kernel, Draw::Moderate)));
+            let adam = adam(count, weight_decay, false);
+            cases.extend(adam.map(|kernel| case(kernel, Draw::Normal)));
         }
     }
     cases
+}
+
+/// Plain, with momentum, and Nesterov's.
+pub(super) fn sgd(count: u32, weight_decay: f64, scaled: bool) -> [SgdUpdate; 3] {
+    [(0.0, false), (0.9, false), (0.9, true)].map(|(momentum, nesterov)| SgdUpdate {
+        count,
+        learning_rate: 0.1,
+        momentum,
+        nesterov,
+        weight_decay,
+        scaled,
+    })
+}
+
+/// Adam and AdamW, early and late.
+pub(super) fn adam(count: u32, weight_decay: f64, scaled: bool) -> [AdamUpdate; 4] {
+    [
+        (false, 1, 1e-8),
+        (false, 1000, 1e-3),
+        (true, 1, 1e-8),
+        (true, 100_000, 1e-8),
+    ]
+    .map(|(decoupled, step, epsilon)| AdamUpdate {
+        count,
+        learning_rate: 0.003,
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon,
+        weight_decay,
+        decoupled,
+        step,
+        scaled,
+    })
 }
 
 pub(in crate::kernels) fn watch() -> Vec<Case> {
     let mut cases = Vec::new();
     for count in COUNTS {
         for offset in [0, 640] {
-            cases.push(case(Nonfinite { count, offset }.into(), Draw::Wide));
+            cases.push(case(Nonfinite { count, offset }, Draw::Wide));
         }
     }
     for columns in [1, 3, 256, 257] {
@@ -160,8 +163,7 @@ pub(in crate::kernels) fn watch() -> Vec<Case> {
                     columns,
                     slot,
                     first_slot: 0,
-                }
-                .into(),
+                },
                 Draw::Wide,
             ));
         }
