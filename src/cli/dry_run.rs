@@ -1,13 +1,9 @@
 //! `thalweg train --dry-run`: what a run would take of memory.
 
-mod prepared;
-
 use serde_json::{Value, json};
 
 use super::output::{bytes, grouped, table};
 use crate::train::{Foretold, Item};
-
-pub(super) use prepared::Prepared;
 
 /// The parts of a run's memory, a heading to each.
 fn parts(foretold: &Foretold) -> [(&'static str, &[Item]); 4] {

@@ -136,7 +136,7 @@ fn foretell(job: &Job, opened: Opened, json: bool) -> Result<(), Exit> {
     let device = job::name(opened.executor.device()).to_owned();
     let files = |model| Recorder::FILES * model;
     let (training, validation) = (&job.training, job.validation.as_ref());
-    let executor = Box::new(dry_run::Prepared::new(opened.executor));
+    let executor = opened.executor;
     let foretold = (job.trainer).foretell(executor, training, validation, files)?;
     if json {
         print_json(&dry_run::json(&foretold, &device))?;

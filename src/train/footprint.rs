@@ -117,6 +117,7 @@ impl Session {
         }
         for purpose in purposes {
             let (plan, _) = self.built(purpose)?;
+            self.executor.prepare(&plan)?;
             let bytes = self.executor.plan_bytes(&plan);
             let name = match purpose.rows() {
                 Some(rows) => format!("{} ({rows} rows)", plan.name),

@@ -199,7 +199,8 @@ fn steps_know_their_layer_and_phase() {
     ];
     let network = Network::new(5).linear(6).activation(Activation::Tanh);
     let network = network.dropout(0.5).linear(3);
-    let mut session = session(network, Loss::CrossEntropy, Optimizer::sgd(0.1));
+    let momentum = Optimizer::with_momentum(0.1, 0.9, false);
+    let mut session = session(network, Loss::CrossEntropy, momentum);
     let plan = plan(&mut session, Purpose::Training(10));
     let found: Vec<_> = plan
         .steps
