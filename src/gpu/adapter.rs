@@ -103,6 +103,17 @@ pub struct AdapterInfo {
     pub lacks: Option<String>,
 }
 
+/// Whether a driver that runs shaders on the processor compiles a load from an image into the shader, as Mesa 22 does. Mesa
+/// 25 calls a function for each, and a product by images then has a fifth of the speed (see `benches/NOTES.md`); what lies
+/// between was not measured.
+fn loads_images_inline(driver: &str) -> bool {
+    let version = driver.split_once("Mesa ").map(|(_, version)| version);
+    let major = version.and_then(|version| version.split('.').next());
+    major
+        .and_then(|major| major.parse::<u32>().ok())
+        .is_some_and(|major| major <= 22)
+}
+
 impl AdapterInfo {
     /// Whether shaders run on the processor.
     pub fn is_software(&self) -> bool {
@@ -132,7 +143,11 @@ impl AdapterInfo {
             half: self.features.f16,
             // Not before they have passed the self-test.
             cooperative: false,
-            image: self.limits.image,
+            image: if self.is_software() && !loads_images_inline(&self.driver) {
+                0
+            } else {
+                self.limits.image
+            },
             invocations: self.limits.invocations,
             workgroup_memory: self.limits.workgroup_memory,
             fill: if self.is_software() { 1 } else { Limits::FILL },
@@ -294,6 +309,28 @@ mod tests {
             },
             lacks: None,
         }
+    }
+
+    #[test]
+    fn images_are_for_software_that_loads_them_inline() {
+        let image = |kind, driver: &str| {
+            let mut adapter = adapter(0, "one", kind);
+            driver.clone_into(&mut adapter.driver);
+            adapter.limits().image
+        };
+        assert_eq!(
+            image(DeviceKind::Software, "llvmpipe Mesa 22.3.6 (LLVM 15.0.6)"),
+            8192
+        );
+        for newer in [
+            "llvmpipe Mesa 25.0.7-2~bpo12+1 (LLVM 15.0.6)",
+            "Mesa next",
+            "SwiftShader 5.0",
+            "",
+        ] {
+            assert_eq!(image(DeviceKind::Software, newer), 0, "{newer}");
+        }
+        assert_eq!(image(DeviceKind::Discrete, "radv Mesa 25.0.7"), 8192);
     }
 
     fn machine() -> Vec<AdapterInfo> {

@@ -246,10 +246,14 @@ impl Matmul {
         if !self.fours() {
             return None;
         }
-        // Few rows leave most of a tall tile empty; taller ones than 32 take long to compile.
-        let blocks = self.m.div_ceil(8).next_power_of_two().min(4);
-        let shader = self.tiled("matmul_broadcast", [8 * blocks, 64], limits);
-        Some(self.finished(shader.with_u32("BLOCKS", blocks), true))
+        // Drivers whose images are slow (Mesa 25) are as fast with small tiles, and compile large ones for seconds. Older
+        // ones load a buffer so slowly that only large tiles make up for it; taller ones than 32 take long to compile.
+        let (tallest, vecs) = if limits.image == 0 { (2, 1) } else { (4, 2) };
+        // Few rows leave most of a tall tile empty.
+        let blocks = self.m.div_ceil(8).next_power_of_two().min(tallest);
+        let shader = self.tiled("matmul_broadcast", [8 * blocks, 32 * vecs], limits);
+        let shader = shader.with_u32("BLOCKS", blocks).with_u32("VECS", vecs);
+        Some(self.finished(shader, true))
     }
 
     /// The same sums in `parts` parts of equal length, each a group of its own: `y` becomes `[parts, m, n]`, and `sums`

@@ -21,7 +21,7 @@ pub struct Limits {
     pub half: bool,
     /// Whether products of f16 may take cooperative matrices: the adapter has them, and they have passed the self-test.
     pub cooperative: bool,
-    /// Most texels in each direction of an image.
+    /// Most texels in each direction of an image that kernels may read; 0 where the driver reads buffers faster.
     pub image: u32,
     /// Most invocations in a workgroup.
     pub invocations: u32,
