@@ -114,7 +114,7 @@ pub(super) fn run(case: &Case, machine: &Machine, cold: bool) -> Result<Fresh, E
     lines.read_to_string(&mut rest)?;
     let status = child.wait()?;
     if !status.success() || first != "first\n" {
-        let said = log.join().map_or_else(|_| Ok(Vec::new()), |said| said)?;
+        let said = log.join().unwrap_or_else(|_| Ok(Vec::new()))?;
         let said = String::from_utf8_lossy(&said);
         return Err(failed(format!("it ended with {status}: {said}")));
     }
