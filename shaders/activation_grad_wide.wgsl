@@ -1,7 +1,7 @@
 // dx[i] = f'(x[i]) dy[i]: all are [count], which divides by 4; `saved` is y or x, as the function has it.
 //
-// As `activation_grad`, four elements at a time. An invocation computes every four whose number is its own modulo the size
-// of the grid.
+// As `activation_grad`, four elements at a time. An invocation computes every four whose number is its own modulo the
+// size of the grid.
 // Reference: `reference::activation_grad`. Host: `kernel/elementwise.rs`.
 // uses: activations
 

@@ -1,7 +1,7 @@
 // y[i] = f(x[i]): both are [count], which divides by 4.
 //
-// As `activation`, four elements at a time. An invocation computes every four whose number is its own modulo the size of
-// the grid.
+// As `activation`, four elements at a time. An invocation computes every four whose number is its own modulo the size
+// of the grid.
 // Reference: `reference::activation`. Host: `kernel/elementwise.rs`.
 // uses: activations
 

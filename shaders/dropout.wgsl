@@ -1,8 +1,8 @@
 // y[i] = factor x[i] if the random bits of offset + i are at least threshold, else 0: x and y are [count].
 //
 // An invocation computes every element whose number is its own modulo the size of the grid.
-// Traps: the bits are keyed by seed, stream, step and offset + i alone, so the gradient is this kernel at the same step, and no
-// grid changes the mask.
+// Traps: the bits are keyed by seed, stream, step and offset + i alone, so the gradient is this kernel at the same
+// step, and no grid changes the mask.
 // Reference: `reference::dropout`. Host: `kernel/elementwise.rs`.
 // uses: philox
 

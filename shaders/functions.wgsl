@@ -4,8 +4,8 @@
 // overflow. These are right to a few ulp over all of f32: nothing overflows, nothing cancels near 0 or far out, results
 // below 2^-126 may become 0, and NaN gives NaN.
 //
-// Traps. A driver may assume that NaN does not occur, and `min`, `max` and `select` lose it: so it is found on the bits,
-// or gets through by arithmetic. A driver may also rearrange sums: (1 + t) - 1 becomes t, and k a + k b becomes
+// Traps. A driver may assume that NaN does not occur, and `min`, `max` and `select` lose it: so it is found on the
+// bits, or gets through by arithmetic. A driver may also rearrange sums: (1 + t) - 1 becomes t, and k a + k b becomes
 // k (a + b). So no formula lives on rounding errors; `reduce`, which would, takes its second part in whole numbers.
 // The polynomials are minimax fits (Remez) to the functions named beside them.
 // Host: `kernel/source.rs`.
@@ -29,7 +29,8 @@ fn power_of_two(n: i32) -> f32 {
 // e^x = 2^n (1 + s), |s| < 0.42, s right to its last bits also near 0.
 struct Reduced { n: i32, s: f32 }
 
-// Of x + low, where |low| is much smaller than |x|, for -128 < x < 89. Rearranged it would lose |x| ulp, in Mesa for one.
+// Of x + low, where |low| is much smaller than |x|, for -128 < x < 89. Rearranged it would lose |x| ulp, in Mesa for
+// one.
 fn reduce(x: f32, low: f32) -> Reduced {
     let k = round((x + low) * LOG2_E);
     let n = i32(k);

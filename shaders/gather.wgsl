@@ -1,4 +1,5 @@
-// y[i, ·] = table[index[start + i] - first_row, ·],  i < rows: table is [table_rows, columns], y is [rows, columns], of Value.
+// y[i, ·] = table[index[start + i] - first_row, ·],  i < rows: table is [table_rows, columns], y is [rows, columns],
+// of Value.
 //
 // An invocation computes every Value whose number is its own modulo the size of the grid.
 // Traps: a row number outside the table gives zeros, as does a position outside the index; or y stays there, if KEEP.

@@ -1,4 +1,5 @@
-// y[i, ·] = factor table[index[start + i] - first_row, ·],  i < rows: table is [table_rows, columns] bytes, y is [rows, columns].
+// y[i, ·] = factor table[index[start + i] - first_row, ·],  i < rows: table is [table_rows, columns] bytes, y is
+// [rows, columns].
 //
 // An invocation computes every element whose number is its own modulo the size of the grid.
 // Traps: four bytes to a word, the first lowest. A row number outside the table gives zeros, as does a position outside

@@ -1,5 +1,5 @@
-// dtable[r, j] = Σ dy[i, j] over the i < rows with index[i] = first_row + r, in the order of i: dy is [rows, columns], index is
-// [rows], dtable is [table_rows, columns].
+// dtable[r, j] = Σ dy[i, j] over the i < rows with index[i] = first_row + r, in the order of i: dy is
+// [rows, columns], index is [rows], dtable is [table_rows, columns].
 //
 // An invocation computes every element whose number is its own modulo the size of the grid.
 // It reads the whole index, so that no two invocations add to one element.

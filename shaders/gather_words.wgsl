@@ -1,7 +1,8 @@
-// y[i, ·] = factor table[index[start + i] - first_row, ·],  i < rows: table is [table_rows, columns] bytes, y is [rows, columns].
+// y[i, ·] = factor table[index[start + i] - first_row, ·],  i < rows: table is [table_rows, columns] bytes, y is
+// [rows, columns].
 //
-// As `gather_bytes`, for rows that divide by 4: an invocation computes every four elements whose number is its own modulo
-// the size of the grid, from one word.
+// As `gather_bytes`, for rows that divide by 4: an invocation computes every four elements whose number is its own
+// modulo the size of the grid, from one word.
 // Traps: a row number outside the table gives zeros, as does a position outside the index.
 // Reference: `reference::gather`. Host: `kernel/rows.rs`.
 

@@ -64,7 +64,8 @@ fn load_b(group: u32, depth: u32, column: u32) -> mat4x4<f32> {
         let stride = padded(p.k) / 4u;
         let at = (group * padded(p.n) + j) * stride + depth / 4u;
         block = transpose(mat4x4<f32>(
-            vec4<f32>(b[at]), vec4<f32>(b[at + stride]), vec4<f32>(b[at + 2u * stride]), vec4<f32>(b[at + 3u * stride])));
+            vec4<f32>(b[at]), vec4<f32>(b[at + stride]),
+            vec4<f32>(b[at + 2u * stride]), vec4<f32>(b[at + 3u * stride])));
     } else {
         let j = min(column, p.n - 4u);
         for (var l = 0u; l < 4u; l++) {

@@ -1,20 +1,22 @@
 // y[g] = finish(op(a[g]) op(b[g])),  g < groups,  op(x) = xᵀ if TRANSPOSE_X, else x; every matrix row-major.
 //
 //   a: [groups, m, k], or [groups, k, m] if TRANSPOSE_A
-//   b: [groups, k, n], or [groups, n, k] if TRANSPOSE_B; rows and columns of a and b are padded with zeros to multiples of 16
+//   b: [groups, k, n], or [groups, n, k] if TRANSPOSE_B
 //   y: [groups, m, n]
+//   rows and columns of a and b are padded with zeros to multiples of 16
 //   padded, finish and store_row_sum: of the joined files
 //
-// For GPUs with cooperative matrices of 16 x 16, f16 in and f32 out. A workgroup is one subgroup and computes a 32 x 32 tile
-// of y, as 2 x 2 fragments, with k in steps of 16. Fragments of a and b are loaded straight from the operands; a tile past
-// the edge loads the last fragment instead, and its results are not stored. A fragment cannot be indexed, so the sums go
-// through workgroup memory to be finished and stored.
+// For GPUs with cooperative matrices of 16 x 16, f16 in and f32 out. A workgroup is one subgroup and computes a tile
+// of y of 32 x 32, as 2 x 2 fragments, with k in steps of 16. Fragments of a and b are loaded straight from the
+// operands; a tile past the edge loads the last fragment instead, and its results are not stored. A fragment cannot
+// be indexed, so the sums go through workgroup memory to be finished and stored.
 //
 // Needs subgroups of exactly SUBGROUP lanes.
 // Grid: min(tiles, 65535) workgroups, tiles = groups * ceil(m / 32) * ceil(n / 32).
-// Traps: every load, multiplication and store of a fragment stands in uniform control flow, which naga does not check. The
-// Vulkan memory model promises nothing of fragments that are read through workgroup memory behind a barrier (wgpu #8805): so
-// this kernel is chosen only on an adapter on which it has just passed the self-test, see gpu/cooperative.rs.
+// Traps: every load, multiplication and store of a fragment stands in uniform control flow, which naga does not
+// check. The Vulkan memory model promises nothing of fragments that are read through workgroup memory behind a
+// barrier (wgpu #8805): so this kernel is chosen only on an adapter on which it has just passed the self-test, see
+// gpu/cooperative.rs.
 // Reference: `reference::matmul`. Host: `kernel/matmul.rs`.
 
 enable f16;

@@ -86,8 +86,8 @@ fn main(
             }
         }
 
-        // Loops that are not unrolled, or they would take the driver longer to compile than all else: the registers move
-        // up instead, so that they are still indexed by constants.
+        // Loops that are not unrolled, or they would take the driver longer to compile than all else: the registers
+        // move up instead, so that they are still indexed by constants.
         for (var block = 0u; block < min(BLOCKS, p.m); block++) {
             let i = row + 8u * block + lane;
             for (var v = 0u; v < min(VECS, p.n); v++) {

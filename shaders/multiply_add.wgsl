@@ -2,8 +2,8 @@
 //
 // Not a kernel: it measures how fast the device multiplies and adds in registers. The 12 chains of an invocation do not
 // depend on each other, which hides the latency. On a driver for the CPU a chain takes a register, of which there are
-// 16: 16 chains gave half the rate of 12 there, and 8 chains two thirds. The sum is stored, so that no chain is dropped,
-// and a and b are known only at run time.
+// 16: 16 chains gave half the rate of 12 there, and 8 chains two thirds. The sum is stored, so that no chain is
+// dropped, and a and b are known only at run time.
 // Host: `gpu/rate.rs`.
 
 const WORKGROUP: u32 = 64u;

@@ -1,9 +1,9 @@
-// y[g, i, j] = x[g, i, j] rounded to half precision, 0 in the padding:  x is [groups, rows, columns], rows and columns of
-// y are padded to multiples of PAD. Two neighbours of y are one word, the first its lower half.
+// y[g, i, j] = x[g, i, j] rounded to half precision, 0 in the padding:  x is [groups, rows, columns], rows and
+// columns of y are padded to multiples of PAD. Two neighbours of y are one word, the first its lower half.
 //
 // An invocation computes every 4 neighbours of y whose number is its own modulo the size of the grid.
-// Traps: WGSL lets a device round, flush and overflow as it likes when it converts, so this works on the bits: to nearest,
-// ties to even, and infinite from 65520 on.
+// Traps: WGSL lets a device round, flush and overflow as it likes when it converts, so this works on the bits: to
+// nearest, ties to even, and infinite from 65520 on.
 // Reference: `reference::narrow`. Host: `kernel/mixed.rs`.
 
 const WORKGROUP: u32 = 256u;

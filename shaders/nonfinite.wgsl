@@ -1,10 +1,11 @@
-// first[0] = offset + the smallest i < count for which x[i] is NaN or infinite, or 2^32 - 1 if there is none: x is [count].
-// Where offset is not 0, what first[0] holds already stays if it is a number.
+// first[0] = offset + the smallest i < count for which x[i] is NaN or infinite, or 2^32 - 1 if there is none: x is
+// [count]. Where offset is not 0, what first[0] holds already stays if it is a number.
 //
 // One workgroup. An invocation looks at every WORKGROUP-th element, four at a time, until it finds one; then the
 // smallest of what they found is taken, in halves.
-// Traps: a driver may assume that NaN and infinity do not occur, so the test is on the bits. Mesa's software driver ends
-// an invocation's loops after 65,535 turns in all, wherever it stands: four at a time it reaches the end of any binding.
+// Traps: a driver may assume that NaN and infinity do not occur, so the test is on the bits. Mesa's software driver
+// ends an invocation's loops after 65,535 turns in all, wherever it stands: four at a time it reaches the end of any
+// binding.
 // Reference: `reference::nonfinite`. Host: `kernel/state.rs`.
 
 const WORKGROUP: u32 = 256u;

@@ -1,4 +1,5 @@
-// A product of operands in half precision, whose rows and columns are padded with zeros. All else is in single precision.
+// A product of operands in half precision, whose rows and columns are padded with zeros. All else is in single
+// precision.
 // Joined to the `matmul_*` files.
 // Reference: `reference::matmul`. Host: `kernel/matmul.rs`.
 

@@ -6,8 +6,8 @@
 //   first: [1], loss: [1], scale: [1], counts: [3], verdict: [4]
 //
 // One invocation does it all.
-// Traps: the loss is judged on its bits. The scale is a power of two, so its inverse is exact on the bits, and a division
-// need not be. beta^t would cancel in 1 - beta^t, so it is e^(t ln beta) - 1, as one function.
+// Traps: the loss is judged on its bits. The scale is a power of two, so its inverse is exact on the bits, and a
+// division need not be. beta^t would cancel in 1 - beta^t, so it is e^(t ln beta) - 1, as one function.
 // Reference: `reference::scaler`. Host: `kernel/mixed.rs`.
 // uses: functions
 

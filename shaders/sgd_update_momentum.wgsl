@@ -1,5 +1,5 @@
-// g = gradient + weight_decay w,  velocity = momentum velocity + g,  w -= learning_rate velocity, in place; if NESTEROV,
-// w -= learning_rate (g + momentum velocity) with the new velocity. All are [count].
+// g = gradient + weight_decay w,  velocity = momentum velocity + g,  w -= learning_rate velocity, in place; if
+// NESTEROV, w -= learning_rate (g + momentum velocity) with the new velocity. All are [count].
 //
 // An invocation computes every Value whose number is its own modulo the size of the grid.
 // Reference: `reference::sgd_update`. Host: `kernel/optimizer.rs`.

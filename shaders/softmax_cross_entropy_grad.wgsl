@@ -3,8 +3,8 @@
 //
 // An invocation computes every row whose number is its own modulo the size of the grid.
 // Traps: at the label, softmax - 1 is computed as -(sum of the others) / (sum of all): nothing cancels where the
-// prediction is right. NaN in a row makes the row NaN, by the subtraction; the maximum may miss it. A row whose label is
-// no column has gradient 0.
+// prediction is right. NaN in a row makes the row NaN, by the subtraction; the maximum may miss it. A row whose label
+// is no column has gradient 0.
 // Reference: `reference::softmax_cross_entropy_grad`. Host: `kernel/loss.rs`.
 // uses: functions
 

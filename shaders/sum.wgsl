@@ -1,7 +1,7 @@
 // y[o, i] = factor Σ_a x[o, a, i],  a < axis: x is [outer, axis, inner], y is [outer, inner].
 //
-// For many sums, or short ones. An invocation computes every sum whose number is its own modulo the size of the grid, in
-// blocks of BLOCK terms, each summed by itself: the rounding errors grow as axis / BLOCK + BLOCK.
+// For many sums, or short ones. An invocation computes every sum whose number is its own modulo the size of the grid,
+// in blocks of BLOCK terms, each summed by itself: the rounding errors grow as axis / BLOCK + BLOCK.
 // Reference: `reference::sum`. Host: `kernel/reduce.rs`.
 
 const WORKGROUP: u32 = 256u;

@@ -1,10 +1,10 @@
 // y[o, i] = factor Σ_a x[o, a, i],  a < axis: x is [outer, axis, inner], y is [outer, inner].
 //
 // For few long sums. A workgroup computes every sum whose number is its own modulo the number of workgroups. An
-// invocation adds every WORKGROUP-th term, in four sums; then the halves are added until one is left. The order is fixed
-// by the axis alone.
-// Traps: the loop over sums is uniform, as barriers stand in it. Mesa's software driver ends an invocation's loops after
-// 65,535 turns in all, wherever it stands: four at a time it reaches the end of any binding.
+// invocation adds every WORKGROUP-th term, in four sums; then the halves are added until one is left. The order is
+// fixed by the axis alone.
+// Traps: the loop over sums is uniform, as barriers stand in it. Mesa's software driver ends an invocation's loops
+// after 65,535 turns in all, wherever it stands: four at a time it reaches the end of any binding.
 // Reference: `reference::sum`. Host: `kernel/reduce.rs`.
 
 const WORKGROUP: u32 = 256u;

@@ -1,5 +1,5 @@
-// An update under mixed precision: the gradient is scaled, and the scaler's verdict says by how much, whether the step is
-// skipped, and how the optimiser's own count of its updates corrects it. Joined to the updates.
+// An update under mixed precision: the gradient is scaled, and the scaler's verdict says by how much, whether the
+// step is skipped, and how the optimiser's own count of its updates corrects it. Joined to the updates.
 //
 //   verdict: [4], see `scaler`
 //

@@ -77,7 +77,7 @@ pub fn kernels(training: &mut Training, bounds: Bounds) -> Result<Vec<KernelTime
 }
 
 /// What a kernel works on, in short: a product's `m`, `n` and `k`, which side is transposed, and what is fused into it
-/// (bias and activation, or the gradient of an activation); else the elements written.
+/// (bias and activation, the gradient of an activation, or an update); else the elements written.
 fn shape(kernel: &Kernel) -> String {
     match kernel {
         Kernel::Matmul(Matmul {

@@ -35,14 +35,17 @@ pub(super) fn matmul(
         Finish::Sgd {
             learning_rate,
             weight_decay,
-        } => ROW_SUMS.with_borrow_mut(|gradient| {
+        } => {
+            // Taken out: while it waits for others, a thread of the pool may begin with another caller's kernel.
+            let mut gradient = ROW_SUMS.take();
             gradient.resize(sums.len(), 0.0);
-            reduce::sum(threads, &kernel.row_sum(), a, gradient);
+            reduce::sum(threads, &kernel.row_sum(), a, &mut gradient);
             let (rate, decay) = (narrow(learning_rate), narrow(weight_decay));
             for (w, &g) in sums.iter_mut().zip(gradient.iter()) {
                 *w -= rate * (g + decay * *w);
             }
-        }),
+            ROW_SUMS.set(gradient);
+        }
         _ => reduce::sum(threads, &kernel.row_sum(), a, sums),
     }
 }

@@ -5,9 +5,9 @@ use super::{Kernels, activation, math, philox};
 use crate::executor::{View, ViewMut};
 use crate::kernel::{
     Access, Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Broadcast, Concat,
-    Copy, Correct, Dropout, Gather, GatherGrad, Kernel, Matmul, Nonfinite, Pad, PointwiseLoss,
-    PointwiseLossGrad, PointwiseLossKind, SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy,
-    SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
+    Copy, Correct, Dropout, Finish, Gather, GatherGrad, Kernel, Matmul, Nonfinite, Pad,
+    PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, SgdUpdate, Slice, Softmax,
+    SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
 };
 use crate::tensor::Element;
 
@@ -345,6 +345,36 @@ fn the_number_of_threads_changes_no_bit() {
             );
         }
     }
+}
+
+/// A thread that waits inside a kernel may begin with another caller's.
+#[test]
+fn two_callers_may_share_the_threads() {
+    let kernel = Kernel::from(Matmul {
+        groups: 1,
+        m: 512,
+        n: 1,
+        k: 512,
+        transpose_a: true,
+        finish: Finish::Sgd {
+            learning_rate: 0.1,
+            weight_decay: 0.0,
+        },
+        row_sums: true,
+        ..Matmul::default()
+    });
+    let expected = run(&Kernels::new(Some(1)).unwrap(), &kernel);
+    let kernels = Kernels::new(Some(3)).unwrap();
+    let caller = || {
+        for _ in 0..100 {
+            assert!(kernels.enter(|| run(&kernels, &kernel)) == expected);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(caller);
+        }
+    });
 }
 
 /// Every element of every output is written, and none is left as it was.

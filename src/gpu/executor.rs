@@ -79,13 +79,6 @@ pub(super) struct Loaded {
     steps: Vec<LoadedStep>,
 }
 
-impl Gpu {
-    /// Forgets the plans that were loaded behind the first `count`.
-    pub(super) fn unload_behind(&mut self, count: usize) {
-        self.plans.truncate(count);
-    }
-}
-
 impl Loaded {
     pub(super) fn bytes(&self) -> u64 {
         let buffers = self.buffers.iter().map(Memory::bytes).sum::<u64>();
@@ -107,6 +100,11 @@ impl Loaded {
 }
 
 impl Gpu {
+    /// Forgets the plans that were loaded behind the first `count`.
+    pub(super) fn unload_behind(&mut self, count: usize) {
+        self.plans.truncate(count);
+    }
+
     fn allocate_store(&mut self, store: &Store) -> Result<(), ExecutorError> {
         self.device.check()?;
         for block in &store.blocks()[self.store.len().min(store.blocks().len())..] {

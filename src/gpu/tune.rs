@@ -278,7 +278,7 @@ impl Gpu {
         })?;
         let handle = self.load(Arc::new(plan), &Store::new())?;
         let result = self.time_plan(handle);
-        self.plans.truncate(handle.0);
+        self.unload_behind(handle.0);
         result
     }
 

@@ -154,14 +154,14 @@ impl<'a> Builder<'a> {
             known.is_some_and(|t| matches!(t.origin, Origin::Stored(_)))
         };
         fuse(&mut self.work, &seen, stored);
-        if let Some(updated) = self.updated() {
+        if let Some(updated) = self.updated(outputs) {
             fuse_update(&mut self.work, &updated);
         }
     }
 
     /// The update of a block of the store by a packed gradient, if there is one and all parts of the gradient are computed
-    /// in their places.
-    fn updated(&self) -> Option<Updated> {
+    /// in their places. There is none if somebody else wants the gradient.
+    fn updated(&self, outputs: &[TensorId]) -> Option<Updated> {
         let is_update = |w: &Work<'_>| matches!(w.kernel, Kernel::SgdUpdate(_));
         let step = self.work.iter().position(is_update)?;
         let &[gradient] = self.work[step].inputs.as_slice() else {
@@ -170,6 +170,14 @@ impl<'a> Builder<'a> {
         let Origin::Stored(block) = self.graph.tensor(self.work[step].outputs[0]).origin else {
             return None;
         };
+        let readers = self.work.iter().filter(|w| w.inputs.contains(&gradient));
+        let of_gradient = |tensor: TensorId| {
+            let whole = self.packed.get(&tensor).map_or(tensor, |p| p.whole);
+            whole == gradient
+        };
+        if readers.count() > 1 || outputs.iter().any(|o| of_gradient(self.root_of(*o))) {
+            return None;
+        }
         let parts = (self.packed.iter()).filter(|(_, packed)| packed.whole == gradient);
         let parameter = |(part, packed): (&TensorId, &Packed)| {
             let len = self.graph.tensors().get(part.0)?.shape.len();
@@ -190,9 +198,7 @@ impl<'a> Builder<'a> {
                 _ => None,
             })
             .collect();
-        // A gradient that someone else reads is still wanted.
-        let readers = self.work.iter().filter(|w| w.inputs.contains(&gradient));
-        (readers.count() == 1).then_some(Updated {
+        Some(Updated {
             step,
             parameters,
             places,

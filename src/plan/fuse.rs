@@ -195,8 +195,15 @@ pub(super) fn fuse_update(work: &mut Vec<Work<'_>>, updated: &Updated) {
         }
         _ => false,
     };
+    // It may move behind any of the steps before the update.
+    let stays_as_it_was = |at: usize, read: &TensorId| {
+        let mut written = work[at..*step].iter().flat_map(|w| &w.outputs);
+        !written.any(|&o| updated.meet(o, *read))
+    };
+    let may_move = |at: usize| work[at].inputs.iter().all(|i| stays_as_it_was(at, i));
     let plain = update.momentum == 0.0 && !update.scaled;
-    if !plain || computed != parameters.len() || !products.iter().all(|&at| fits(&work[at])) {
+    let all_fit = || products.iter().all(|&at| fits(&work[at]) && may_move(at));
+    if !plain || computed != parameters.len() || !all_fit() {
         return;
     }
     work.remove(*step);

@@ -3,9 +3,9 @@
 //! [`Plan::new`] is the part of the scheduler that needs no device. It drops what nobody needs, lowers each op to a
 //! step, fuses into a product what alone reads it, and places every tensor: lasting ones in the store, passing ones in
 //! buffers that are used again as soon as their tensor is no longer needed. The gradients of a block of parameters are
-//! computed into one buffer laid out like the block, so that one step updates all. A step that a device could not run,
-//! because it binds too much or loops too long, is split. A plan knows its memory before anything is allocated, and prints
-//! itself.
+//! computed into one buffer laid out like the block, so that one step updates all; or, for plain SGD, the products that
+//! compute them update the parameters at once. A step that a device could not run, because it binds too much or loops too
+//! long, is split. A plan knows its memory before anything is allocated, and prints itself.
 //!
 //! Two rules hold in every plan, because a device tracks whole buffers:
 //! - no step reads one tensor and writes another in the same buffer (it may write two, if they do not overlap);

@@ -1,6 +1,6 @@
 //! Losses and metrics over many batches.
 
-use super::session::Logged;
+use super::logs::Logged;
 use super::tables::Metric;
 use crate::data::{Dataset, Targets};
 

@@ -1,7 +1,7 @@
 //! The loss scale, as the host sees it: it lives on the device.
 
 use super::TrainError;
-use super::session::{Logged, Session};
+use super::session::Session;
 use crate::graph::ops::Scaling;
 
 /// The loss scale of a run under mixed precision.
@@ -15,15 +15,6 @@ pub struct LossScale {
     pub updates: u64,
     /// Steps skipped, because a gradient or the loss was not finite.
     pub skipped: u64,
-}
-
-impl Logged {
-    /// Those batches whose loss is finite.
-    pub(super) fn finite(self) -> Self {
-        let pairs = self.losses.into_iter().zip(self.metrics);
-        let (losses, metrics) = pairs.filter(|(loss, _)| loss.is_finite()).unzip();
-        Self { losses, metrics }
-    }
 }
 
 impl Session {

@@ -30,7 +30,7 @@ pub enum Part {
     Layer(usize),
     /// The loss, the metric, and the logs of both.
     Loss,
-    /// The parameters of all layers at once.
+    /// The update of the parameters of all layers at once; none where the products of the gradients do it.
     Parameters,
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::tables::Tables;
 use super::{Model, Recipe, TrainError};
 use crate::data::Dataset;
-use crate::executor::{Data, Executor, ExecutorError, PlanHandle, Reading};
+use crate::executor::{Data, Executor, ExecutorError, PlanHandle};
 use crate::graph::Store;
 use crate::graph::ops::Scaling;
 use crate::kernel::Tick;
@@ -58,15 +58,6 @@ pub struct Ready {
     pub handle: PlanHandle,
     /// Where its outputs are.
     pub outputs: Vec<Place>,
-}
-
-/// The losses and metrics of some batches.
-#[derive(Debug, Clone, Default)]
-pub struct Logged {
-    /// The loss of each batch.
-    pub losses: Vec<f64>,
-    /// The metric of each batch.
-    pub metrics: Vec<Vec<f64>>,
 }
 
 /// An executor, a store, and the plans of a recipe.
@@ -348,46 +339,6 @@ impl Session {
         let ready = self.plan(purpose)?;
         self.executor.run(ready.handle, &[Tick::default()])?;
         Ok(ready)
-    }
-
-    /// The first `count` rows of the logs.
-    pub(super) fn read_logs(
-        &mut self,
-        tables: &Tables,
-        count: usize,
-    ) -> Result<Logged, TrainError> {
-        let logs = self.begin_logs(tables)?;
-        self.end_logs(logs, tables, count)
-    }
-
-    /// Begins to read the logs as they are after all work before, and does not wait.
-    pub(super) fn begin_logs(&mut self, tables: &Tables) -> Result<[Reading; 2], TrainError> {
-        let mut begin = |part: &str| {
-            let place = Place::stored(&self.store, &tables.part(part))?;
-            // The place is the store's, so the plan does not matter.
-            self.executor.begin_read(PlanHandle(0), place)
-        };
-        Ok([begin("log.loss")?, begin("log.metric")?])
-    }
-
-    /// The first `count` rows of logs that were begun to be read.
-    pub(super) fn end_logs(
-        &mut self,
-        [losses, metrics]: [Reading; 2],
-        tables: &Tables,
-        count: usize,
-    ) -> Result<Logged, TrainError> {
-        let losses = self.executor.end_read(losses)?.to_f64();
-        let metrics = self.executor.end_read(metrics)?.to_f64();
-        let metrics = metrics
-            .chunks(tables.metric().columns())
-            .take(count)
-            .map(<[f64]>::to_vec)
-            .collect();
-        Ok(Logged {
-            losses: losses[..count].to_vec(),
-            metrics,
-        })
     }
 
     /// Predictions `[rows, outputs]` for inputs `[rows, features]`.

@@ -10,21 +10,6 @@ use crate::data::{Dataset, Order};
 use crate::kernel::Tick;
 
 impl Session {
-    /// Loss and metrics over all validation rows, which were set with [`Session::set_validation`].
-    ///
-    /// # Errors
-    /// If the device failed.
-    ///
-    /// # Panics
-    /// If there are no validation rows.
-    pub fn evaluate(
-        &mut self,
-        batch_size: usize,
-        units: Option<&[f64]>,
-    ) -> Result<Evaluation, TrainError> {
-        self.evaluate_batches(batch_size, units, None)
-    }
-
     /// Makes room for rows that are evaluated in batches of `batch_size`: for all of them, or for a part through which they
     /// stream, if a tensor of them is larger than one binding of the device or there is no memory for all. They are read by
     /// [`Session::evaluate_rows`].
@@ -55,13 +40,13 @@ impl Session {
         self.fill_validation(data)
     }
 
-    /// As [`Session::evaluate`], over rows of which perhaps not all are on the device.
+    /// Loss and metrics over all validation rows, of which perhaps not all are on the device.
     ///
     /// # Errors
     /// If the rows cannot be read, or the device failed.
     ///
     /// # Panics
-    /// If room was made for batches of another size.
+    /// If no room was made for the rows, or for batches of another size.
     pub fn evaluate_rows(
         &mut self,
         data: &Dataset,

@@ -51,3 +51,29 @@ fn a_wrong_training_step_is_refused() {
     let mut training = Training::new(Box::new(open), &case, None).expect("it fits");
     refuses(training.check_loss());
 }
+
+/// Also at a batch that is too large for the reference to repeat every step.
+#[test]
+fn a_large_step_that_updates_nothing_is_refused() {
+    let case: NetworkCase = "784-256-10:600".parse().expect("it is well formed");
+    if gpu().is_none() {
+        return;
+    }
+    let right =
+        || -> Result<Box<dyn Executor>, BenchError> { Ok(Box::new(gpu().expect("there was one"))) };
+    Training::check(&case, &right).expect("it is right");
+    let lazy = || -> Result<Box<dyn Executor>, BenchError> {
+        let mut gpu = gpu().expect("there was one");
+        gpu.replace_shader("finish_sgd", |text| {
+            let kept = "return fma(";
+            assert!(text.contains(kept), "{text}");
+            text.replace(
+                kept,
+                "if p.k >= 600u && p.n == 784u { return w; } return fma(",
+            )
+        });
+        Ok(Box::new(gpu))
+    };
+    let error = Training::check(&case, &lazy).expect_err("nothing is learnt");
+    assert!(error.to_string().contains("after one step"), "{error}");
+}

@@ -75,6 +75,21 @@ fn records_have_one_schema() {
     );
 }
 
+/// A fresh process may log more than a pipe holds.
+#[test]
+fn a_fresh_process_is_not_held_up_by_its_log() {
+    if crate::common::gpu().is_none() {
+        return;
+    }
+    let place = Place::new();
+    let mut command = place.command(&format!("bench matmul --sizes 8 {SHORT} --device gpu"));
+    let limit = std::time::Duration::from_secs(300);
+    let done = command.env("RUST_LOG", "trace").timeout(limit).output();
+    let done = done.expect("it ends");
+    assert!(done.status.success(), "it ended so: {}", done.status);
+    assert!(done.stderr.len() > 1 << 17, "{} bytes", done.stderr.len());
+}
+
 #[test]
 fn a_fresh_process_tells_its_first_step_and_its_memory() {
     let place = Place::new();

@@ -237,6 +237,43 @@ fn an_update_stays_whole_if_a_part_of_its_gradient_is_no_plain_product() {
         Ok(vec![dw, dv, graph.sum_axis(kept, 0)?])
     });
     assert!(reading.contains(&"sgd_update".to_owned()), "{reading:?}");
+    // The weight is read behind a write to what its gradient is computed from: the product can come neither before nor behind.
+    let written = update_of(PLAIN, |graph, [x, kept], [w, ..]| {
+        let dw = graph.matmul_transposed(kept, x, true, false)?;
+        let doubled = graph.scale(x, 2.0)?;
+        graph.copy_to(doubled, x)?;
+        let y = graph.matmul(kept, w)?;
+        let z = graph.matmul_transposed(y, w, false, true)?;
+        let dv = graph.matmul_transposed(z, kept, true, false)?;
+        Ok(vec![dw, dv, graph.sum_axis(z, 0)?])
+    });
+    assert!(written.contains(&"sgd_update".to_owned()), "{written:?}");
+}
+
+/// A gradient that is read when the plan has run is computed, and the update stays whole.
+#[test]
+fn an_update_stays_whole_if_its_gradient_is_wanted() {
+    let mut store = Store::new();
+    store
+        .declare("x", [4, 5], Element::F32)
+        .expect("a new name");
+    let members = vec![("w".to_owned(), [5, 5].into())];
+    store.declare_block("block", members).expect("a new block");
+    let mut graph = Graph::new();
+    let x = graph.stored(&store, "x").expect("it is there");
+    graph.stored(&store, "w").expect("it is there");
+    let dw = graph.matmul_transposed(x, x, true, false).expect("it fits");
+    graph
+        .update(&store, "block", &[dw], PLAIN)
+        .expect("it fits");
+    for (outputs, expected) in [
+        (vec![], vec!["matmul + sgd"]),
+        (vec![dw], vec!["matmul", "sgd_update"]),
+    ] {
+        let plan = Plan::new("update", &graph, &outputs, &Limits::SMALLEST).expect("it is small");
+        rules::check(&plan, &store, &outputs);
+        assert_eq!(kernels(&plan), expected);
+    }
 }
 
 fn data() -> Dataset {

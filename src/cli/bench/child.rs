@@ -100,16 +100,23 @@ pub(super) fn run(case: &Case, machine: &Machine, cold: bool) -> Result<Fresh, E
     let started = Instant::now();
     let mut child = command.spawn()?;
     let out = child.stdout.take().expect("standard output is a pipe");
+    let mut log = child.stderr.take().expect("standard error is a pipe");
+    // Read meanwhile: a process whose log fills the pipe (`RUST_LOG=trace`) would wait for ever.
+    let log = std::thread::spawn(move || {
+        let mut said = Vec::new();
+        log.read_to_end(&mut said).map(|_| said)
+    });
     let mut lines = BufReader::new(out);
     let mut first = String::new();
     lines.read_line(&mut first)?;
     let first_step_s = started.elapsed().as_secs_f64();
     let mut rest = String::new();
     lines.read_to_string(&mut rest)?;
-    let done = child.wait_with_output()?;
-    if !done.status.success() || first != "first\n" {
-        let said = String::from_utf8_lossy(&done.stderr);
-        return Err(failed(format!("it ended with {}: {said}", done.status)));
+    let status = child.wait()?;
+    if !status.success() || first != "first\n" {
+        let said = log.join().unwrap_or_else(|_| Ok(Vec::new()))?;
+        let said = String::from_utf8_lossy(&said);
+        return Err(failed(format!("it ended with {status}: {said}")));
     }
     let fresh: Fresh = serde_json::from_str(&rest)?;
     Ok(Fresh {

@@ -14,10 +14,10 @@ const EXAMPLES: &str = "Examples:
 
 The kernels of one training step, each timed where it stands in whole steps: on a GPU by its own
 timestamps, on the CPU by the clock around it. A product is NT, NN or TN (which side is transposed) and
-m x n x k; +b has bias and activation fused into it, +f' the gradient of an activation. `n` says how often
-the step has a kernel of that shape, `spread` is from the 10th to the 90th percentile over the median, and
-`share` is their part of the step. The limit is multiply-add or the copy, whichever the kernel is nearer
-to; more than 100 % of the copy means that the data were in a cache.";
+m x n x k; +b has bias and activation fused into it, +f' the gradient of an activation, +sgd the update of
+a weight. `n` says how often the step has a kernel of that shape, `spread` is from the 10th to the 90th
+percentile over the median, and `share` is their part of the step. The limit is multiply-add or the copy,
+whichever the kernel is nearer to; more than 100 % of the copy means that the data were in a cache.";
 
 /// Times every kernel of a training step.
 #[derive(Debug, clap::Args)]
