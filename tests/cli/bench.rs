@@ -260,6 +260,10 @@ fn a_picture_is_written() {
         said.err.contains("no/a.svg"),
         "the message names the file: {said:?}"
     );
+    assert!(
+        said.out.contains("| batch |"),
+        "what was measured is not lost: {said:?}"
+    );
 }
 
 #[test]

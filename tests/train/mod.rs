@@ -13,6 +13,7 @@ mod reading;
 mod repeat;
 mod shared;
 mod split;
+mod stored;
 mod streaming;
 mod submission;
 

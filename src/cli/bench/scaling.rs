@@ -9,6 +9,7 @@ use crate::bench::{
 };
 use crate::cli::exit::Exit;
 use crate::cli::output;
+use crate::run;
 
 const EXAMPLES: &str = "Examples:
   thalweg bench scaling
@@ -18,8 +19,9 @@ const EXAMPLES: &str = "Examples:
 Trains while one thing grows: the width, the batch, the depth, the rows of the data set, and rows that
 stream, which are made as they are wanted and pass through 256 KiB of the device. Time and
 memory are told by unit of work: where they stay level, cost grows in proportion. Memory is what the
-plan and the store take; of rows that stream, also what is on the host on their way. A point whose step would take longer than --longest, as the point before lets
-expect, is left out, and so is one that does not fit the device; the table says which and why.";
+plan and the store take; of rows that stream, also what is on the host on their way. A point whose
+step would take longer than --longest, as the point before lets expect, is left out, and so is one that
+does not fit the device; the table says which and why.";
 
 /// Measures how cost grows.
 #[derive(Debug, clap::Args)]
@@ -64,17 +66,20 @@ impl Scaling {
             }
             found.push((sweep, points));
         }
-        if let Some(path) = &self.out {
-            std::fs::write(path, chart(&machines, &found).svg())
-                .map_err(|cause| Exit::failed(format!("{}: {cause}", path.display())))?;
-            self.common.progress(&format!("wrote {}", path.display()));
-        }
         let records = found.iter().flat_map(|(_, points)| points);
         let records: Vec<_> = records.map(|p| p.record.clone()).collect();
         table::print(self.common.format, &records, || {
             let tables: Vec<_> = found.iter().map(|(s, points)| text(s, points)).collect();
             format!("{}{}", legend(&machines), tables.join("\n"))
-        })
+        })?;
+        // What took minutes to measure is told before the picture, which may fail.
+        if let Some(path) = &self.out {
+            let hint = "the figures are complete; name a file that can be written with --out";
+            let failed = |cause| Exit::failed(format!("{}: {cause}; {hint}", path.display()));
+            run::write(path, chart(&machines, &found).svg().as_bytes()).map_err(failed)?;
+            self.common.progress(&format!("wrote {}", path.display()));
+        }
+        Ok(())
     }
 
     /// The points of a sweep on a device.
