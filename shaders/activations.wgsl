@@ -15,6 +15,7 @@ const GELU: u32 = 6u;
 const GELU_TANH: u32 = 7u;
 const SILU: u32 = 8u;
 const SOFTPLUS: u32 = 9u;
+const RELU_OR_IDENTITY: u32 = 10u; // identity if alpha is 1: so that a last layer takes the others' shader
 const KIND: u32 = IDENTITY;
 
 const TWO_SQRT_TWO_OVER_PI: f32 = 1.59576912;
@@ -55,6 +56,7 @@ fn activate(x: f32, alpha: f32) -> f32 {
         case GELU_TANH: { return x * own_sigmoid(gelu_tanh_argument(x)); }
         case SILU: { return x * own_sigmoid(x); }
         case SOFTPLUS: { return own_softplus(x); }
+        case RELU_OR_IDENTITY: { return select(relu(x), x, alpha == 1.0); }
         default: { return x; }
     }
 }

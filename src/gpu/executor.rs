@@ -9,7 +9,7 @@ use half::slice::HalfFloatSliceExt;
 use super::Gpu;
 use super::image::Image;
 use super::memory::Memory;
-use super::pipeline::{Bound, Pipelines, bind};
+use super::pipeline::{Bound, Pipeline, Pipelines, bind};
 use crate::executor::{
     self, Data, DeviceInfo, Executor, ExecutorError, PlanHandle, StepTimes, TuningTable,
 };
@@ -29,17 +29,53 @@ pub(super) struct LoadedStep {
 }
 
 impl LoadedStep {
+    /// What comes into images before the step: all of it if it is run by itself, else what is not there yet.
+    fn images<'a>(
+        &'a self,
+        images: &'a Images,
+        alone: bool,
+    ) -> impl Iterator<Item = (&'a Copy, &'a Image)> {
+        let wanted = self
+            .copies
+            .iter()
+            .filter(move |copy| alone || !copy.is_there);
+        wanted.map(|copy| (copy, &images[copy.image].1))
+    }
+
+    /// Whether anything is copied into an image before it, which must be outside of any pass.
+    pub(super) fn copies(&self, images: &Images, alone: bool) -> bool {
+        self.images(images, alone)
+            .any(|(_, image)| !image.is_filled())
+    }
+
     /// Records the copies that the step needs before it, outside of any pass.
-    pub(super) fn copy_images(&self, images: &Images, encoder: &mut wgpu::CommandEncoder) {
-        for copy in &self.copies {
-            let image = &images[copy.image].1;
+    pub(super) fn copy_images(
+        &self,
+        images: &Images,
+        alone: bool,
+        encoder: &mut wgpu::CommandEncoder,
+    ) {
+        for (copy, image) in self.images(images, alone) {
             image.copy(encoder, &copy.buffer, copy.start);
         }
     }
 
-    /// Whether anything is copied before it.
-    pub(super) const fn copies(&self) -> bool {
-        !self.copies.is_empty()
+    /// Records the dispatches that fill images before it. Returns whether there were any: they have a pipeline of their
+    /// own.
+    pub(super) fn fill_images(
+        &self,
+        images: &Images,
+        alone: bool,
+        pass: &mut wgpu::ComputePass<'_>,
+        filler: Option<&Pipeline>,
+    ) -> bool {
+        let mut filled = self
+            .images(images, alone)
+            .filter(|(_, image)| image.is_filled())
+            .peekable();
+        let any = filled.peek().is_some();
+        filled.for_each(|(_, image)| image.fill(pass, filler));
+        any
     }
 
     /// Records the step. The pipeline is set first if `pipelines` are given: it is another one than the last step's.
@@ -66,10 +102,44 @@ struct Copy {
     buffer: wgpu::Buffer,
     start: u64,
     image: usize,
+    /// Whether it is there already, if all steps before it have run.
+    is_there: bool,
 }
 
 /// The images of a plan, each with what it was made for: steps that want the same share one.
-pub(super) type Images = Vec<((kernel::Image, usize), Image)>;
+pub(super) type Images = Vec<(ImageOf, Image)>;
+
+/// What an image is made for: a range, and the rows in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ImageOf {
+    place: Place,
+    row: u32,
+}
+
+/// The images that a step wants, in the order of the shader's.
+fn wanted(plan: &Plan, step: &Step, shader: &Shader) -> Vec<ImageOf> {
+    let operands = [&step.inputs[..], &step.outputs[..]].concat();
+    let of = |image: &kernel::Image| ImageOf {
+        place: plan.tensors[operands[image.binding]].place,
+        row: image.row,
+    };
+    shader.images.iter().map(of).collect()
+}
+
+/// Whether an image holds, before step `at`, what it is made for: a step before had it filled, and none has written
+/// there since.
+fn is_there(plan: &Plan, shaders: &[(Kernel, Shader)], at: usize, image: &ImageOf) -> bool {
+    let meets = |&output: &usize| plan.tensors[output].place.meets(&image.place);
+    for (step, (_, shader)) in plan.steps[..at].iter().zip(shaders).rev() {
+        if step.outputs.iter().any(meets) {
+            return false;
+        }
+        if wanted(plan, step, shader).contains(image) {
+            return true;
+        }
+    }
+    false
+}
 
 /// A plan with its buffers and steps.
 #[derive(Debug)]
@@ -130,9 +200,10 @@ impl Gpu {
         plan: &Plan,
         buffers: &[Memory],
         images: &mut Images,
-        step: &Step,
-        (pipeline, shader): (usize, &Shader),
+        (at, pipeline): (usize, usize),
+        chosen: &[(Kernel, Shader)],
     ) -> Result<LoadedStep, ExecutorError> {
+        let (step, shader) = (&plan.steps[at], &chosen[at].1);
         let operands = step.inputs.iter().chain(&step.outputs);
         let ranges = operands.map(|&tensor| {
             let place = plan.tensors[tensor].place;
@@ -145,23 +216,25 @@ impl Gpu {
             (place.len, &memory.buffer, start, bytes.next_multiple_of(4))
         });
         let ranges: Vec<_> = ranges.collect();
+        let mut bound: Vec<_> = (ranges.iter())
+            .map(|&(_, buffer, start, bytes)| Bound::Range(buffer, start, bytes))
+            .collect();
         let mut copies = Vec::new();
-        for wanted in &shader.images {
-            let (len, buffer, start, _) = ranges[wanted.binding];
-            let made_for = (*wanted, len);
-            let known = images.iter().position(|(other, _)| *other == made_for);
+        for (image, of) in shader.images.iter().zip(wanted(plan, step, shader)) {
+            let (len, buffer, start, _) = ranges[image.binding];
+            let known = images.iter().position(|(other, _)| *other == of);
             if known.is_none() {
-                images.push((made_for, Image::new(&self.device, wanted, len)?));
+                let filler = self.pipelines.filler().filter(|_| image.is_padded());
+                let source = (filler, bound[image.binding]);
+                images.push((of, Image::new(&self.device, image, len, source)?));
             }
             copies.push(Copy {
                 buffer: buffer.clone(),
                 start,
                 image: known.unwrap_or(images.len() - 1),
+                is_there: is_there(plan, chosen, at, &of),
             });
         }
-        let mut bound: Vec<_> = (ranges.iter())
-            .map(|&(_, buffer, start, bytes)| Bound::Range(buffer, start, bytes))
-            .collect();
         for (wanted, copy) in shader.images.iter().zip(&copies) {
             bound[wanted.binding] = Bound::Image(&images[copy.image].1.view);
         }
@@ -191,20 +264,24 @@ impl Gpu {
         let Loaded {
             steps: all, images, ..
         } = &self.plans[plan.0];
+        let alone = steps.len() < all.len();
         let mut pass: Option<wgpu::ComputePass<'static>> = None;
         let mut pipeline = None;
         for tick in ticks {
             for step in &all[steps.clone()] {
-                if !step.copies.is_empty() {
+                if step.copies(images, alone) {
                     pass = None;
                     pipeline = None;
-                    step.copy_images(images, &mut encoder);
+                    step.copy_images(images, alone, &mut encoder);
                 }
                 // No copy is recorded while a pass is open, which wgpu would refuse.
                 let pass = pass.get_or_insert_with(|| {
                     let descriptor = wgpu::ComputePassDescriptor::default();
                     encoder.begin_compute_pass(&descriptor).forget_lifetime()
                 });
+                if step.fill_images(images, alone, pass, self.pipelines.filler()) {
+                    pipeline = None;
+                }
                 let changed = pipeline.replace(step.pipeline) != Some(step.pipeline);
                 step.record(pass, changed.then_some(&self.pipelines), tick);
             }
@@ -330,21 +407,18 @@ impl Executor for Gpu {
             .flatten()
     }
 
-    /// The buffers, and an image for each matrix of its own size that the chosen shaders read from one.
+    /// The buffers, and an image for each matrix that the chosen shaders read from one.
     fn plan_bytes(&self, plan: &Plan) -> u64 {
         let mut images = Vec::new();
         for step in &plan.steps {
             let shader = self.choices.shader(&step.kernel, &self.limits);
-            let operands = [&step.inputs[..], &step.outputs[..]].concat();
-            for image in shader.images {
-                let wanted = (image, plan.tensors[operands[image.binding]].place.len);
-                if !images.contains(&wanted) {
-                    images.push(wanted);
+            for (image, of) in shader.images.iter().zip(wanted(plan, step, &shader)) {
+                if !images.iter().any(|(other, _)| *other == of) {
+                    images.push((of, image.bytes(of.place.len)));
                 }
             }
         }
-        let images = images.iter().map(|(i, len)| i.bytes(*len));
-        plan.bytes() + images.sum::<u64>()
+        plan.bytes() + images.iter().map(|(_, bytes)| bytes).sum::<u64>()
     }
 
     fn allocated(&self) -> u64 {
@@ -373,11 +447,13 @@ impl Executor for Gpu {
             chosen.push((*kernel, self.choices.of(kernel, &self.limits)));
         }
         let pipelines = self.pipelines.of(&self.device, &chosen)?;
-        let shaders = chosen.iter().map(|(_, shader)| shader);
+        let mut wanted = chosen.iter().flat_map(|(_, shader)| &shader.images);
+        if wanted.any(kernel::Image::is_padded) {
+            self.pipelines.make_filler(&self.device)?;
+        }
         let mut images = Images::new();
-        let steps = (plan.steps.iter())
-            .zip(pipelines.into_iter().zip(shaders))
-            .map(|(step, chosen)| self.load_step(&plan, &buffers, &mut images, step, chosen))
+        let steps = (pipelines.into_iter().enumerate())
+            .map(|step| self.load_step(&plan, &buffers, &mut images, step, &chosen))
             .collect::<Result<_, _>>()?;
         self.device.look()?;
         self.plans.push(Loaded {

@@ -1,33 +1,50 @@
 //! Images: copies of tensors that some drivers read faster than the buffers they lie in.
 
 use super::device::Device;
+use super::pipeline::{Bound, Pipeline, bind};
 use crate::executor::ExecutorError;
-use crate::kernel;
+use crate::kernel::{self, WORKGROUP};
+
+/// The shader that fills images, its text, and the bytes of its immediates.
+pub(super) const FILLER: &str = "image_rows";
+pub(super) const TEXT: &str = include_str!("../../shaders/image_rows.wgsl");
+pub(super) const IMMEDIATES: usize = 12;
+
+/// Workgroups that fill an image: any device takes so many, and the shader's loop does the rest.
+const MOST_GROUPS: u32 = 65_535;
 
 /// Bytes of a texel: four reals.
 const TEXEL: u64 = 16;
+
 /// An image of a tensor.
 #[derive(Debug)]
 pub(super) struct Image {
     texture: wgpu::Texture,
     pub(super) view: wgpu::TextureView,
     pub(super) bytes: u64,
-    /// Texels in a line, whole lines, and texels in the line behind them.
-    line: u32,
-    lines: u32,
-    rest: u32,
+    /// Texels in a row, rows, and rows in a line.
+    texels: u32,
+    rows: u32,
+    per_line: u32,
+    fill: Option<Fill>,
+}
+
+/// How a tensor comes into its image whose rows are no whole texels, which cannot be copied.
+#[derive(Debug)]
+struct Fill {
+    bindings: wgpu::BindGroup,
+    columns: u32,
 }
 
 impl Image {
-    /// An image for a tensor of `len` reals.
+    /// An image for the tensor of `len` reals that is bound so. If its rows are no whole texels, `filler` brings it there.
     pub(super) fn new(
         device: &Device,
         image: &kernel::Image,
         len: usize,
+        (filler, tensor): (Option<&Pipeline>, Bound<'_>),
     ) -> Result<Self, ExecutorError> {
-        let (line, bytes) = (image.line, image.bytes(len));
         let [width, height] = image.size(len);
-        let texels = u32::try_from(len / 4).unwrap_or(u32::MAX);
         let texture = device.wgpu.create_texture(&wgpu::TextureDescriptor {
             label: Some("image"),
             size: wgpu::Extent3d {
@@ -39,39 +56,67 @@ impl Image {
             sample_count: 1,
             dimension: wgpu::TextureDimension::D2,
             format: wgpu::TextureFormat::Rgba32Float,
+            // An image that is filled is not copied to, but wgpu clears it at first: without this by drawing, after
+            // which Mesa's software driver takes timestamps at the wrong time.
             usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_DST,
             view_formats: &[],
         });
         let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
+        let bytes = image.bytes(len);
         device.check_memory(bytes, "an image of a matrix")?;
+        let bindings = filler.map(|filler| bind(device, filler, &[tensor, Bound::Image(&view)]));
+        let columns = image.row;
+        let fill = bindings.transpose()?;
         Ok(Self {
+            fill: fill.map(|bindings| Fill { bindings, columns }),
             texture,
             view,
             bytes,
-            line,
-            lines: texels / line,
-            rest: texels % line,
+            texels: image.texels(),
+            rows: image.rows(len),
+            per_line: image.per_line,
         })
     }
 
-    /// Copies the tensor that begins at byte `start` of a buffer.
+    /// Whether it is filled by a dispatch, not copied.
+    pub(super) const fn is_filled(&self) -> bool {
+        self.fill.is_some()
+    }
+
+    /// Fills the image, if it is not one that is copied.
+    pub(super) fn fill(&self, pass: &mut wgpu::ComputePass<'_>, filler: Option<&Pipeline>) {
+        if let (Some(fill), Some(filler)) = (&self.fill, filler) {
+            pass.set_pipeline(&filler.pipeline);
+            pass.set_bind_group(0, &fill.bindings, &[]);
+            let parameters = [self.rows, fill.columns, self.per_line];
+            pass.set_immediates(0, bytemuck::cast_slice(&parameters));
+            let groups = (self.rows * self.texels).div_ceil(WORKGROUP);
+            pass.dispatch_workgroups(groups.clamp(1, MOST_GROUPS), 1, 1);
+        }
+    }
+
+    /// Copies the tensor that begins at byte `start` of a buffer, if the image is not one that is filled.
     pub(super) fn copy(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         buffer: &wgpu::Buffer,
         start: u64,
     ) {
-        let line_bytes = u64::from(self.line) * TEXEL;
-        let parts = [(0, self.line, self.lines), (self.lines, self.rest, 1)];
-        for (y, width, height) in parts {
-            if width == 0 || height == 0 {
+        let line = self.per_line * self.texels;
+        let (lines, rest) = (
+            self.rows / self.per_line,
+            self.rows % self.per_line * self.texels,
+        );
+        let line_bytes = u64::from(line) * TEXEL;
+        for (y, width, height) in [(0, line, lines), (lines, rest, 1)] {
+            if width == 0 || height == 0 || self.is_filled() {
                 continue;
             }
             let source = wgpu::TexelCopyBufferInfo {
                 buffer,
                 layout: wgpu::TexelCopyBufferLayout {
                     offset: start + u64::from(y) * line_bytes,
-                    bytes_per_row: (height > 1).then_some(self.line * 16),
+                    bytes_per_row: (height > 1).then_some(line * 16),
                     rows_per_image: None,
                 },
             };

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::cache::PipelineCache;
 use super::device::Device;
+use super::image;
 use crate::executor::ExecutorError;
 use crate::kernel::{Access, Binding, Constant, Kernel, Shader, SourceError, parts, source};
 
@@ -30,6 +31,8 @@ pub(super) struct Pipelines {
     checked: bool,
     made: Vec<Pipeline>,
     known: HashMap<Key, usize>,
+    /// What fills images that nothing can be copied to, once one is wanted.
+    filler: Option<Pipeline>,
     cache: Option<PipelineCache>,
     edits: HashMap<String, Edit>,
 }
@@ -47,11 +50,30 @@ impl Pipelines {
     pub(super) fn edit(&mut self, file: &str, edit: Edit) {
         self.edits.insert(file.to_owned(), edit);
         self.known.retain(|(parts, _), _| !parts.contains(&file));
+        self.filler = None;
     }
 
     /// Takes pipelines from a cache where it has them, and adds what is made.
     pub(super) fn keep(&mut self, cache: PipelineCache) {
         self.cache = Some(cache);
+    }
+
+    /// Makes the pipeline that fills images, unless it is there.
+    pub(super) fn make_filler(&mut self, device: &Device) -> Result<(), ExecutorError> {
+        if self.filler.is_none() {
+            let edit = self.edits.get(image::FILLER);
+            let text = edit.map_or(image::TEXT.to_owned(), |edit| edit(image::TEXT));
+            let slots = [Slot::Read, Slot::WrittenImage];
+            let with = (self.checked, self.cache.as_ref());
+            let made = make(device, image::FILLER, text, &slots, image::IMMEDIATES, with)?;
+            self.filler = Some(made);
+        }
+        Ok(())
+    }
+
+    /// The pipeline that fills images, if one was wanted.
+    pub(super) const fn filler(&self) -> Option<&Pipeline> {
+        self.filler.as_ref()
     }
 
     /// A pipeline by its number.
@@ -161,6 +183,8 @@ pub(super) enum Slot {
     Write,
     /// An image that is read.
     Image,
+    /// An image that is written.
+    WrittenImage,
 }
 
 fn slots(bindings: &[Binding], shader: &Shader) -> Vec<Slot> {
@@ -177,15 +201,15 @@ fn slots(bindings: &[Binding], shader: &Shader) -> Vec<Slot> {
 }
 
 impl Slot {
-    const fn layout(self) -> wgpu::BindingType {
+    fn layout(self) -> wgpu::BindingType {
+        let image = |access| wgpu::BindingType::StorageTexture {
+            access,
+            format: wgpu::TextureFormat::Rgba32Float,
+            view_dimension: wgpu::TextureViewDimension::D2,
+        };
         let read_only = match self {
-            Self::Image => {
-                return wgpu::BindingType::StorageTexture {
-                    access: wgpu::StorageTextureAccess::ReadOnly,
-                    format: wgpu::TextureFormat::Rgba32Float,
-                    view_dimension: wgpu::TextureViewDimension::D2,
-                };
-            }
+            Self::Image => return image(wgpu::StorageTextureAccess::ReadOnly),
+            Self::WrittenImage => return image(wgpu::StorageTextureAccess::WriteOnly),
             Self::Read => true,
             Self::Write => false,
         };

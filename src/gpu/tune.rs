@@ -158,7 +158,7 @@ fn name(product: &Matmul) -> String {
 }
 
 /// Constants that follow from the product, so that they tell no two of its shaders apart.
-const IMPLIED: [&str; 17] = [
+const IMPLIED: [&str; 15] = [
     "KIND",
     "Value",
     "TRANSPOSE_A",
@@ -174,8 +174,6 @@ const IMPLIED: [&str; 17] = [
     "SWAP",
     "LANES_N",
     "LANES_K",
-    "ROWS_A",
-    "ROWS_B",
 ];
 
 /// A shader in words: its file, and the constants that tell it from others of the same file.

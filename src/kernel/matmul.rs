@@ -1,7 +1,8 @@
 //! The product of matrices, in groups, and what is fused into it.
 
 use super::{
-    Access, Binding, Finish, Function, Image, Limits, Parameters, Shader, Spec, Sum, Tick,
+    Access, ActivationKind, Binding, Finish, Function, Image, Limits, Parameters, Shader, Spec,
+    Sum, Tick,
 };
 use crate::tensor::{Element, PADDING};
 
@@ -45,12 +46,12 @@ const TILES: [Tile; 4] = [
     Tile::new([32, 32, 16], [4, 4]),
 ];
 
+/// Elements of y up to which it is soon stored, however it is done.
+const FEW_RESULTS: u32 = 1 << 16;
+
 /// Rows that count as few, and columns.
 const FEW_ROWS: u32 = 8;
 const FEW_COLUMNS: u32 = 16;
-
-/// Texels in a line of an image whose lines are no rows: `LINE` in `matmul_image.wgsl`.
-const LINE: u32 = 4096;
 
 /// `y[g] = op(a[g]) op(b[g])` for `g < groups`, where `op` transposes if asked.
 ///
@@ -197,11 +198,8 @@ impl Matmul {
             .with_bool("WIDE_A", wide_a)
             .with_bool("WIDE_B", wide_b)
             .with("PartA", operand(wide_a))
-            .with("PartB", operand(wide_b))
-            .with("PartY", value(wide_y))
-            .with_u32("WIDTH", if wide_y { 4 } else { 1 })
-            .join(if wide_y { "part_wide" } else { "part" });
-        self.finished(shader, wide_y)
+            .with("PartB", operand(wide_b));
+        self.finished(parts(shader, wide_y), wide_y)
     }
 
     /// For drivers that run on the CPU: `a` and `b`, if they are f32, as images.
@@ -209,20 +207,9 @@ impl Matmul {
         if self.operands != Element::F32 {
             return None;
         }
-        let [row_a, row_b] = self.row_lengths();
-        let bindings = self.bindings();
-        let [a, b] = [(row_a, &bindings[0]), (row_b, &bindings[1])].map(|(row, binding)| {
-            let rows = binding.len / (row.max(1) as usize);
-            // What is copied needs lines of a multiple of 256 bytes. The executor puts some texels behind each line.
-            let fits = row.is_multiple_of(64)
-                && row / 4 + 64 <= limits.image
-                && rows <= limits.image as usize;
-            (fits, if fits { row / 4 } else { LINE })
-        });
-        let most = |len: usize| len / 4 / (LINE as usize) < limits.image as usize;
-        if !self.fours() || LINE + 64 > limits.image || !bindings[..2].iter().all(|b| most(b.len)) {
-            return None;
-        }
+        let (rows, bindings) = (self.row_lengths(), self.bindings());
+        let image = |at: usize| Image::fitting(at, rows[at], bindings[at].len, limits.image);
+        let images = vec![image(0)?, image(1)?];
         // Few rows leave most of a tall tile empty. If a is transposed, its rows come by 4 a lane.
         let blocks = if self.transpose_a {
             4
@@ -230,15 +217,12 @@ impl Matmul {
             self.m.div_ceil(8).next_power_of_two().min(4)
         };
         let mut shader = self.tiled("matmul_image", [8 * blocks, 32], limits);
-        shader.images = (0..)
-            .zip([a.1, b.1])
-            .map(|(binding, line)| Image { binding, line })
-            .collect();
-        let shader = shader
-            .with_u32("BLOCKS", blocks)
-            .with_bool("ROWS_A", a.0)
-            .with_bool("ROWS_B", b.0);
-        Some(self.finished(shader, true))
+        shader.images = images;
+        // A layer's output, if it is small, is stored by scalars even where it could be by fours: it is soon done, and a
+        // last layer, whose classes seldom divide by 4, has the same shader then.
+        let small = matches!(self.finish, Finish::Bias(_)) && self.count([1, 1]) <= FEW_RESULTS;
+        let wide = self.n.is_multiple_of(4) && !small;
+        Some(self.finished(parts(shader.with_u32("BLOCKS", blocks), wide), wide))
     }
 
     /// For drivers that run on the CPU, where there are no images of that size.
@@ -307,6 +291,11 @@ impl Matmul {
             Element::F16 => "operands_half",
             _ => "operands",
         };
+        let shares = ["matmul_image", "matmul_broadcast", "matmul_lanes"].contains(&shader.file);
+        let rectifies = match self.finish {
+            Finish::Bias(f) => matches!(f.kind, ActivationKind::Identity | ActivationKind::Relu),
+            _ => false,
+        };
         let shader = shader
             .join(operands)
             .join(file)
@@ -314,10 +303,34 @@ impl Matmul {
             .with_bool("TRANSPOSE_A", self.transpose_a)
             .with_bool("TRANSPOSE_B", self.transpose_b);
         match self.finish.function() {
+            // One pipeline in place of two, where each is compiled for a tenth of a second.
+            Some(_) if rectifies && shares => shader.with("KIND", "RELU_OR_IDENTITY"),
             Some(function) => shader.with("KIND", function.kind.constant()),
             None if wide => shader.with("Value", "vec4<f32>"),
             None => shader.with("Value", "f32"),
         }
+    }
+}
+
+/// Whether a shader stores y by fours or by scalars.
+fn parts(shader: Shader, wide: bool) -> Shader {
+    let (part, width, file) = if wide {
+        ("vec4<f32>", 4, "part_wide")
+    } else {
+        ("f32", 1, "part")
+    };
+    shader
+        .with("PartY", part)
+        .with_u32("WIDTH", width)
+        .join(file)
+}
+
+/// The function's number, as the shaders get it: it tells the identity from ReLU, where they share a shader.
+const fn alpha(function: Function) -> f64 {
+    match function.kind {
+        ActivationKind::Identity => 1.0,
+        ActivationKind::Relu => 0.0,
+        _ => function.alpha,
     }
 }
 
@@ -362,7 +375,7 @@ impl Spec for Matmul {
             .u32("m", self.m)
             .u32("n", self.n)
             .u32("k", self.k)
-            .f32("alpha", self.finish.function().map_or(0.0, |f| f.alpha))
+            .f32("alpha", self.finish.function().map_or(0.0, alpha))
             .f32("learning_rate", learning_rate)
             .f32("weight_decay", weight_decay)
     }

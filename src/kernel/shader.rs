@@ -64,24 +64,64 @@ pub struct Constant {
     pub value: String,
 }
 
-/// An input that a shader reads from an image of four reals a texel. The executor copies it there before each dispatch.
+/// A matrix that a shader reads from an image of four reals a texel. The executor brings it there before each dispatch.
+///
+/// A row begins with a whole texel, and ends with zeros where it does not divide by 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Image {
     /// The binding.
     pub binding: usize,
-    /// Texels in a line of the image: it takes the input from its beginning to its end, line by line.
-    pub line: u32,
+    /// Elements in a row.
+    pub row: u32,
+    /// Rows in a line of the image, a power of two: with so many, a line has a multiple of 256 bytes, as copies need.
+    pub per_line: u32,
 }
 
 impl Image {
-    /// Texels behind each line that nothing reads. Without them the lines of a matrix whose rows have a power of two of
-    /// elements fall on the same few lines of the cache: a product of 1024 runs at 28 to 55 GFLOP/s then, not 95.
+    /// Texels behind each line that nothing reads: `PADDING` in `matmul_image.wgsl`. Without them the lines of a matrix
+    /// whose rows have a power of two of elements fall on the same few lines of the cache: a product of 1024 runs at 28
+    /// to 55 GFLOP/s then, not 95.
     const PADDING: u32 = 4;
 
-    /// Width and height in texels, for an input of `len` reals.
+    /// The image for a matrix of `len` reals in rows of `row`, if it fits one with `most` texels in each direction.
+    pub(crate) fn fitting(binding: usize, row: u32, len: usize, most: u32) -> Option<Self> {
+        let texels = row.div_ceil(4).max(1);
+        let image = |per_line| Self {
+            binding,
+            row,
+            per_line,
+        };
+        let fits = |image: &Self| image.size(len).iter().all(|&extent| extent <= most);
+        let least = 16 >> texels.trailing_zeros().min(4);
+        (0..16)
+            .map(|doubled| image(least << doubled))
+            .take_while(|image| u64::from(image.per_line) * u64::from(texels) < u64::from(most))
+            .find(fits)
+    }
+
+    /// Whether rows are no whole texels.
+    pub const fn is_padded(&self) -> bool {
+        !self.row.is_multiple_of(4)
+    }
+
+    /// Texels in a row.
+    pub const fn texels(&self) -> u32 {
+        self.row.div_ceil(4)
+    }
+
+    /// Rows of a matrix of `len` reals.
+    pub fn rows(&self, len: usize) -> u32 {
+        u32::try_from(len / self.row.max(1) as usize).unwrap_or(u32::MAX)
+    }
+
+    /// Width and height in texels, for a matrix of `len` reals.
+    ///
+    /// Neither is ever a power of two: Mesa's software driver compiles a pipeline anew for images that are, in a tenth of
+    /// a second.
     pub fn size(&self, len: usize) -> [u32; 2] {
-        let texels = u32::try_from(len / 4).unwrap_or(u32::MAX);
-        [self.line + Self::PADDING, texels.div_ceil(self.line)]
+        let width = self.per_line * self.texels() + Self::PADDING;
+        let lines = self.rows(len).div_ceil(self.per_line).max(3);
+        [width, lines + u32::from(lines.is_power_of_two())]
     }
 
     /// The bytes it takes on a device.

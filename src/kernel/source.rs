@@ -40,6 +40,7 @@ files![
     "gather_bytes",
     "gather_grad",
     "gather_words",
+    "image_rows",
     "matmul_broadcast",
     "matmul_cooperative",
     "matmul_image",

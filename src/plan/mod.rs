@@ -56,6 +56,12 @@ impl Place {
         }
     }
 
+    /// Whether it shares elements with another.
+    pub fn meets(&self, other: &Self) -> bool {
+        let [end, other_end] = [self, other].map(|place| place.offset + place.len);
+        self.buffer == other.buffer && self.offset < other_end && other.offset < end
+    }
+
     /// Where a tensor of the store is.
     ///
     /// # Errors

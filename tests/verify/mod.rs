@@ -179,12 +179,13 @@ fn bytes_are_gathered_right() {
 }
 /// One line of each shader that a training step here may run: its kernel, its file, the line's part and what breaks it.
 #[rustfmt::skip] // one a line
-const BREAKS: [[&str; 4]; 40] = [
+const BREAKS: [[&str; 4]; 41] = [
     ["gather", "gather", "index[at]", "index[at] + 1u"],
     ["gather", "gather_bytes", "& 255u", "& 127u"],
     ["gather", "gather_words", "8u, 16u", "16u, 8u"],
     ["matmul", "matmul_tile", "+= a4.x", "+= a4.y"],
     ["matmul", "matmul_image", "+= bs * ", "+= transpose(bs) * "],
+    ["matmul", "image_rows", "value.y = x[at + 1u]", "value.y = x[at]"],
     ["matmul", "matmul_lanes", "+= term * bs[v]", "+= term"],
     ["matmul", "finish_none", "return s;", "return -s;"],
     ["matmul", "finish_bias", "s + term", "s - term"],
