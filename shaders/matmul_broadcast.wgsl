@@ -23,6 +23,7 @@ const TRANSPOSE_A: bool = false;
 const TRANSPOSE_B: bool = false;
 const BLOCKS: u32 = 4u; // of 8 rows, in a tile
 const VECS: u32 = 2u;   // of 4 columns, an invocation
+const ROLLED: bool = false; // the loop over rows at the end
 const SUBGROUP: u32 = 8u;
 const TILE_M: u32 = 8u * BLOCKS;
 const TILE_N: u32 = 4u * VECS * SUBGROUP;
@@ -120,15 +121,26 @@ fn main(
             }
         }
 
+        var terms: array<vec4<f32>, VECS>;
         for (var v = 0u; v < VECS; v++) {
-            let j = column + 4u * v;
-            let term = column_term((group * p.n + min(j, p.n - 4u)) / 4u);
-            for (var block = 0u; block < BLOCKS; block++) {
-                for (var r = 0u; r < 8u; r++) {
-                    let i = row + 8u * block + r;
-                    let at = ((group * p.m + i) * p.n + j) / 4u;
-                    if i < p.m && j < p.n { y[at] = finish(sum[block][r][v], term, at); }
-                }
+            terms[v] = column_term((group * p.n + min(column + 4u * v, p.n - 4u)) / 4u);
+        }
+        // By one index, which the sums above must not have.
+        var results: array<vec4<f32>, 8u * BLOCKS * VECS>;
+        for (var block = 0u; block < BLOCKS; block++) {
+            for (var r = 0u; r < 8u; r++) {
+                for (var v = 0u; v < VECS; v++) { results[(8u * block + r) * VECS + v] = sum[block][r][v]; }
+            }
+        }
+        // In a loop, this is compiled once. The driver would unroll it if it saw its end, or an index that ends it.
+        let last = 8u * BLOCKS * min(1u, p.m) - 1u;
+        for (var e = 0u; e < select(8u * BLOCKS, last + 1u, ROLLED); e++) {
+            let r = select(e, min(e, last), ROLLED);
+            let i = row + r;
+            for (var v = 0u; v < VECS; v++) {
+                let j = column + 4u * v;
+                let at = ((group * p.m + i) * p.n + j) / 4u;
+                if i < p.m && j < p.n { y[at] = finish(results[r * VECS + v], terms[v], at); }
             }
         }
         if ROW_SUMS && tile % tiles_n == 0u {

@@ -99,19 +99,21 @@ fn main(
                 let rows_4567 = fold(rows_45, rows_67, lane, 2u);
                 var total = fold(rows_0123, rows_4567, lane, 4u);
 
-                for (var c = 0u; c < 4u; c++) {
+                for (var c = 0u; c < min(4u, p.n); c++) {
                     let j = column + 4u * v + c;
                     let at = (group * p.m + i) * p.n + j;
-                    if i < p.m && j < p.n { y[at] = finish(total[c], column_term(group * p.n + j), at); }
+                    if i < p.m && j < p.n { y[at] = finish(total.x, column_term(group * p.n + j), at); }
+                    total = total.yzww;
                 }
                 for (var r = 0u; r < 8u; r++) {
                     for (var next = 1u; next < VECS; next++) { sum[0][r][next - 1u] = sum[0][r][next]; }
                 }
             }
             if ROW_SUMS && tile % tiles_n == 0u {
-                for (var r = 0u; r < 8u; r++) {
-                    let total = subgroupAdd(row_sum[0][r]);
+                for (var r = 0u; r < 8u * min(1u, p.m); r++) {
+                    let total = subgroupAdd(row_sum[0][0]);
                     if lane == r && i < p.m { store_row_sum(group * p.m + i, total); }
+                    for (var next = 1u; next < 8u; next++) { row_sum[0][next - 1u] = row_sum[0][next]; }
                 }
             }
             for (var next = 1u; next < BLOCKS; next++) {

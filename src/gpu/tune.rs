@@ -158,7 +158,7 @@ fn name(product: &Matmul) -> String {
 }
 
 /// Constants that follow from the product, so that they tell no two of its shaders apart.
-const IMPLIED: [&str; 15] = [
+const IMPLIED: [&str; 16] = [
     "KIND",
     "Value",
     "TRANSPOSE_A",
@@ -174,6 +174,7 @@ const IMPLIED: [&str; 15] = [
     "SWAP",
     "LANES_N",
     "LANES_K",
+    "ROLLED",
 ];
 
 /// A shader in words: its file, and the constants that tell it from others of the same file.

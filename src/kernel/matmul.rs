@@ -236,8 +236,25 @@ impl Matmul {
         // Few rows leave most of a tall tile empty.
         let blocks = self.m.div_ceil(8).next_power_of_two().min(tallest);
         let shader = self.tiled("matmul_broadcast", [8 * blocks, 32 * vecs], limits);
-        let shader = shader.with_u32("BLOCKS", blocks).with_u32("VECS", vecs);
+        // Newer drivers compile each load and store for some 50 ms, older ones an array with a running index for seconds.
+        let shader = shader
+            .with_u32("BLOCKS", blocks)
+            .with_u32("VECS", vecs)
+            .with_bool("ROLLED", limits.image == 0);
         Some(self.finished(shader, true))
+    }
+
+    /// For drivers that run on the CPU, every shape.
+    fn lanes(&self, limits: &Limits) -> Shader {
+        // Large tiles load less for each product, but take five times as long to compile. Thin products gain nothing by
+        // them.
+        let thin = [self.m, self.n, self.k]
+            .iter()
+            .any(|&extent| extent <= FEW_COLUMNS);
+        let (blocks, vecs) = if thin { (1, 1) } else { (2, 3) };
+        let shader = self.tiled("matmul_lanes", [8 * blocks, 4 * vecs], limits);
+        let shader = shader.with_u32("BLOCKS", blocks).with_u32("VECS", vecs);
+        self.finished(shader, false)
     }
 
     /// The same sums in `parts` parts of equal length, each a group of its own: `y` becomes `[parts, m, n]`, and `sums`
@@ -392,7 +409,7 @@ impl Spec for Matmul {
         if limits.software && limits.subgroup == Some(8) {
             candidates.extend(self.image(limits));
             candidates.extend(self.broadcast(limits));
-            candidates.push(self.finished(self.tiled("matmul_lanes", [16, 12], limits), false));
+            candidates.push(self.lanes(limits));
         }
         candidates.extend(self.thin(limits));
         candidates.extend(self.tiles(limits));
