@@ -7,9 +7,9 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 use super::Gpu;
-use super::image::Image;
+use super::copies::{Copies, Images, wanted};
 use super::memory::Memory;
-use super::pipeline::{Bound, Pipeline, Pipelines, bind};
+use super::pipeline::{Bound, Pipelines, bind};
 use crate::executor::{
     self, Data, DeviceInfo, Executor, ExecutorError, PlanHandle, StepTimes, TuningTable,
 };
@@ -25,59 +25,11 @@ pub(super) struct LoadedStep {
     pipeline: usize,
     bindings: wgpu::BindGroup,
     grid: Grid,
-    copies: Vec<Copy>,
+    /// What comes into images before it.
+    pub(super) copies: Copies,
 }
 
 impl LoadedStep {
-    /// What comes into images before the step: all of it if it is run by itself, else what is not there yet.
-    fn images<'a>(
-        &'a self,
-        images: &'a Images,
-        alone: bool,
-    ) -> impl Iterator<Item = (&'a Copy, &'a Image)> {
-        let wanted = self
-            .copies
-            .iter()
-            .filter(move |copy| alone || !copy.is_there);
-        wanted.map(|copy| (copy, &images[copy.image].1))
-    }
-
-    /// Whether anything is copied into an image before it, which must be outside of any pass.
-    pub(super) fn copies(&self, images: &Images, alone: bool) -> bool {
-        self.images(images, alone)
-            .any(|(_, image)| !image.is_filled())
-    }
-
-    /// Records the copies that the step needs before it, outside of any pass.
-    pub(super) fn copy_images(
-        &self,
-        images: &Images,
-        alone: bool,
-        encoder: &mut wgpu::CommandEncoder,
-    ) {
-        for (copy, image) in self.images(images, alone) {
-            image.copy(encoder, &copy.buffer, copy.start);
-        }
-    }
-
-    /// Records the dispatches that fill images before it. Returns whether there were any: they have a pipeline of their
-    /// own.
-    pub(super) fn fill_images(
-        &self,
-        images: &Images,
-        alone: bool,
-        pass: &mut wgpu::ComputePass<'_>,
-        filler: Option<&Pipeline>,
-    ) -> bool {
-        let mut filled = self
-            .images(images, alone)
-            .filter(|(_, image)| image.is_filled())
-            .peekable();
-        let any = filled.peek().is_some();
-        filled.for_each(|(_, image)| image.fill(pass, filler));
-        any
-    }
-
     /// Records the step. The pipeline is set first if `pipelines` are given: it is another one than the last step's.
     pub(super) fn record(
         &self,
@@ -94,51 +46,6 @@ impl LoadedStep {
         let [x, y, z] = self.grid;
         pass.dispatch_workgroups(x, y, z);
     }
-}
-
-/// What is copied into an image before a step, from this byte on.
-#[derive(Debug)]
-struct Copy {
-    buffer: wgpu::Buffer,
-    start: u64,
-    image: usize,
-    /// Whether it is there already, if all steps before it have run.
-    is_there: bool,
-}
-
-/// The images of a plan, each with what it was made for: steps that want the same share one.
-pub(super) type Images = Vec<(ImageOf, Image)>;
-
-/// What an image is made for: a range, and the rows in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ImageOf {
-    place: Place,
-    row: u32,
-}
-
-/// The images that a step wants, in the order of the shader's.
-fn wanted(plan: &Plan, step: &Step, shader: &Shader) -> Vec<ImageOf> {
-    let operands = [&step.inputs[..], &step.outputs[..]].concat();
-    let of = |image: &kernel::Image| ImageOf {
-        place: plan.tensors[operands[image.binding]].place,
-        row: image.row,
-    };
-    shader.images.iter().map(of).collect()
-}
-
-/// Whether an image holds, before step `at`, what it is made for: a step before had it filled, and none has written
-/// there since.
-fn is_there(plan: &Plan, shaders: &[(Kernel, Shader)], at: usize, image: &ImageOf) -> bool {
-    let meets = |&output: &usize| plan.tensors[output].place.meets(&image.place);
-    for (step, (_, shader)) in plan.steps[..at].iter().zip(shaders).rev() {
-        if step.outputs.iter().any(meets) {
-            return false;
-        }
-        if wanted(plan, step, shader).contains(image) {
-            return true;
-        }
-    }
-    false
 }
 
 /// A plan with its buffers and steps.
@@ -213,30 +120,13 @@ impl Gpu {
             };
             let [start, bytes] =
                 [place.offset, place.len].map(|n| (n * memory.element.size()) as u64);
-            (place.len, &memory.buffer, start, bytes.next_multiple_of(4))
+            Bound::Range(&memory.buffer, start, bytes.next_multiple_of(4))
         });
-        let ranges: Vec<_> = ranges.collect();
-        let mut bound: Vec<_> = (ranges.iter())
-            .map(|&(_, buffer, start, bytes)| Bound::Range(buffer, start, bytes))
-            .collect();
-        let mut copies = Vec::new();
-        for (image, of) in shader.images.iter().zip(wanted(plan, step, shader)) {
-            let (len, buffer, start, _) = ranges[image.binding];
-            let known = images.iter().position(|(other, _)| *other == of);
-            if known.is_none() {
-                let filler = self.pipelines.filler().filter(|_| image.is_padded());
-                let source = (filler, bound[image.binding]);
-                images.push((of, Image::new(&self.device, image, len, source)?));
-            }
-            copies.push(Copy {
-                buffer: buffer.clone(),
-                start,
-                image: known.unwrap_or(images.len() - 1),
-                is_there: is_there(plan, chosen, at, &of),
-            });
-        }
-        for (wanted, copy) in shader.images.iter().zip(&copies) {
-            bound[wanted.binding] = Bound::Image(&images[copy.image].1.view);
+        let mut bound: Vec<_> = ranges.collect();
+        let (device, filler) = (&self.device, self.pipelines.filler());
+        let copies = Copies::new(device, filler, (plan, chosen, at), &bound, images)?;
+        for (image, view) in shader.images.iter().zip(copies.views(images)) {
+            bound[image.binding] = Bound::Image(view);
         }
         let bindings = bind(&self.device, self.pipelines.get(pipeline), &bound)?;
         Ok(LoadedStep {
@@ -269,17 +159,20 @@ impl Gpu {
         let mut pipeline = None;
         for tick in ticks {
             for step in &all[steps.clone()] {
-                if step.copies(images, alone) {
+                if step.copies.any(images, alone) {
                     pass = None;
                     pipeline = None;
-                    step.copy_images(images, alone, &mut encoder);
+                    step.copies.record(images, alone, &mut encoder);
                 }
                 // No copy is recorded while a pass is open, which wgpu would refuse.
                 let pass = pass.get_or_insert_with(|| {
                     let descriptor = wgpu::ComputePassDescriptor::default();
                     encoder.begin_compute_pass(&descriptor).forget_lifetime()
                 });
-                if step.fill_images(images, alone, pass, self.pipelines.filler()) {
+                if step
+                    .copies
+                    .fill(images, alone, pass, self.pipelines.filler())
+                {
                     pipeline = None;
                 }
                 let changed = pipeline.replace(step.pipeline) != Some(step.pipeline);

@@ -10,6 +10,7 @@
 mod adapter;
 mod cache;
 mod cooperative;
+mod copies;
 mod device;
 mod executor;
 mod image;

@@ -83,12 +83,13 @@ impl Gpu {
         for (query, step) in (0..).step_by(2).zip(&loaded.steps()[steps]) {
             // Copies stand outside of passes: an empty one before them takes the first stamp.
             let mut begin = Some(query);
-            if step.copies(images, false) {
+            if step.copies.any(images, false) {
                 drop(encoder.begin_compute_pass(&stamped(begin.take(), None)));
-                step.copy_images(images, false, &mut encoder);
+                step.copies.record(images, false, &mut encoder);
             }
             let mut pass = encoder.begin_compute_pass(&stamped(begin, Some(query + 1)));
-            step.fill_images(images, false, &mut pass, self.pipelines.filler());
+            step.copies
+                .fill(images, false, &mut pass, self.pipelines.filler());
             step.record(&mut pass, Some(&self.pipelines), tick);
         }
         encoder.resolve_query_set(&queries, 0..count, &resolved, 0);

@@ -214,3 +214,42 @@ impl Shader {
         self.with(name, if value { "true" } else { "false" })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_fit_and_can_be_copied_to() {
+        let most = 16_384;
+        for row in [1, 3, 4, 10, 60, 64, 784, 1000, 2048, 4096, 16_000] {
+            for rows in [1, 2, 3, 4, 16, 17, 1024, 16_384, 100_000] {
+                let len = rows * row as usize;
+                let image = Image::fitting(0, row, len, most).expect("all of these fit");
+                let [width, height] = image.size(len);
+                assert!(width <= most && height <= most, "{rows} rows: {image:?}");
+                assert!(
+                    !width.is_power_of_two() && !height.is_power_of_two(),
+                    "{rows} rows: compiled anew for {image:?}"
+                );
+                let line = image.per_line * image.texels();
+                assert!(
+                    image.per_line.is_power_of_two() && line < width,
+                    "{image:?}"
+                );
+                assert_eq!(line * 16 % 256, 0, "copies need it: {image:?}");
+                assert!(
+                    (image.per_line * height) as usize >= rows,
+                    "{rows} rows: {image:?}"
+                );
+            }
+        }
+        // 4097 texels in a row, of which copies need 16 in a line.
+        assert_eq!(Image::fitting(0, 4 * 4097, 4 * 4097, most), None);
+        assert_eq!(
+            Image::fitting(0, 64, 64 << 24, most),
+            None,
+            "16 million rows"
+        );
+    }
+}

@@ -96,6 +96,16 @@ fn passes_to(far: f64, trainer: &Trainer, data: &Dataset) {
     }
 }
 
+/// Layers of one width take turns with the same buffers, and so with the images that products read them from.
+#[test]
+fn layers_of_one_width() {
+    let network = Network::mlp(FEATURES, &[8; 5], OUTPUTS, Activation::Tanh);
+    let trainer = Trainer::new(network, Loss::CrossEntropy)
+        .optimizer(Optimizer::sgd(0.1))
+        .batch_size(4);
+    passes(&trainer, &data(true));
+}
+
 const ACTIVATIONS: [Activation; 11] = [
     Activation::Identity,
     Activation::Sigmoid,
