@@ -125,22 +125,34 @@ fn main(
         for (var v = 0u; v < VECS; v++) {
             terms[v] = column_term((group * p.n + min(column + 4u * v, p.n - 4u)) / 4u);
         }
-        // By one index, which the sums above must not have.
-        var results: array<vec4<f32>, 8u * BLOCKS * VECS>;
-        for (var block = 0u; block < BLOCKS; block++) {
-            for (var r = 0u; r < 8u; r++) {
-                for (var v = 0u; v < VECS; v++) { results[(8u * block + r) * VECS + v] = sum[block][r][v]; }
+        if ROLLED {
+            // By one index, which the sums above must not have. The driver would unroll the loop if it saw its end, or an
+            // index that ends it.
+            var results: array<vec4<f32>, 8u * BLOCKS * VECS>;
+            for (var block = 0u; block < BLOCKS; block++) {
+                for (var r = 0u; r < 8u; r++) {
+                    for (var v = 0u; v < VECS; v++) { results[(8u * block + r) * VECS + v] = sum[block][r][v]; }
+                }
             }
-        }
-        // In a loop, this is compiled once. The driver would unroll it if it saw its end, or an index that ends it.
-        let last = 8u * BLOCKS * min(1u, p.m) - 1u;
-        for (var e = 0u; e < select(8u * BLOCKS, last + 1u, ROLLED); e++) {
-            let r = select(e, min(e, last), ROLLED);
-            let i = row + r;
+            let last = 8u * BLOCKS * VECS * min(1u, p.m) - 1u;
+            for (var r = 0u; r < 8u * BLOCKS * min(1u, p.m); r++) {
+                for (var v = 0u; v < VECS; v++) {
+                    let j = column + 4u * v;
+                    let at = ((group * p.m + row + r) * p.n + j) / 4u;
+                    let result = results[min(r * VECS + v, last)];
+                    if row + r < p.m && j < p.n { y[at] = finish(result, terms[v], at); }
+                }
+            }
+        } else {
             for (var v = 0u; v < VECS; v++) {
                 let j = column + 4u * v;
-                let at = ((group * p.m + i) * p.n + j) / 4u;
-                if i < p.m && j < p.n { y[at] = finish(results[r * VECS + v], terms[v], at); }
+                for (var block = 0u; block < BLOCKS; block++) {
+                    for (var r = 0u; r < 8u; r++) {
+                        let i = row + 8u * block + r;
+                        let at = ((group * p.m + i) * p.n + j) / 4u;
+                        if i < p.m && j < p.n { y[at] = finish(sum[block][r][v], terms[v], at); }
+                    }
+                }
             }
         }
         if ROW_SUMS && tile % tiles_n == 0u {

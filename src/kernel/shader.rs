@@ -225,6 +225,9 @@ mod tests {
         for row in [1, 3, 4, 10, 60, 64, 784, 1000, 2048, 4096, 16_000] {
             for rows in [1, 2, 3, 4, 16, 17, 1024, 16_384, 100_000] {
                 let len = rows * row as usize;
+                if len > 32 << 20 {
+                    continue; // more than a binding holds
+                }
                 let image = Image::fitting(0, row, len, most).expect("all of these fit");
                 let [width, height] = image.size(len);
                 assert!(width <= most && height <= most, "{rows} rows: {image:?}");
