@@ -4,20 +4,50 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use super::Finish;
-use super::job::{Ahead, Carry, Cell, Isa, Job, Lines, TERMS, Tile, part};
+use super::job::{Cell, Isa, Job, Lines, TERMS, Tile, part};
+use super::meanwhile::Meanwhile;
 
 thread_local! {
     /// Panels of `a`, and a panel of `b`.
     static PANELS: RefCell<[Vec<Line>; 2]> = const { RefCell::new([const { Vec::new() }; 2]) };
 }
 
-/// Terms of `a` that are copied for one tile before the next has its turn.
-const NEAR: usize = 16;
+/// Terms of `a` that are copied for one tile before the next has its turn: lines a power of two apart share one place in
+/// the nearest cache, which holds 8.
+const NEAR: usize = 8;
+
+/// Terms of a panel that are copied together.
+const SHARE: usize = 16;
 
 /// A cache line, for its alignment.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct Line(#[expect(dead_code, reason = "reached through a pointer")] [f32; 16]);
+
+/// Tiles that are computed one after the other: they have the panel of `b` in common.
+#[derive(Clone)]
+struct Piece {
+    terms: (usize, usize),
+    block: usize,
+    panel: usize,
+    tiles: Range<usize>,
+    /// The tiles of the block that are computed with some panel.
+    of_block: Range<usize>,
+}
+
+impl Piece {
+    const fn k(&self) -> usize {
+        self.terms.1 - self.terms.0
+    }
+
+    /// Which terms are copied with tile `i` of `tiles`: as many as a cache line holds, or a multiple of that.
+    #[inline(always)]
+    fn share(&self, i: usize, tiles: usize) -> (usize, usize) {
+        let (start, end) = part(i, tiles, self.k().div_ceil(SHARE));
+        let term = |share: usize| (self.terms.0 + share * SHARE).min(self.terms.1);
+        (term(start), term(end))
+    }
+}
 
 impl Job<'_> {
     /// Computes the cells from `from` on, and before `to`.
@@ -34,95 +64,112 @@ impl Job<'_> {
             if self.pack_b {
                 grow(b, 2 * self.panel_room(depth));
             }
-            let packed = (a.as_mut_ptr().cast::<f32>(), b.as_mut_ptr().cast::<f32>());
-            let parts = self.k.div_ceil(TERMS).max(1);
-            for i in 0..parts {
-                let terms = part(i, parts, self.k);
-                for block in from.block..(to.block + 1).min(self.blocks) {
-                    let start = Cell {
-                        block,
-                        panel: 0,
-                        tile: 0,
+            let a = a.as_mut_ptr().cast::<f32>();
+            let b = b.as_mut_ptr().cast::<f32>();
+            // One place for the panel that is in use, and one for the next.
+            let mut places = [b, b.wrapping_add(self.panel_room(depth))];
+            let mut pieces = self.pieces(from, to);
+            let mut packed = None;
+            let mut copied = false;
+            while let Some(piece) = pieces.next() {
+                // SAFETY: as promised by the caller; the panels are long enough for a block and these terms.
+                unsafe {
+                    if self.pack_a && packed != Some((piece.terms, piece.block)) {
+                        self.pack_a::<I>(&piece, a);
+                        packed = Some((piece.terms, piece.block));
                     }
-                    .max(from);
-                    let end = Cell {
-                        block,
-                        panel: self.panels(),
-                        tile: 0,
+                    if self.pack_b && !copied {
+                        self.copy_b::<I>(piece.panel, piece.terms, places[0]);
                     }
-                    .min(to);
-                    // SAFETY: as promised by the caller; the panels are long enough for a block and these terms.
-                    unsafe { self.block_of_cells::<I, F>(terms, (start, end), packed, finish) };
+                    let mut coming = pieces.clone();
+                    let coming = [coming.next(), coming.next()];
+                    copied = self.piece::<I, F>(&piece, &coming, (a, places), finish);
+                }
+                if copied {
+                    places.reverse();
                 }
             }
         });
     }
 
-    /// # Safety
-    /// As for [`Job::work`]; `packed` can hold the panels of a block of `a` and a panel of `b`.
+    /// The pieces of the work, in its order: all terms of a part before the next.
     #[inline(always)]
-    unsafe fn block_of_cells<I: Isa, F: Finish>(
-        &self,
-        terms: (usize, usize),
-        (start, end): (Cell, Cell),
-        packed: (*mut f32, *mut f32),
-        finish: F,
-    ) {
-        if start >= end {
-            return;
-        }
-        let tiles = self.block(start.block).2;
-        if self.pack_a {
-            let needed = if start.panel == end.panel {
-                start.tile..end.tile
+    fn pieces(&self, from: Cell, to: Cell) -> impl Iterator<Item = Piece> + Clone {
+        let parts = self.k.div_ceil(TERMS).max(1);
+        let blocks = from.block..(to.block + 1).min(self.blocks);
+        let sweeps = (0..parts).flat_map(move |i| blocks.clone().map(move |block| (i, block)));
+        sweeps.flat_map(move |(i, block)| {
+            let terms = part(i, parts, self.k);
+            let tiles = self.block(block).2;
+            let first = if block == from.block {
+                (from.panel, from.tile)
+            } else {
+                (0, 0)
+            };
+            let end = if block == to.block {
+                (to.panel, to.tile)
+            } else {
+                (self.panels(), 0)
+            };
+            let of_block = if first.0 == end.0 {
+                first.1..end.1
             } else {
                 0..tiles
             };
-            // SAFETY: as promised by the caller.
-            unsafe { self.pack_a::<I>((start.block, needed), terms, packed.0) };
-        }
-        // One place for the panel that is in use, and one for the next.
-        let places = [
-            packed.1,
-            packed.1.wrapping_add(self.panel_room(terms.1 - terms.0)),
-        ];
-        let mut carried = None;
-        for panel in start.panel..(end.panel + 1).min(self.panels()) {
-            let from = if panel == start.panel { start.tile } else { 0 };
-            let to = if panel == end.panel { end.tile } else { tiles };
-            if from == to {
-                continue;
-            }
-            let after = panel + 1;
-            let next = if (after, 0) < (end.panel, end.tile) {
-                (terms.0, after)
-            } else {
-                (terms.1, start.panel)
-            };
-            let [place, other] = [places[panel % 2], places[after % 2]];
-            // SAFETY: as promised by the caller.
-            unsafe {
-                let b = if carried == Some(panel) {
-                    (place.cast_const(), self.panel)
+            let panels = first.0..(end.0 + 1).min(self.panels());
+            panels.filter_map(move |panel| {
+                let start = if panel == first.0 { first.1 } else { 0 };
+                let end = if panel == end.0 { end.1 } else { tiles };
+                (start < end).then(|| Piece {
+                    terms,
+                    block,
+                    panel,
+                    tiles: start..end,
+                    of_block: of_block.clone(),
+                })
+            })
+        })
+    }
+
+    /// Computes the tiles of a piece and meanwhile copies the panel of the next one, if there is one: whether it did so.
+    ///
+    /// # Safety
+    /// As for [`Job::work`]; `packed` holds the rows of the piece, the first of `places` its panel.
+    #[inline(always)]
+    unsafe fn piece<I: Isa, F: Finish>(
+        &self,
+        piece: &Piece,
+        [next, later]: &[Option<Piece>; 2],
+        (packed, [b, to]): (*mut f32, [*mut f32; 2]),
+        finish: F,
+    ) -> bool {
+        let next = next.as_ref().filter(|_| self.pack_b);
+        let shares = piece.tiles.len();
+        for (i, tile) in piece.tiles.clone().enumerate() {
+            let mut errands = [Lines::NONE; 2];
+            let mut place = to;
+            if let Some(next) = next {
+                let terms = next.share(i, shares);
+                place = to.wrapping_add((terms.0 - next.terms.0) * self.panel);
+                errands[1] = self.lines_of_b(next.panel, terms);
+                // Before it is copied, it has been fetched.
+                errands[0] = if i + 1 < shares {
+                    self.lines_of_b(next.panel, next.share(i + 1, shares))
                 } else {
-                    self.panel_of_b::<I>(panel, terms, place)
+                    later.as_ref().map_or(Lines::NONE, |later| {
+                        self.lines_of_b(later.panel, later.share(0, shares))
+                    })
                 };
-                for tile in from..to {
-                    let cell = Cell {
-                        block: start.block,
-                        panel,
-                        tile,
-                    };
-                    let mut carry = None;
-                    if next.1 == after && carried != Some(after) {
-                        carry = self.carry::<I>(cell, terms.0, other);
-                        carried = carry.map(|_| after).or(carried);
-                    }
-                    let meanwhile = (self.ahead(next, tile - from), carry);
-                    self.cell::<I, F>(cell, terms, (packed.0, b), meanwhile, finish);
+                if !Meanwhile::can_copy(&errands[1], self.b.2 != 1) {
+                    // SAFETY: as promised by the caller.
+                    unsafe { self.copy_b::<I>(next.panel, terms, place) };
+                    errands[1] = Lines::NONE;
                 }
             }
+            // SAFETY: as promised by the caller.
+            unsafe { self.tile::<I, F>((piece, tile), (packed, b), (errands, place), finish) };
         }
+        next.is_some()
     }
 
     /// First row and number of rows of a tile.
@@ -147,8 +194,12 @@ impl Job<'_> {
     #[inline(always)]
     unsafe fn pack_a<I: Isa>(
         &self,
-        (block, tiles): (usize, Range<usize>),
-        (term, last): (usize, usize),
+        &Piece {
+            terms: (term, last),
+            block,
+            of_block: ref tiles,
+            ..
+        }: &Piece,
         to: *mut f32,
     ) {
         let (a, a_row, a_term) = self.a;
@@ -179,63 +230,40 @@ impl Job<'_> {
         }
     }
 
-    /// Where the terms of a panel's columns lie, and how far apart; copied to `to` if that is better.
+    /// Some terms of a panel's columns, as they lie in memory.
+    #[inline(always)]
+    fn lines_of_b(&self, panel: usize, (term, last): (usize, usize)) -> Lines {
+        let (column, columns) = self.columns(panel);
+        let (b, b_term, b_column) = self.b;
+        let (distance, lines, count) = if b_column == 1 {
+            (b_term, last - term, columns)
+        } else {
+            (b_column, columns, last - term)
+        };
+        Lines {
+            // With no terms at all there is nothing to point at, and nothing is read.
+            start: b.wrapping_add(term * b_term + column * b_column),
+            distance,
+            lines,
+            count,
+        }
+    }
+
+    /// Copies some terms of a panel's columns, one after the other.
     ///
     /// # Safety
-    /// The machine has the vectors of `I`; `to` can hold a panel.
+    /// The machine has the vectors of `I`; `to` can hold them.
     #[inline(always)]
-    unsafe fn panel_of_b<I: Isa>(
-        &self,
-        panel: usize,
-        (term, last): (usize, usize),
-        to: *mut f32,
-    ) -> (*const f32, usize) {
-        let (column, columns) = self.columns(panel);
-        let k = last - term;
-        let (b, b_term, b_column) = self.b;
-        // With no terms at all there is nothing to point at, and nothing is read.
-        let start = b.wrapping_add(term * b_term + column * b_column);
-        if !self.pack_b {
-            return (start, b_term);
-        }
+    unsafe fn copy_b<I: Isa>(&self, panel: usize, terms: (usize, usize), to: *mut f32) {
+        let lines = self.lines_of_b(panel, terms);
         // SAFETY: columns and terms are those of the matrix; `to` is as the caller promised.
         unsafe {
-            if b_column == 1 {
-                let lines = Lines {
-                    start,
-                    distance: b_term,
-                    lines: k,
-                    count: columns,
-                };
+            if self.b.2 == 1 {
                 I::copy(lines, to, self.panel);
             } else {
-                let lines = Lines {
-                    start,
-                    distance: b_column,
-                    lines: columns,
-                    count: k,
-                };
                 I::transpose(lines, to, self.panel);
             }
         }
-        (to, self.panel)
-    }
-
-    /// How the panel behind that of `cell` is copied to `to` while `cell` is computed, if it can be.
-    #[inline(always)]
-    fn carry<I: Isa>(&self, cell: Cell, term: usize, to: *mut f32) -> Option<Carry> {
-        let (b, b_term, b_column) = self.b;
-        let largest = self.rows(cell.block, cell.tile).1 == I::ROWS
-            && self.columns(cell.panel).1 > (I::VECTORS - 1) * I::LANES;
-        (largest && self.pack_a && self.pack_b && b_column == 1).then(|| {
-            let (column, count) = self.columns(cell.panel + 1);
-            Carry {
-                from: b.wrapping_add(term * b_term + column),
-                distance: b_term,
-                count,
-                to,
-            }
-        })
     }
 
     /// Room for a copied panel of `b`. Half a page more than whole pages: a processor takes a load for one of what was
@@ -245,42 +273,20 @@ impl Job<'_> {
         (self.panel * terms + 16).next_multiple_of(1024) + 512
     }
 
-    /// What tile `tile` of a panel fetches of the panel that comes next: columns `panel`, from `term` on.
-    #[inline(always)]
-    fn ahead(&self, (term, panel): (usize, usize), tile: usize) -> Ahead {
-        let (b, b_term, b_column) = self.b;
-        let nothing = Ahead {
-            places: [b; 2],
-            term: 0,
-        };
-        if !self.pack_b || term >= self.k || b_column == 1 {
-            return nothing;
-        }
-        let (column, columns) = self.columns(panel);
-        let start = b.wrapping_add(term * b_term + column * b_column);
-        // As many lines as columns, as long as there are terms: two with each tile.
-        let line = |i: usize| start.wrapping_add((2 * tile + i).min(columns - 1) * b_column);
-        Ahead {
-            places: [line(0), line(1)],
-            term: 1,
-        }
-    }
-
     /// # Safety
-    /// As for [`Job::work`]; `a` and `b` hold what [`Job::pack_a`] and [`Job::panel_of_b`] left there.
+    /// As for [`Job::work`]; `packed` and `copied` hold what [`Job::pack_a`] and [`Job::copy_b`] left there.
     #[inline(always)]
-    unsafe fn cell<I: Isa, F: Finish>(
+    unsafe fn tile<I: Isa, F: Finish>(
         &self,
-        Cell { block, panel, tile }: Cell,
-        (term, last): (usize, usize),
-        (packed, (b, b_term)): (*mut f32, (*const f32, usize)),
-        (ahead, carry): (Ahead, Option<Carry>),
+        (piece, tile): (&Piece, usize),
+        (packed, copied): (*mut f32, *mut f32),
+        ([fetched, carried], to): ([Lines; 2], *mut f32),
         finish: F,
     ) {
-        let (row, rows) = self.rows(block, tile);
-        let (column, columns) = self.columns(panel);
+        let (row, rows) = self.rows(piece.block, tile);
+        let (column, columns) = self.columns(piece.panel);
         let vectors = columns.div_ceil(I::LANES);
-        let k = last - term;
+        let (k, first) = (piece.k(), piece.terms.0);
         let (a, a_row, a_term) = if self.pack_a {
             (
                 packed.cast_const().wrapping_add(tile * self.stride(k)),
@@ -289,9 +295,20 @@ impl Job<'_> {
             )
         } else {
             let (a, a_row, a_term) = self.a;
-            (a.wrapping_add(row * a_row + term * a_term), a_row, a_term)
+            (a.wrapping_add(row * a_row + first * a_term), a_row, a_term)
+        };
+        let (b, b_term) = if self.pack_b {
+            (copied.cast_const(), self.panel)
+        } else {
+            (self.lines_of_b(piece.panel, piece.terms).start, self.b.1)
         };
         let y = self.y.wrapping_add(row * self.n + column);
+        let results = Lines {
+            start: y,
+            distance: self.n,
+            lines: rows,
+            count: columns,
+        };
         let tile = Tile {
             k,
             a,
@@ -303,17 +320,21 @@ impl Job<'_> {
             y,
             y_row: self.n,
             lanes: columns - (vectors - 1) * I::LANES,
-            store: if term > 0 {
+            store: if first > 0 {
                 self.store.next()
             } else {
                 self.store
             },
-            ahead,
-            carry,
+            meanwhile: Meanwhile::new(k, results, fetched).copying(
+                k,
+                carried,
+                (to, self.panel),
+                self.b.2 != 1,
+            ),
         };
         // SAFETY: the tile lies within `y`, its rows within `a` or their copy, its columns within `b` or theirs.
         unsafe { I::tile(rows, vectors, &tile) };
-        if F::NEEDED && last == self.k {
+        if F::NEEDED && piece.terms.1 == self.k {
             for r in 0..rows {
                 // SAFETY: the row's piece lies within `y`, and is this thread's alone.
                 let y = unsafe { std::slice::from_raw_parts_mut(y.add(r * self.n), columns) };
