@@ -109,11 +109,28 @@ pub(super) struct Job<'a> {
 // SAFETY: `a` and `b` are only read; of `y`, threads write disjoint cells, each of which is one thread's.
 unsafe impl Sync for Job<'_> {}
 
-/// Part `i` of `parts` equal ones of `0..len`: where it begins, and where it ends.
-pub(super) fn part(i: usize, parts: usize, len: usize) -> (usize, usize) {
-    let (size, longer) = (len / parts, len % parts);
-    let start = i * size + i.min(longer);
-    (start, start + size + usize::from(i < longer))
+/// Equal parts of `0..len`.
+#[derive(Clone, Copy)]
+pub(super) struct Parts {
+    size: usize,
+    /// How many are one longer.
+    longer: usize,
+}
+
+impl Parts {
+    pub(super) const fn new(parts: usize, len: usize) -> Self {
+        Self {
+            size: len / parts,
+            longer: len % parts,
+        }
+    }
+
+    /// Where part `i` begins, and where it ends.
+    #[inline(always)]
+    pub(super) fn part(self, i: usize) -> (usize, usize) {
+        let start = i * self.size + i.min(self.longer);
+        (start, start + self.size + usize::from(i < self.longer))
+    }
 }
 
 impl<'a> Job<'a> {
@@ -156,7 +173,7 @@ impl<'a> Job<'a> {
 
     /// First row of a block, rows, and tiles.
     pub(super) fn block(&self, block: usize) -> (usize, usize, usize) {
-        let (first, end) = part(block, self.blocks, self.m);
+        let (first, end) = Parts::new(self.blocks, self.m).part(block);
         (first, end - first, (end - first).div_ceil(self.tile))
     }
 

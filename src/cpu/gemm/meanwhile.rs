@@ -35,7 +35,12 @@ struct Errand {
 
 impl Errand {
     const fn new(lines: Lines, steps: usize) -> Self {
-        let a_step = lines.lines.div_ceil(steps);
+        // A division takes as long as a dozen products, and is rarely needed.
+        let a_step = if lines.lines <= steps {
+            1
+        } else {
+            lines.lines.div_ceil(steps)
+        };
         Self { lines, a_step }
     }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use super::Finish;
-use super::job::{Cell, Isa, Job, Lines, TERMS, Tile, part};
+use super::job::{Cell, Isa, Job, Lines, Parts, TERMS, Tile};
 use super::meanwhile::Meanwhile;
 
 thread_local! {
@@ -25,10 +25,12 @@ const SHARE: usize = 16;
 struct Line(#[expect(dead_code, reason = "reached through a pointer")] [f32; 16]);
 
 /// Tiles that are computed one after the other: they have the panel of `b` in common.
-#[derive(Clone)]
 struct Piece {
     terms: (usize, usize),
     block: usize,
+    /// The first row of the block, and the rows of its tiles.
+    row: usize,
+    rows: Parts,
     panel: usize,
     tiles: Range<usize>,
     /// The tiles of the block that are computed with some panel.
@@ -40,12 +42,94 @@ impl Piece {
         self.terms.1 - self.terms.0
     }
 
-    /// Which terms are copied with tile `i` of `tiles`: as many as a cache line holds, or a multiple of that.
+    /// The terms of some shares of the panel.
     #[inline(always)]
-    fn share(&self, i: usize, tiles: usize) -> (usize, usize) {
-        let (start, end) = part(i, tiles, self.k().div_ceil(SHARE));
+    fn share(&self, (start, end): (usize, usize)) -> (usize, usize) {
         let term = |share: usize| (self.terms.0 + share * SHARE).min(self.terms.1);
         (term(start), term(end))
+    }
+
+    /// First row and number of rows of a tile.
+    #[inline(always)]
+    fn rows(&self, tile: usize) -> (usize, usize) {
+        let (start, end) = self.rows.part(tile);
+        (self.row + start, end - start)
+    }
+}
+
+/// The pieces from a cell on and before another, in the order of the work: all terms of a part before the next.
+struct Pieces<'a> {
+    job: &'a Job<'a>,
+    edges: (Cell, Cell),
+    parts: usize,
+    part: usize,
+    block: usize,
+    panel: usize,
+}
+
+impl<'a> Pieces<'a> {
+    fn new(job: &'a Job<'a>, from: Cell, to: Cell) -> Self {
+        Self {
+            job,
+            edges: (from, to),
+            parts: job.k.div_ceil(TERMS).max(1),
+            part: 0,
+            block: from.block,
+            panel: from.panel,
+        }
+    }
+}
+
+impl Iterator for Pieces<'_> {
+    type Item = Piece;
+
+    fn next(&mut self) -> Option<Piece> {
+        let (job, (from, to)) = (self.job, self.edges);
+        while self.part < self.parts {
+            let (part, block, panel) = (self.part, self.block, self.panel);
+            let (row, rows, tiles) = job.block(block.min(job.blocks - 1));
+            let before = |cell: Cell| if cell.block == block { cell.panel } else { 0 };
+            let last = if to.block == block {
+                to.panel
+            } else {
+                job.panels()
+            };
+            self.panel += 1;
+            if self.panel > last || self.panel > job.panels() {
+                self.block += 1;
+                self.panel = 0;
+            }
+            if self.block > to.block || self.block >= job.blocks {
+                self.part += 1;
+                self.block = from.block;
+                self.panel = from.panel;
+            }
+            let at = |edge: Cell, tile| {
+                if (block, panel) == (edge.block, edge.panel) {
+                    edge.tile
+                } else {
+                    tile
+                }
+            };
+            let own = at(from, 0)..at(to, tiles);
+            if block >= job.blocks || panel >= job.panels() || own.is_empty() {
+                continue;
+            }
+            return Some(Piece {
+                terms: Parts::new(self.parts, job.k).part(part),
+                block,
+                row,
+                rows: Parts::new(tiles, rows),
+                panel,
+                of_block: if before(from) == last {
+                    own.clone()
+                } else {
+                    0..tiles
+                },
+                tiles: own,
+            });
+        }
+        None
     }
 }
 
@@ -68,10 +152,12 @@ impl Job<'_> {
             let b = b.as_mut_ptr().cast::<f32>();
             // One place for the panel that is in use, and one for the next.
             let mut places = [b, b.wrapping_add(self.panel_room(depth))];
-            let mut pieces = self.pieces(from, to);
+            let mut pieces = Pieces::new(self, from, to);
+            let mut coming = [pieces.next(), pieces.next()];
             let mut packed = None;
             let mut copied = false;
-            while let Some(piece) = pieces.next() {
+            while let [Some(piece), next] = coming {
+                let later = pieces.next();
                 // SAFETY: as promised by the caller; the panels are long enough for a block and these terms.
                 unsafe {
                     if self.pack_a && packed != Some((piece.terms, piece.block)) {
@@ -81,54 +167,15 @@ impl Job<'_> {
                     if self.pack_b && !copied {
                         self.copy_b::<I>(piece.panel, piece.terms, places[0]);
                     }
-                    let mut coming = pieces.clone();
-                    let coming = [coming.next(), coming.next()];
-                    copied = self.piece::<I, F>(&piece, &coming, (a, places), finish);
+                    let after = [next.as_ref(), later.as_ref()];
+                    copied = self.piece::<I, F>(&piece, after, (a, places), finish);
                 }
                 if copied {
                     places.reverse();
                 }
+                coming = [next, later];
             }
         });
-    }
-
-    /// The pieces of the work, in its order: all terms of a part before the next.
-    #[inline(always)]
-    fn pieces(&self, from: Cell, to: Cell) -> impl Iterator<Item = Piece> + Clone {
-        let parts = self.k.div_ceil(TERMS).max(1);
-        let blocks = from.block..(to.block + 1).min(self.blocks);
-        let sweeps = (0..parts).flat_map(move |i| blocks.clone().map(move |block| (i, block)));
-        sweeps.flat_map(move |(i, block)| {
-            let terms = part(i, parts, self.k);
-            let tiles = self.block(block).2;
-            let first = if block == from.block {
-                (from.panel, from.tile)
-            } else {
-                (0, 0)
-            };
-            let end = if block == to.block {
-                (to.panel, to.tile)
-            } else {
-                (self.panels(), 0)
-            };
-            let of_block = if first.0 == end.0 {
-                first.1..end.1
-            } else {
-                0..tiles
-            };
-            let panels = first.0..(end.0 + 1).min(self.panels());
-            panels.filter_map(move |panel| {
-                let start = if panel == first.0 { first.1 } else { 0 };
-                let end = if panel == end.0 { end.1 } else { tiles };
-                (start < end).then(|| Piece {
-                    terms,
-                    block,
-                    panel,
-                    tiles: start..end,
-                    of_block: of_block.clone(),
-                })
-            })
-        })
     }
 
     /// Computes the tiles of a piece and meanwhile copies the panel of the next one, if there is one: whether it did so.
@@ -139,25 +186,26 @@ impl Job<'_> {
     unsafe fn piece<I: Isa, F: Finish>(
         &self,
         piece: &Piece,
-        [next, later]: &[Option<Piece>; 2],
+        [next, later]: [Option<&Piece>; 2],
         (packed, [b, to]): (*mut f32, [*mut f32; 2]),
         finish: F,
     ) -> bool {
-        let next = next.as_ref().filter(|_| self.pack_b);
-        let shares = piece.tiles.len();
+        let next = next.filter(|_| self.pack_b);
+        let tiles = piece.tiles.len();
+        let shares = next.map(|next| Parts::new(tiles, next.k().div_ceil(SHARE)));
         for (i, tile) in piece.tiles.clone().enumerate() {
             let mut errands = [Lines::NONE; 2];
             let mut place = to;
-            if let Some(next) = next {
-                let terms = next.share(i, shares);
+            if let (Some(next), Some(shares)) = (next, shares) {
+                let terms = next.share(shares.part(i));
                 place = to.wrapping_add((terms.0 - next.terms.0) * self.panel);
                 errands[1] = self.lines_of_b(next.panel, terms);
-                // Before it is copied, it has been fetched.
-                errands[0] = if i + 1 < shares {
-                    self.lines_of_b(next.panel, next.share(i + 1, shares))
+                // What is copied with the next tile.
+                errands[0] = if i + 1 < tiles {
+                    self.lines_of_b(next.panel, next.share(shares.part(i + 1)))
                 } else {
-                    later.as_ref().map_or(Lines::NONE, |later| {
-                        self.lines_of_b(later.panel, later.share(0, shares))
+                    later.map_or(Lines::NONE, |later| {
+                        self.lines_of_b(later.panel, later.share((0, 1)))
                     })
                 };
                 if !Meanwhile::can_copy(&errands[1], self.b.2 != 1) {
@@ -172,14 +220,6 @@ impl Job<'_> {
         next.is_some()
     }
 
-    /// First row and number of rows of a tile.
-    #[inline(always)]
-    fn rows(&self, block: usize, tile: usize) -> (usize, usize) {
-        let (first, rows, tiles) = self.block(block);
-        let (start, end) = part(tile, tiles, rows);
-        (first + start, end - start)
-    }
-
     /// First column and number of columns of a panel.
     #[inline(always)]
     fn columns(&self, panel: usize) -> (usize, usize) {
@@ -192,24 +232,16 @@ impl Job<'_> {
     /// # Safety
     /// The machine has the vectors of `I`; `to` can hold the panels of a block.
     #[inline(always)]
-    unsafe fn pack_a<I: Isa>(
-        &self,
-        &Piece {
-            terms: (term, last),
-            block,
-            of_block: ref tiles,
-            ..
-        }: &Piece,
-        to: *mut f32,
-    ) {
+    unsafe fn pack_a<I: Isa>(&self, piece: &Piece, to: *mut f32) {
         let (a, a_row, a_term) = self.a;
+        let (term, last) = piece.terms;
         let stride = self.stride(last - term);
         // A line that holds a term of many rows is read while it is near, for all tiles.
         let chunk = if a_term == 1 { last - term } else { NEAR };
         for term_of_chunk in (term..last).step_by(chunk.max(1)) {
             let k = chunk.min(last - term_of_chunk);
-            for tile in tiles.clone() {
-                let (row, rows) = self.rows(block, tile);
+            for tile in piece.of_block.clone() {
+                let (row, rows) = piece.rows(tile);
                 // SAFETY: rows and terms are those of the matrix; the place of the tile is as the caller promised.
                 unsafe {
                     let start = a.add(row * a_row + term_of_chunk * a_term);
@@ -283,7 +315,7 @@ impl Job<'_> {
         ([fetched, carried], to): ([Lines; 2], *mut f32),
         finish: F,
     ) {
-        let (row, rows) = self.rows(piece.block, tile);
+        let (row, rows) = piece.rows(tile);
         let (column, columns) = self.columns(piece.panel);
         let vectors = columns.div_ceil(I::LANES);
         let (k, first) = (piece.k(), piece.terms.0);
