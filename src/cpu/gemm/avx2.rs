@@ -24,12 +24,12 @@ const LANES: usize = 8;
 macro_rules! by_rows {
     ($rows:expr, $tile:ident, $v:literal, $apart:literal, $of:expr) => {
         match $rows {
-            1 => $tile::<1, $v, $apart>($of),
-            2 => $tile::<2, $v, $apart>($of),
-            3 => $tile::<3, $v, $apart>($of),
-            4 => $tile::<4, $v, $apart>($of),
-            5 => $tile::<5, $v, $apart>($of),
-            _ => $tile::<6, $v, $apart>($of),
+            1 => $tile::<1, $v, $apart, false>($of),
+            2 => $tile::<2, $v, $apart, false>($of),
+            3 => $tile::<3, $v, $apart, false>($of),
+            4 => $tile::<4, $v, $apart, false>($of),
+            5 => $tile::<5, $v, $apart, false>($of),
+            _ => $tile::<6, $v, $apart, false>($of),
         }
     };
 }
@@ -43,6 +43,9 @@ impl Isa for Avx2 {
     unsafe fn tile(rows: usize, vectors: usize, of: &Tile) {
         // SAFETY: as promised by the caller.
         unsafe {
+            if of.meanwhile.is_some() {
+                return tile::<{ Self::ROWS }, { Self::VECTORS }, false, true>(of);
+            }
             match (vectors, of.rows_apart) {
                 (2, false) => by_rows!(rows, tile, 2, false, of),
                 (2, true) => by_rows!(rows, tile, 2, true, of),
@@ -77,7 +80,7 @@ fn mask(lanes: usize) -> __m256i {
 
 #[target_feature(enable = "avx2,fma")]
 #[inline(never)]
-unsafe fn tile<const R: usize, const V: usize, const APART: bool>(of: &Tile) {
+unsafe fn tile<const R: usize, const V: usize, const APART: bool, const BUSY: bool>(of: &Tile) {
     let last = mask(of.lanes);
     let whole = of.lanes == LANES;
     let mut sums = [[_mm256_setzero_ps(); V]; R];
@@ -87,8 +90,21 @@ unsafe fn tile<const R: usize, const V: usize, const APART: bool>(of: &Tile) {
     // SAFETY: the caller's pointers reach `R` rows of `a` and `V` vectors of `b` for each of `k` terms, of which the
     // last is masked; pointers go one term further, unread.
     unsafe {
+        // `y` is needed last, and is on its way meanwhile.
+        if !BUSY {
+            for r in 0..R {
+                let y = of.y.wrapping_add(r * of.y_row);
+                for v in (0..V * LANES).step_by(16) {
+                    _mm_prefetch::<_MM_HINT_ET0>(y.wrapping_add(v).cast());
+                }
+                let last = (V - 1) * LANES + of.lanes - 1;
+                _mm_prefetch::<_MM_HINT_ET0>(y.wrapping_add(last).cast());
+            }
+        }
         for step in (0..of.k).step_by(STEP) {
-            meanwhile.step();
+            if BUSY && let Some(meanwhile) = &mut meanwhile {
+                meanwhile.step();
+            }
             for _ in step..of.k.min(step + STEP) {
                 let mut x = [_mm256_setzero_ps(); V];
                 for (v, x) in x.iter_mut().enumerate() {

@@ -24,14 +24,14 @@ const LANES: usize = 16;
 macro_rules! by_rows {
     ($rows:expr, $tile:ident, $v:literal, $apart:literal, $of:expr) => {
         match $rows {
-            1 => $tile::<1, $v, $apart>($of),
-            2 => $tile::<2, $v, $apart>($of),
-            3 => $tile::<3, $v, $apart>($of),
-            4 => $tile::<4, $v, $apart>($of),
-            5 => $tile::<5, $v, $apart>($of),
-            6 => $tile::<6, $v, $apart>($of),
-            7 => $tile::<7, $v, $apart>($of),
-            _ => $tile::<8, $v, $apart>($of),
+            1 => $tile::<1, $v, $apart, false>($of),
+            2 => $tile::<2, $v, $apart, false>($of),
+            3 => $tile::<3, $v, $apart, false>($of),
+            4 => $tile::<4, $v, $apart, false>($of),
+            5 => $tile::<5, $v, $apart, false>($of),
+            6 => $tile::<6, $v, $apart, false>($of),
+            7 => $tile::<7, $v, $apart, false>($of),
+            _ => $tile::<8, $v, $apart, false>($of),
         }
     };
 }
@@ -45,6 +45,9 @@ impl Isa for Avx512 {
     unsafe fn tile(rows: usize, vectors: usize, of: &Tile) {
         // SAFETY: as promised by the caller.
         unsafe {
+            if of.meanwhile.is_some() {
+                return tile::<{ Self::ROWS }, { Self::VECTORS }, false, true>(of);
+            }
             match (vectors, of.rows_apart) {
                 (3, false) => by_rows!(rows, tile, 3, false, of),
                 (3, true) => by_rows!(rows, tile, 3, true, of),
@@ -76,7 +79,7 @@ const fn mask(lanes: usize) -> __mmask16 {
 
 #[target_feature(enable = "avx512f,fma")]
 #[inline(never)]
-unsafe fn tile<const R: usize, const V: usize, const APART: bool>(of: &Tile) {
+unsafe fn tile<const R: usize, const V: usize, const APART: bool, const BUSY: bool>(of: &Tile) {
     let last = mask(of.lanes);
     let mut sums = [[_mm512_setzero_ps(); V]; R];
     let (mut a, mut b) = (of.a, of.b);
@@ -85,8 +88,21 @@ unsafe fn tile<const R: usize, const V: usize, const APART: bool>(of: &Tile) {
     // SAFETY: the caller's pointers reach `R` rows of `a` and `V` vectors of `b` for each of `k` terms, of which the
     // last is masked; pointers go one term further, unread.
     unsafe {
+        // `y` is needed last, and is on its way meanwhile.
+        if !BUSY {
+            for r in 0..R {
+                let y = of.y.wrapping_add(r * of.y_row);
+                for v in (0..V * LANES).step_by(16) {
+                    _mm_prefetch::<_MM_HINT_ET0>(y.wrapping_add(v).cast());
+                }
+                let last = (V - 1) * LANES + of.lanes - 1;
+                _mm_prefetch::<_MM_HINT_ET0>(y.wrapping_add(last).cast());
+            }
+        }
         for step in (0..of.k).step_by(STEP) {
-            meanwhile.step();
+            if BUSY && let Some(meanwhile) = &mut meanwhile {
+                meanwhile.step();
+            }
             for _ in step..of.k.min(step + STEP) {
                 let mut x = [_mm512_setzero_ps(); V];
                 for (v, x) in x.iter_mut().enumerate() {

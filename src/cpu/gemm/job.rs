@@ -76,7 +76,8 @@ pub(super) struct Tile {
     pub(super) lanes: usize,
     /// What becomes of `y`, which holds the terms before.
     pub(super) store: Store,
-    pub(super) meanwhile: Meanwhile,
+    /// Only for a tile of [`Isa::ROWS`] and [`Isa::VECTORS`] with `a` copied.
+    pub(super) meanwhile: Option<Meanwhile>,
 }
 
 /// A place in the order of the work: a block of rows, in it a panel of columns, in it a tile.

@@ -16,6 +16,9 @@ thread_local! {
 /// the nearest cache, which holds 8.
 const NEAR: usize = 8;
 
+/// Terms from which on a tile does something else meanwhile.
+const BUSY: usize = 64;
+
 /// Terms of a panel that are copied together.
 const SHARE: usize = 16;
 
@@ -190,29 +193,34 @@ impl Job<'_> {
         (packed, [b, to]): (*mut f32, [*mut f32; 2]),
         finish: F,
     ) -> bool {
-        let next = next.filter(|_| self.pack_b);
+        // Where there are few terms, the bookkeeping takes longer than it saves.
+        let next =
+            next.filter(|next| self.pack_b && self.pack_a && piece.k().min(next.k()) >= BUSY);
+        let full = self.columns(piece.panel).1 > (I::VECTORS - 1) * I::LANES;
         let tiles = piece.tiles.len();
         let shares = next.map(|next| Parts::new(tiles, next.k().div_ceil(SHARE)));
         for (i, tile) in piece.tiles.clone().enumerate() {
-            let mut errands = [Lines::NONE; 2];
+            let mut errands = None;
             let mut place = to;
             if let (Some(next), Some(shares)) = (next, shares) {
                 let terms = next.share(shares.part(i));
                 place = to.wrapping_add((terms.0 - next.terms.0) * self.panel);
-                errands[1] = self.lines_of_b(next.panel, terms);
+                let mut copied = self.lines_of_b(next.panel, terms);
+                let busy = full && piece.rows(tile).1 == I::ROWS;
+                if !(busy && Meanwhile::can_copy(&copied, self.b.2 != 1)) {
+                    // SAFETY: as promised by the caller.
+                    unsafe { self.copy_b::<I>(next.panel, terms, place) };
+                    copied = Lines::NONE;
+                }
                 // What is copied with the next tile.
-                errands[0] = if i + 1 < tiles {
+                let fetched = if i + 1 < tiles {
                     self.lines_of_b(next.panel, next.share(shares.part(i + 1)))
                 } else {
                     later.map_or(Lines::NONE, |later| {
                         self.lines_of_b(later.panel, later.share((0, 1)))
                     })
                 };
-                if !Meanwhile::can_copy(&errands[1], self.b.2 != 1) {
-                    // SAFETY: as promised by the caller.
-                    unsafe { self.copy_b::<I>(next.panel, terms, place) };
-                    errands[1] = Lines::NONE;
-                }
+                errands = busy.then_some([fetched, copied]);
             }
             // SAFETY: as promised by the caller.
             unsafe { self.tile::<I, F>((piece, tile), (packed, b), (errands, place), finish) };
@@ -312,7 +320,7 @@ impl Job<'_> {
         &self,
         (piece, tile): (&Piece, usize),
         (packed, copied): (*mut f32, *mut f32),
-        ([fetched, carried], to): ([Lines; 2], *mut f32),
+        (errands, to): (Option<[Lines; 2]>, *mut f32),
         finish: F,
     ) {
         let (row, rows) = piece.rows(tile);
@@ -357,12 +365,10 @@ impl Job<'_> {
             } else {
                 self.store
             },
-            meanwhile: Meanwhile::new(k, results, fetched).copying(
-                k,
-                carried,
-                (to, self.panel),
-                self.b.2 != 1,
-            ),
+            meanwhile: errands.map(|[fetched, copied]| {
+                let meanwhile = Meanwhile::new(k, results, fetched);
+                meanwhile.copying(k, copied, (to, self.panel), self.b.2 != 1)
+            }),
         };
         // SAFETY: the tile lies within `y`, its rows within `a` or their copy, its columns within `b` or theirs.
         unsafe { I::tile(rows, vectors, &tile) };
