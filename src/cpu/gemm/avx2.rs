@@ -101,11 +101,12 @@ unsafe fn tile<const R: usize, const V: usize, const APART: bool, const BUSY: bo
                 _mm_prefetch::<_MM_HINT_ET0>(y.wrapping_add(last).cast());
             }
         }
-        for step in (0..of.k).step_by(STEP) {
+        let terms = if BUSY { STEP } else { of.k.max(1) };
+        for first in (0..of.k).step_by(terms) {
             if BUSY && let Some(meanwhile) = &mut meanwhile {
                 meanwhile.step();
             }
-            for _ in step..of.k.min(step + STEP) {
+            for _ in first..of.k.min(first + terms) {
                 let mut x = [_mm256_setzero_ps(); V];
                 for (v, x) in x.iter_mut().enumerate() {
                     *x = if v + 1 == V && !whole {

@@ -20,10 +20,26 @@ pub(super) struct Meanwhile {
     results: Errand,
     fetched: Errand,
     copied: Errand,
-    to: *mut f32,
-    /// From a line of what is copied to the next.
-    width: usize,
-    turned: bool,
+    copies: Copies,
+}
+
+/// Lines to copy, as [`Isa::copy`](super::job::Isa::copy) does or, if they are `turned`,
+/// [`Isa::transpose`](super::job::Isa::transpose).
+#[derive(Clone, Copy)]
+pub(super) struct Copies {
+    pub(super) lines: Lines,
+    pub(super) to: *mut f32,
+    /// From a line of the copies to the next.
+    pub(super) width: usize,
+    pub(super) turned: bool,
+}
+
+impl Copies {
+    /// Whether they consist of nothing but fours, so that they can be made meanwhile.
+    pub(super) const fn are_simple(&self) -> bool {
+        let Lines { lines, count, .. } = self.lines;
+        count.is_multiple_of(FOUR) && (!self.turned || lines.is_multiple_of(FOUR))
+    }
 }
 
 /// Lines that are left, and how many are taken with each step.
@@ -70,49 +86,21 @@ impl Errand {
 }
 
 impl Meanwhile {
-    /// For a tile of `k` terms: `results`, which it changes at its end, are brought near, and `fetched` nearer than they are.
-    pub(super) const fn new(k: usize, results: Lines, fetched: Lines) -> Self {
+    /// For a tile of `k` terms: its `results` are brought near, what is to be `fetched` nearer than it is, and copies made,
+    /// which have to be [simple](Copies::are_simple).
+    pub(super) const fn new(k: usize, [results, fetched]: [Lines; 2], copies: Copies) -> Self {
         let steps = if k > STEP { k.div_ceil(STEP) } else { 1 };
+        let lines = copies.lines;
+        let by_fours = Lines {
+            lines: lines.lines / FOUR,
+            distance: lines.distance * FOUR,
+            ..lines
+        };
         Self {
             results: Errand::new(results, steps),
             fetched: Errand::new(fetched, steps),
-            copied: Errand::new(Lines::NONE, steps),
-            to: std::ptr::null_mut(),
-            width: 0,
-            turned: false,
-        }
-    }
-
-    /// Whether [`Meanwhile::copying`] can take these lines.
-    pub(super) const fn can_copy(lines: &Lines, turned: bool) -> bool {
-        lines.count.is_multiple_of(FOUR) && (!turned || lines.lines.is_multiple_of(FOUR))
-    }
-
-    /// Copies `lines` as well, as [`Isa::copy`](super::job::Isa::copy) would or, if they are `turned`, as
-    /// [`Isa::transpose`](super::job::Isa::transpose).
-    pub(super) const fn copying(
-        self,
-        k: usize,
-        lines: Lines,
-        (to, width): (*mut f32, usize),
-        turned: bool,
-    ) -> Self {
-        let steps = if k > STEP { k.div_ceil(STEP) } else { 1 };
-        let lines = if turned {
-            Lines {
-                lines: lines.lines / FOUR,
-                distance: lines.distance * FOUR,
-                ..lines
-            }
-        } else {
-            lines
-        };
-        Self {
-            copied: Errand::new(lines, steps),
-            to,
-            width,
-            turned,
-            ..self
+            copied: Errand::new(if copies.turned { by_fours } else { lines }, steps),
+            copies,
         }
     }
 
@@ -130,7 +118,7 @@ impl Meanwhile {
             };
             // SAFETY: as promised by the caller.
             unsafe {
-                if self.turned {
+                if self.copies.turned {
                     self.turn(line);
                 } else {
                     self.copy(line);
@@ -143,11 +131,14 @@ impl Meanwhile {
     /// As for [`Meanwhile::step`].
     #[inline(always)]
     unsafe fn copy(&mut self, line: *const f32) {
-        for i in (0..self.copied.lines.count).step_by(FOUR) {
+        let Copies {
+            lines, to, width, ..
+        } = self.copies;
+        for i in (0..lines.count).step_by(FOUR) {
             // SAFETY: as promised by the caller.
-            unsafe { _mm_storeu_ps(self.to.add(i), _mm_loadu_ps(line.add(i))) };
+            unsafe { _mm_storeu_ps(to.add(i), _mm_loadu_ps(line.add(i))) };
         }
-        self.to = self.to.wrapping_add(self.width);
+        self.copies.to = to.wrapping_add(width);
     }
 
     /// Four lines, by blocks of 4 x 4.
@@ -156,20 +147,22 @@ impl Meanwhile {
     /// As for [`Meanwhile::step`].
     #[inline(always)]
     unsafe fn turn(&mut self, line: *const f32) {
-        let distance = self.copied.lines.distance / FOUR;
-        for i in (0..self.copied.lines.count).step_by(FOUR) {
+        let Copies {
+            lines, to, width, ..
+        } = self.copies;
+        for i in (0..lines.count).step_by(FOUR) {
             // SAFETY: as promised by the caller.
             unsafe {
-                let x = [0, 1, 2, 3].map(|l| _mm_loadu_ps(line.add(l * distance + i)));
+                let x = [0, 1, 2, 3].map(|l| _mm_loadu_ps(line.add(l * lines.distance + i)));
                 let low = [_mm_unpacklo_ps(x[0], x[2]), _mm_unpacklo_ps(x[1], x[3])];
                 let high = [_mm_unpackhi_ps(x[0], x[2]), _mm_unpackhi_ps(x[1], x[3])];
-                let to = self.to.add(i * self.width);
+                let to = to.add(i * width);
                 _mm_storeu_ps(to, _mm_unpacklo_ps(low[0], low[1]));
-                _mm_storeu_ps(to.add(self.width), _mm_unpackhi_ps(low[0], low[1]));
-                _mm_storeu_ps(to.add(2 * self.width), _mm_unpacklo_ps(high[0], high[1]));
-                _mm_storeu_ps(to.add(3 * self.width), _mm_unpackhi_ps(high[0], high[1]));
+                _mm_storeu_ps(to.add(width), _mm_unpackhi_ps(low[0], low[1]));
+                _mm_storeu_ps(to.add(2 * width), _mm_unpacklo_ps(high[0], high[1]));
+                _mm_storeu_ps(to.add(3 * width), _mm_unpackhi_ps(high[0], high[1]));
             }
         }
-        self.to = self.to.wrapping_add(FOUR);
+        self.copies.to = to.wrapping_add(FOUR);
     }
 }

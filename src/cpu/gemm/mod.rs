@@ -18,6 +18,8 @@ mod fallback;
 mod job;
 #[cfg(target_arch = "x86_64")]
 mod meanwhile;
+#[cfg(target_arch = "x86_64")]
+mod pieces;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]

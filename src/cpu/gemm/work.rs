@@ -1,11 +1,11 @@
 //! The loops over the cells of a product.
 
 use std::cell::RefCell;
-use std::ops::Range;
 
 use super::Finish;
-use super::job::{Cell, Isa, Job, Lines, Parts, TERMS, Tile};
-use super::meanwhile::Meanwhile;
+use super::job::{Cell, Isa, Job, Lines, TERMS, Tile};
+use super::meanwhile::{Copies, Meanwhile};
+use super::pieces::{Piece, Pieces};
 
 thread_local! {
     /// Panels of `a`, and a panel of `b`.
@@ -19,122 +19,10 @@ const NEAR: usize = 8;
 /// Terms from which on a tile does something else meanwhile.
 const BUSY: usize = 64;
 
-/// Terms of a panel that are copied together.
-const SHARE: usize = 16;
-
 /// A cache line, for its alignment.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct Line(#[expect(dead_code, reason = "reached through a pointer")] [f32; 16]);
-
-/// Tiles that are computed one after the other: they have the panel of `b` in common.
-struct Piece {
-    terms: (usize, usize),
-    block: usize,
-    /// The first row of the block, and the rows of its tiles.
-    row: usize,
-    rows: Parts,
-    panel: usize,
-    tiles: Range<usize>,
-    /// The tiles of the block that are computed with some panel.
-    of_block: Range<usize>,
-}
-
-impl Piece {
-    const fn k(&self) -> usize {
-        self.terms.1 - self.terms.0
-    }
-
-    /// The terms of some shares of the panel.
-    #[inline(always)]
-    fn share(&self, (start, end): (usize, usize)) -> (usize, usize) {
-        let term = |share: usize| (self.terms.0 + share * SHARE).min(self.terms.1);
-        (term(start), term(end))
-    }
-
-    /// First row and number of rows of a tile.
-    #[inline(always)]
-    fn rows(&self, tile: usize) -> (usize, usize) {
-        let (start, end) = self.rows.part(tile);
-        (self.row + start, end - start)
-    }
-}
-
-/// The pieces from a cell on and before another, in the order of the work: all terms of a part before the next.
-struct Pieces<'a> {
-    job: &'a Job<'a>,
-    edges: (Cell, Cell),
-    parts: usize,
-    part: usize,
-    block: usize,
-    panel: usize,
-}
-
-impl<'a> Pieces<'a> {
-    fn new(job: &'a Job<'a>, from: Cell, to: Cell) -> Self {
-        Self {
-            job,
-            edges: (from, to),
-            parts: job.k.div_ceil(TERMS).max(1),
-            part: 0,
-            block: from.block,
-            panel: from.panel,
-        }
-    }
-}
-
-impl Iterator for Pieces<'_> {
-    type Item = Piece;
-
-    fn next(&mut self) -> Option<Piece> {
-        let (job, (from, to)) = (self.job, self.edges);
-        while self.part < self.parts {
-            let (part, block, panel) = (self.part, self.block, self.panel);
-            let (row, rows, tiles) = job.block(block.min(job.blocks - 1));
-            let before = |cell: Cell| if cell.block == block { cell.panel } else { 0 };
-            let last = if to.block == block {
-                to.panel
-            } else {
-                job.panels()
-            };
-            self.panel += 1;
-            if self.panel > last || self.panel > job.panels() {
-                self.block += 1;
-                self.panel = 0;
-            }
-            if self.block > to.block || self.block >= job.blocks {
-                self.part += 1;
-                self.block = from.block;
-                self.panel = from.panel;
-            }
-            let at = |edge: Cell, tile| {
-                if (block, panel) == (edge.block, edge.panel) {
-                    edge.tile
-                } else {
-                    tile
-                }
-            };
-            let own = at(from, 0)..at(to, tiles);
-            if block >= job.blocks || panel >= job.panels() || own.is_empty() {
-                continue;
-            }
-            return Some(Piece {
-                terms: Parts::new(self.parts, job.k).part(part),
-                block,
-                row,
-                rows: Parts::new(tiles, rows),
-                panel,
-                of_block: if before(from) == last {
-                    own.clone()
-                } else {
-                    0..tiles
-                },
-                tiles: own,
-            });
-        }
-        None
-    }
-}
 
 impl Job<'_> {
     /// Computes the cells from `from` on, and before `to`.
@@ -194,38 +82,46 @@ impl Job<'_> {
         finish: F,
     ) -> bool {
         // Where there are few terms, the bookkeeping takes longer than it saves.
-        let next =
-            next.filter(|next| self.pack_b && self.pack_a && piece.k().min(next.k()) >= BUSY);
-        let full = self.columns(piece.panel).1 > (I::VECTORS - 1) * I::LANES;
+        let worth = |next: &&Piece| self.pack_a && self.pack_b && piece.k().min(next.k()) >= BUSY;
+        let next = next.filter(worth);
         let tiles = piece.tiles.len();
-        let shares = next.map(|next| Parts::new(tiles, next.k().div_ceil(SHARE)));
+        let shares = next.map(|next| next.shares(tiles));
         for (i, tile) in piece.tiles.clone().enumerate() {
             let mut errands = None;
-            let mut place = to;
             if let (Some(next), Some(shares)) = (next, shares) {
-                let terms = next.share(shares.part(i));
-                place = to.wrapping_add((terms.0 - next.terms.0) * self.panel);
-                let mut copied = self.lines_of_b(next.panel, terms);
-                let busy = full && piece.rows(tile).1 == I::ROWS;
-                if !(busy && Meanwhile::can_copy(&copied, self.b.2 != 1)) {
+                let terms = next.terms_of(shares.part(i));
+                let to = to.wrapping_add((terms.0 - next.terms.0) * self.panel);
+                let mut copies = Copies {
+                    lines: self.lines_of_b(next.panel, terms),
+                    to,
+                    width: self.panel,
+                    turned: self.b.2 != 1,
+                };
+                let busy = self.is_largest::<I>(piece, tile);
+                if !(busy && copies.are_simple()) {
                     // SAFETY: as promised by the caller.
-                    unsafe { self.copy_b::<I>(next.panel, terms, place) };
-                    copied = Lines::NONE;
+                    unsafe { self.copy_b::<I>(next.panel, terms, to) };
+                    copies.lines = Lines::NONE;
                 }
                 // What is copied with the next tile.
                 let fetched = if i + 1 < tiles {
-                    self.lines_of_b(next.panel, next.share(shares.part(i + 1)))
+                    self.lines_of_b(next.panel, next.terms_of(shares.part(i + 1)))
                 } else {
-                    later.map_or(Lines::NONE, |later| {
-                        self.lines_of_b(later.panel, later.share((0, 1)))
-                    })
+                    let first = |next: &Piece| self.lines_of_b(next.panel, next.terms_of((0, 1)));
+                    later.map_or(Lines::NONE, first)
                 };
-                errands = busy.then_some([fetched, copied]);
+                errands = busy.then_some((fetched, copies));
             }
             // SAFETY: as promised by the caller.
-            unsafe { self.tile::<I, F>((piece, tile), (packed, b), (errands, place), finish) };
+            unsafe { self.tile::<I, F>((piece, tile), (packed, b), errands, finish) };
         }
         next.is_some()
+    }
+
+    /// Whether a tile has [`Isa::ROWS`] and [`Isa::VECTORS`].
+    #[inline(always)]
+    fn is_largest<I: Isa>(&self, piece: &Piece, tile: usize) -> bool {
+        piece.rows(tile).1 == I::ROWS && self.columns(piece.panel).1 > (I::VECTORS - 1) * I::LANES
     }
 
     /// First column and number of columns of a panel.
@@ -320,7 +216,7 @@ impl Job<'_> {
         &self,
         (piece, tile): (&Piece, usize),
         (packed, copied): (*mut f32, *mut f32),
-        (errands, to): (Option<[Lines; 2]>, *mut f32),
+        errands: Option<(Lines, Copies)>,
         finish: F,
     ) {
         let (row, rows) = piece.rows(tile);
@@ -365,10 +261,8 @@ impl Job<'_> {
             } else {
                 self.store
             },
-            meanwhile: errands.map(|[fetched, copied]| {
-                let meanwhile = Meanwhile::new(k, results, fetched);
-                meanwhile.copying(k, copied, (to, self.panel), self.b.2 != 1)
-            }),
+            meanwhile: errands
+                .map(|(fetched, copies)| Meanwhile::new(k, [results, fetched], copies)),
         };
         // SAFETY: the tile lies within `y`, its rows within `a` or their copy, its columns within `b` or theirs.
         unsafe { I::tile(rows, vectors, &tile) };
