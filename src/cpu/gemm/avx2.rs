@@ -2,7 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::job::{CARRY_AHEAD, Carry, Cell, Isa, Job, Lines, Tile};
+use super::job::{Cell, Isa, Job, Lines, Tile};
+use super::meanwhile::STEP;
 use super::{Finish, Store};
 
 /// 8 lanes, 16 registers.
@@ -42,7 +43,7 @@ impl Isa for Avx2 {
     unsafe fn tile(rows: usize, vectors: usize, of: &Tile) {
         // SAFETY: as promised by the caller.
         unsafe {
-            if of.carry.is_some() {
+            if of.meanwhile.is_some() {
                 return tile::<{ Self::ROWS }, { Self::VECTORS }, false, true>(of);
             }
             match (vectors, of.rows_apart) {
@@ -79,55 +80,50 @@ fn mask(lanes: usize) -> __m256i {
 
 #[target_feature(enable = "avx2,fma")]
 #[inline(never)]
-unsafe fn tile<const R: usize, const V: usize, const APART: bool, const CARRY: bool>(of: &Tile) {
+unsafe fn tile<const R: usize, const V: usize, const APART: bool, const BUSY: bool>(of: &Tile) {
     let last = mask(of.lanes);
     let whole = of.lanes == LANES;
     let mut sums = [[_mm256_setzero_ps(); V]; R];
     let (mut a, mut b) = (of.a, of.b);
     let (row, term) = if APART { (of.a_row, 1) } else { (1, of.a_term) };
-    let mut ahead = of.ahead.places;
-    let mut carry = of.carry.unwrap_or(Carry::NOTHING);
-    let carried: [_; V] = std::array::from_fn(|v| mask(carry.count.saturating_sub(v * LANES)));
+    let mut meanwhile = of.meanwhile;
     // SAFETY: the caller's pointers reach `R` rows of `a` and `V` vectors of `b` for each of `k` terms, of which the
-    // last is masked; pointers go one term further, unread. A prefetch reads nothing and may name any place.
+    // last is masked; pointers go one term further, unread.
     unsafe {
         // `y` is needed last, and is on its way meanwhile.
-        for r in 0..R {
-            let y = of.y.wrapping_add(r * of.y_row);
-            _mm_prefetch::<_MM_HINT_ET0>(y.cast());
-            _mm_prefetch::<_MM_HINT_ET0>(y.wrapping_add((V - 1) * LANES + of.lanes - 1).cast());
+        if !BUSY {
+            for r in 0..R {
+                let y = of.y.wrapping_add(r * of.y_row);
+                for v in (0..V * LANES).step_by(16) {
+                    _mm_prefetch::<_MM_HINT_ET0>(y.wrapping_add(v).cast());
+                }
+                let last = (V - 1) * LANES + of.lanes - 1;
+                _mm_prefetch::<_MM_HINT_ET0>(y.wrapping_add(last).cast());
+            }
         }
-        for _ in 0..of.k {
-            let mut x = [_mm256_setzero_ps(); V];
-            for (v, x) in x.iter_mut().enumerate() {
-                *x = if v + 1 == V && !whole {
-                    _mm256_maskload_ps(b.add(v * LANES), last)
-                } else {
-                    _mm256_loadu_ps(b.add(v * LANES))
-                };
+        let terms = if BUSY { STEP } else { of.k.max(1) };
+        for first in (0..of.k).step_by(terms) {
+            if BUSY && let Some(meanwhile) = &mut meanwhile {
+                meanwhile.step();
             }
-            for (r, sums) in sums.iter_mut().enumerate() {
-                let s = _mm256_set1_ps(*a.add(r * row));
-                for (sum, &x) in sums.iter_mut().zip(&x) {
-                    *sum = _mm256_fmadd_ps(s, x, *sum);
+            for _ in first..of.k.min(first + terms) {
+                let mut x = [_mm256_setzero_ps(); V];
+                for (v, x) in x.iter_mut().enumerate() {
+                    *x = if v + 1 == V && !whole {
+                        _mm256_maskload_ps(b.add(v * LANES), last)
+                    } else {
+                        _mm256_loadu_ps(b.add(v * LANES))
+                    };
                 }
-            }
-            if CARRY {
-                for (v, &lanes) in carried.iter().enumerate() {
-                    let from = carry.from.wrapping_add(v * LANES);
-                    _mm256_storeu_ps(carry.to.add(v * LANES), _mm256_maskload_ps(from, lanes));
-                    let soon = from.wrapping_add(CARRY_AHEAD * carry.distance);
-                    _mm_prefetch::<_MM_HINT_T0>(soon.cast());
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let s = _mm256_set1_ps(*a.add(r * row));
+                    for (sum, &x) in sums.iter_mut().zip(&x) {
+                        *sum = _mm256_fmadd_ps(s, x, *sum);
+                    }
                 }
-                carry.from = carry.from.wrapping_add(carry.distance);
-                carry.to = carry.to.wrapping_add(V * LANES);
-            } else {
-                _mm_prefetch::<_MM_HINT_T0>(ahead[0].cast());
-                _mm_prefetch::<_MM_HINT_T0>(ahead[1].cast());
-                ahead = ahead.map(|p| p.wrapping_add(of.ahead.term));
+                a = a.wrapping_add(term);
+                b = b.wrapping_add(of.b_term);
             }
-            a = a.wrapping_add(term);
-            b = b.wrapping_add(of.b_term);
         }
         for (r, sums) in sums.into_iter().enumerate() {
             for (v, mut sum) in sums.into_iter().enumerate() {

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use super::meanwhile::Meanwhile;
 use super::{Matrix, Store};
 
 /// Terms of a sum that are taken together, and rows of `a` that are copied together: half of a second cache of 2 MiB, and
@@ -49,6 +50,15 @@ pub(super) struct Lines {
     pub(super) count: usize,
 }
 
+impl Lines {
+    pub(super) const NONE: Self = Self {
+        start: std::ptr::null(),
+        distance: 0,
+        lines: 0,
+        count: 0,
+    };
+}
+
 /// What a tile is computed from: `y[r, c] = sum over i < k of a[r, i] b[i, c]`.
 pub(super) struct Tile {
     pub(super) k: usize,
@@ -66,42 +76,8 @@ pub(super) struct Tile {
     pub(super) lanes: usize,
     /// What becomes of `y`, which holds the terms before.
     pub(super) store: Store,
-    pub(super) ahead: Ahead,
-    /// What is copied meanwhile, `k` lines of it: only by a tile of [`Isa::ROWS`] and [`Isa::VECTORS`] with `a` copied.
-    pub(super) carry: Option<Carry>,
-}
-
-/// A panel of `b` that is copied while a tile is computed, a line with each term. The units that load and store have
-/// little to do there, so it costs less than copying by itself, which waits for memory: lines that lie a large power of
-/// two apart drive each other out of the caches before they can be fetched ahead.
-#[derive(Clone, Copy)]
-pub(super) struct Carry {
-    pub(super) from: *const f32,
-    /// From a line to the next.
-    pub(super) distance: usize,
-    /// Elements taken of each line, at most as many as a panel is wide.
-    pub(super) count: usize,
-    pub(super) to: *mut f32,
-}
-
-impl Carry {
-    /// Nothing to carry, and nowhere.
-    pub(super) const NOTHING: Self = Self {
-        from: std::ptr::null(),
-        distance: 0,
-        count: 0,
-        to: std::ptr::null_mut(),
-    };
-}
-
-/// Lines by which a [`Carry`] fetches ahead.
-pub(super) const CARRY_AHEAD: usize = 16;
-
-/// What is brought nearer while a tile is computed: two places, and how far they go on with each term.
-#[derive(Clone, Copy)]
-pub(super) struct Ahead {
-    pub(super) places: [*const f32; 2],
-    pub(super) term: usize,
+    /// Only for a tile of [`Isa::ROWS`] and [`Isa::VECTORS`] with `a` copied.
+    pub(super) meanwhile: Option<Meanwhile>,
 }
 
 /// A place in the order of the work: a block of rows, in it a panel of columns, in it a tile.
@@ -134,11 +110,28 @@ pub(super) struct Job<'a> {
 // SAFETY: `a` and `b` are only read; of `y`, threads write disjoint cells, each of which is one thread's.
 unsafe impl Sync for Job<'_> {}
 
-/// Part `i` of `parts` equal ones of `0..len`: where it begins, and where it ends.
-pub(super) fn part(i: usize, parts: usize, len: usize) -> (usize, usize) {
-    let (size, longer) = (len / parts, len % parts);
-    let start = i * size + i.min(longer);
-    (start, start + size + usize::from(i < longer))
+/// Equal parts of `0..len`.
+#[derive(Clone, Copy)]
+pub(super) struct Parts {
+    size: usize,
+    /// How many are one longer.
+    longer: usize,
+}
+
+impl Parts {
+    pub(super) const fn new(parts: usize, len: usize) -> Self {
+        Self {
+            size: len / parts,
+            longer: len % parts,
+        }
+    }
+
+    /// Where part `i` begins, and where it ends.
+    #[inline(always)]
+    pub(super) fn part(self, i: usize) -> (usize, usize) {
+        let start = i * self.size + i.min(self.longer);
+        (start, start + self.size + usize::from(i < self.longer))
+    }
 }
 
 impl<'a> Job<'a> {
@@ -181,7 +174,7 @@ impl<'a> Job<'a> {
 
     /// First row of a block, rows, and tiles.
     pub(super) fn block(&self, block: usize) -> (usize, usize, usize) {
-        let (first, end) = part(block, self.blocks, self.m);
+        let (first, end) = Parts::new(self.blocks, self.m).part(block);
         (first, end - first, (end - first).div_ceil(self.tile))
     }
 

@@ -16,6 +16,10 @@ mod avx512;
 mod fallback;
 #[cfg(target_arch = "x86_64")]
 mod job;
+#[cfg(target_arch = "x86_64")]
+mod meanwhile;
+#[cfg(target_arch = "x86_64")]
+mod pieces;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]

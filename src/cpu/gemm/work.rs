@@ -1,18 +1,23 @@
 //! The loops over the cells of a product.
 
 use std::cell::RefCell;
-use std::ops::Range;
 
 use super::Finish;
-use super::job::{Ahead, Carry, Cell, Isa, Job, Lines, TERMS, Tile, part};
+use super::job::{Cell, Isa, Job, Lines, TERMS, Tile};
+use super::meanwhile::{Copies, Meanwhile};
+use super::pieces::{Piece, Pieces};
 
 thread_local! {
     /// Panels of `a`, and a panel of `b`.
     static PANELS: RefCell<[Vec<Line>; 2]> = const { RefCell::new([const { Vec::new() }; 2]) };
 }
 
-/// Terms of `a` that are copied for one tile before the next has its turn.
-const NEAR: usize = 16;
+/// Terms of `a` that are copied for one tile before the next has its turn: lines a power of two apart share one place in
+/// the nearest cache, which holds 8.
+const NEAR: usize = 8;
+
+/// Terms from which on a tile does something else meanwhile.
+const BUSY: usize = 64;
 
 /// A cache line, for its alignment.
 #[derive(Clone, Copy)]
@@ -34,103 +39,89 @@ impl Job<'_> {
             if self.pack_b {
                 grow(b, 2 * self.panel_room(depth));
             }
-            let packed = (a.as_mut_ptr().cast::<f32>(), b.as_mut_ptr().cast::<f32>());
-            let parts = self.k.div_ceil(TERMS).max(1);
-            for i in 0..parts {
-                let terms = part(i, parts, self.k);
-                for block in from.block..(to.block + 1).min(self.blocks) {
-                    let start = Cell {
-                        block,
-                        panel: 0,
-                        tile: 0,
+            let a = a.as_mut_ptr().cast::<f32>();
+            let b = b.as_mut_ptr().cast::<f32>();
+            // One place for the panel that is in use, and one for the next.
+            let mut places = [b, b.wrapping_add(self.panel_room(depth))];
+            let mut pieces = Pieces::new(self, from, to);
+            let mut coming = [pieces.next(), pieces.next()];
+            let mut packed = None;
+            let mut copied = false;
+            while let [Some(piece), next] = coming {
+                let later = pieces.next();
+                // SAFETY: as promised by the caller; the panels are long enough for a block and these terms.
+                unsafe {
+                    if self.pack_a && packed != Some((piece.terms, piece.block)) {
+                        self.pack_a::<I>(&piece, a);
+                        packed = Some((piece.terms, piece.block));
                     }
-                    .max(from);
-                    let end = Cell {
-                        block,
-                        panel: self.panels(),
-                        tile: 0,
+                    if self.pack_b && !copied {
+                        self.copy_b::<I>(piece.panel, piece.terms, places[0]);
                     }
-                    .min(to);
-                    // SAFETY: as promised by the caller; the panels are long enough for a block and these terms.
-                    unsafe { self.block_of_cells::<I, F>(terms, (start, end), packed, finish) };
+                    let after = [next.as_ref(), later.as_ref()];
+                    copied = self.piece::<I, F>(&piece, after, (a, places), finish);
                 }
+                if copied {
+                    places.reverse();
+                }
+                coming = [next, later];
             }
         });
     }
 
+    /// Computes the tiles of a piece and meanwhile copies the panel of the next one, if there is one: whether it did so.
+    ///
     /// # Safety
-    /// As for [`Job::work`]; `packed` can hold the panels of a block of `a` and a panel of `b`.
+    /// As for [`Job::work`]; `packed` holds the rows of the piece, the first of `places` its panel.
     #[inline(always)]
-    unsafe fn block_of_cells<I: Isa, F: Finish>(
+    unsafe fn piece<I: Isa, F: Finish>(
         &self,
-        terms: (usize, usize),
-        (start, end): (Cell, Cell),
-        packed: (*mut f32, *mut f32),
+        piece: &Piece,
+        [next, later]: [Option<&Piece>; 2],
+        (packed, [b, to]): (*mut f32, [*mut f32; 2]),
         finish: F,
-    ) {
-        if start >= end {
-            return;
-        }
-        let tiles = self.block(start.block).2;
-        if self.pack_a {
-            let needed = if start.panel == end.panel {
-                start.tile..end.tile
-            } else {
-                0..tiles
-            };
-            // SAFETY: as promised by the caller.
-            unsafe { self.pack_a::<I>((start.block, needed), terms, packed.0) };
-        }
-        // One place for the panel that is in use, and one for the next.
-        let places = [
-            packed.1,
-            packed.1.wrapping_add(self.panel_room(terms.1 - terms.0)),
-        ];
-        let mut carried = None;
-        for panel in start.panel..(end.panel + 1).min(self.panels()) {
-            let from = if panel == start.panel { start.tile } else { 0 };
-            let to = if panel == end.panel { end.tile } else { tiles };
-            if from == to {
-                continue;
-            }
-            let after = panel + 1;
-            let next = if (after, 0) < (end.panel, end.tile) {
-                (terms.0, after)
-            } else {
-                (terms.1, start.panel)
-            };
-            let [place, other] = [places[panel % 2], places[after % 2]];
-            // SAFETY: as promised by the caller.
-            unsafe {
-                let b = if carried == Some(panel) {
-                    (place.cast_const(), self.panel)
-                } else {
-                    self.panel_of_b::<I>(panel, terms, place)
+    ) -> bool {
+        // Where there are few terms, the bookkeeping takes longer than it saves.
+        let worth = |next: &&Piece| self.pack_a && self.pack_b && piece.k().min(next.k()) >= BUSY;
+        let next = next.filter(worth);
+        let tiles = piece.tiles.len();
+        let shares = next.map(|next| next.shares(tiles));
+        for (i, tile) in piece.tiles.clone().enumerate() {
+            let mut errands = None;
+            if let (Some(next), Some(shares)) = (next, shares) {
+                let terms = next.terms_of(shares.part(i));
+                let to = to.wrapping_add((terms.0 - next.terms.0) * self.panel);
+                let mut copies = Copies {
+                    lines: self.lines_of_b(next.panel, terms),
+                    to,
+                    width: self.panel,
+                    turned: self.b.2 != 1,
                 };
-                for tile in from..to {
-                    let cell = Cell {
-                        block: start.block,
-                        panel,
-                        tile,
-                    };
-                    let mut carry = None;
-                    if next.1 == after && carried != Some(after) {
-                        carry = self.carry::<I>(cell, terms.0, other);
-                        carried = carry.map(|_| after).or(carried);
-                    }
-                    let meanwhile = (self.ahead(next, tile - from), carry);
-                    self.cell::<I, F>(cell, terms, (packed.0, b), meanwhile, finish);
+                let busy = self.is_largest::<I>(piece, tile);
+                if !(busy && copies.are_simple()) {
+                    // SAFETY: as promised by the caller.
+                    unsafe { self.copy_b::<I>(next.panel, terms, to) };
+                    copies.lines = Lines::NONE;
                 }
+                // What is copied with the next tile.
+                let fetched = if i + 1 < tiles {
+                    self.lines_of_b(next.panel, next.terms_of(shares.part(i + 1)))
+                } else {
+                    let first = |next: &Piece| self.lines_of_b(next.panel, next.terms_of((0, 1)));
+                    later.map_or(Lines::NONE, first)
+                };
+                errands = busy.then_some((fetched, copies));
             }
+            // SAFETY: as promised by the caller.
+            unsafe { self.tile::<I, F>((piece, tile), (packed, b), errands, finish) };
         }
+        next.is_some()
     }
 
-    /// First row and number of rows of a tile.
+    /// Whether a tile has [`Isa::ROWS`] and [`Isa::VECTORS`].
     #[inline(always)]
-    fn rows(&self, block: usize, tile: usize) -> (usize, usize) {
-        let (first, rows, tiles) = self.block(block);
-        let (start, end) = part(tile, tiles, rows);
-        (first + start, end - start)
+    fn is_largest<I: Isa>(&self, piece: &Piece, tile: usize) -> bool {
+        piece.rows(tile).1 == I::ROWS && self.columns(piece.panel).1 > (I::VECTORS - 1) * I::LANES
     }
 
     /// First column and number of columns of a panel.
@@ -145,20 +136,16 @@ impl Job<'_> {
     /// # Safety
     /// The machine has the vectors of `I`; `to` can hold the panels of a block.
     #[inline(always)]
-    unsafe fn pack_a<I: Isa>(
-        &self,
-        (block, tiles): (usize, Range<usize>),
-        (term, last): (usize, usize),
-        to: *mut f32,
-    ) {
+    unsafe fn pack_a<I: Isa>(&self, piece: &Piece, to: *mut f32) {
         let (a, a_row, a_term) = self.a;
+        let (term, last) = piece.terms;
         let stride = self.stride(last - term);
         // A line that holds a term of many rows is read while it is near, for all tiles.
         let chunk = if a_term == 1 { last - term } else { NEAR };
         for term_of_chunk in (term..last).step_by(chunk.max(1)) {
             let k = chunk.min(last - term_of_chunk);
-            for tile in tiles.clone() {
-                let (row, rows) = self.rows(block, tile);
+            for tile in piece.of_block.clone() {
+                let (row, rows) = piece.rows(tile);
                 // SAFETY: rows and terms are those of the matrix; the place of the tile is as the caller promised.
                 unsafe {
                     let start = a.add(row * a_row + term_of_chunk * a_term);
@@ -179,63 +166,40 @@ impl Job<'_> {
         }
     }
 
-    /// Where the terms of a panel's columns lie, and how far apart; copied to `to` if that is better.
+    /// Some terms of a panel's columns, as they lie in memory.
+    #[inline(always)]
+    fn lines_of_b(&self, panel: usize, (term, last): (usize, usize)) -> Lines {
+        let (column, columns) = self.columns(panel);
+        let (b, b_term, b_column) = self.b;
+        let (distance, lines, count) = if b_column == 1 {
+            (b_term, last - term, columns)
+        } else {
+            (b_column, columns, last - term)
+        };
+        Lines {
+            // With no terms at all there is nothing to point at, and nothing is read.
+            start: b.wrapping_add(term * b_term + column * b_column),
+            distance,
+            lines,
+            count,
+        }
+    }
+
+    /// Copies some terms of a panel's columns, one after the other.
     ///
     /// # Safety
-    /// The machine has the vectors of `I`; `to` can hold a panel.
+    /// The machine has the vectors of `I`; `to` can hold them.
     #[inline(always)]
-    unsafe fn panel_of_b<I: Isa>(
-        &self,
-        panel: usize,
-        (term, last): (usize, usize),
-        to: *mut f32,
-    ) -> (*const f32, usize) {
-        let (column, columns) = self.columns(panel);
-        let k = last - term;
-        let (b, b_term, b_column) = self.b;
-        // With no terms at all there is nothing to point at, and nothing is read.
-        let start = b.wrapping_add(term * b_term + column * b_column);
-        if !self.pack_b {
-            return (start, b_term);
-        }
+    unsafe fn copy_b<I: Isa>(&self, panel: usize, terms: (usize, usize), to: *mut f32) {
+        let lines = self.lines_of_b(panel, terms);
         // SAFETY: columns and terms are those of the matrix; `to` is as the caller promised.
         unsafe {
-            if b_column == 1 {
-                let lines = Lines {
-                    start,
-                    distance: b_term,
-                    lines: k,
-                    count: columns,
-                };
+            if self.b.2 == 1 {
                 I::copy(lines, to, self.panel);
             } else {
-                let lines = Lines {
-                    start,
-                    distance: b_column,
-                    lines: columns,
-                    count: k,
-                };
                 I::transpose(lines, to, self.panel);
             }
         }
-        (to, self.panel)
-    }
-
-    /// How the panel behind that of `cell` is copied to `to` while `cell` is computed, if it can be.
-    #[inline(always)]
-    fn carry<I: Isa>(&self, cell: Cell, term: usize, to: *mut f32) -> Option<Carry> {
-        let (b, b_term, b_column) = self.b;
-        let largest = self.rows(cell.block, cell.tile).1 == I::ROWS
-            && self.columns(cell.panel).1 > (I::VECTORS - 1) * I::LANES;
-        (largest && self.pack_a && self.pack_b && b_column == 1).then(|| {
-            let (column, count) = self.columns(cell.panel + 1);
-            Carry {
-                from: b.wrapping_add(term * b_term + column),
-                distance: b_term,
-                count,
-                to,
-            }
-        })
     }
 
     /// Room for a copied panel of `b`. Half a page more than whole pages: a processor takes a load for one of what was
@@ -245,42 +209,20 @@ impl Job<'_> {
         (self.panel * terms + 16).next_multiple_of(1024) + 512
     }
 
-    /// What tile `tile` of a panel fetches of the panel that comes next: columns `panel`, from `term` on.
-    #[inline(always)]
-    fn ahead(&self, (term, panel): (usize, usize), tile: usize) -> Ahead {
-        let (b, b_term, b_column) = self.b;
-        let nothing = Ahead {
-            places: [b; 2],
-            term: 0,
-        };
-        if !self.pack_b || term >= self.k || b_column == 1 {
-            return nothing;
-        }
-        let (column, columns) = self.columns(panel);
-        let start = b.wrapping_add(term * b_term + column * b_column);
-        // As many lines as columns, as long as there are terms: two with each tile.
-        let line = |i: usize| start.wrapping_add((2 * tile + i).min(columns - 1) * b_column);
-        Ahead {
-            places: [line(0), line(1)],
-            term: 1,
-        }
-    }
-
     /// # Safety
-    /// As for [`Job::work`]; `a` and `b` hold what [`Job::pack_a`] and [`Job::panel_of_b`] left there.
+    /// As for [`Job::work`]; `packed` and `copied` hold what [`Job::pack_a`] and [`Job::copy_b`] left there.
     #[inline(always)]
-    unsafe fn cell<I: Isa, F: Finish>(
+    unsafe fn tile<I: Isa, F: Finish>(
         &self,
-        Cell { block, panel, tile }: Cell,
-        (term, last): (usize, usize),
-        (packed, (b, b_term)): (*mut f32, (*const f32, usize)),
-        (ahead, carry): (Ahead, Option<Carry>),
+        (piece, tile): (&Piece, usize),
+        (packed, copied): (*mut f32, *mut f32),
+        errands: Option<(Lines, Copies)>,
         finish: F,
     ) {
-        let (row, rows) = self.rows(block, tile);
-        let (column, columns) = self.columns(panel);
+        let (row, rows) = piece.rows(tile);
+        let (column, columns) = self.columns(piece.panel);
         let vectors = columns.div_ceil(I::LANES);
-        let k = last - term;
+        let (k, first) = (piece.k(), piece.terms.0);
         let (a, a_row, a_term) = if self.pack_a {
             (
                 packed.cast_const().wrapping_add(tile * self.stride(k)),
@@ -289,9 +231,20 @@ impl Job<'_> {
             )
         } else {
             let (a, a_row, a_term) = self.a;
-            (a.wrapping_add(row * a_row + term * a_term), a_row, a_term)
+            (a.wrapping_add(row * a_row + first * a_term), a_row, a_term)
+        };
+        let (b, b_term) = if self.pack_b {
+            (copied.cast_const(), self.panel)
+        } else {
+            (self.lines_of_b(piece.panel, piece.terms).start, self.b.1)
         };
         let y = self.y.wrapping_add(row * self.n + column);
+        let results = Lines {
+            start: y,
+            distance: self.n,
+            lines: rows,
+            count: columns,
+        };
         let tile = Tile {
             k,
             a,
@@ -303,17 +256,17 @@ impl Job<'_> {
             y,
             y_row: self.n,
             lanes: columns - (vectors - 1) * I::LANES,
-            store: if term > 0 {
+            store: if first > 0 {
                 self.store.next()
             } else {
                 self.store
             },
-            ahead,
-            carry,
+            meanwhile: errands
+                .map(|(fetched, copies)| Meanwhile::new(k, [results, fetched], copies)),
         };
         // SAFETY: the tile lies within `y`, its rows within `a` or their copy, its columns within `b` or theirs.
         unsafe { I::tile(rows, vectors, &tile) };
-        if F::NEEDED && last == self.k {
+        if F::NEEDED && piece.terms.1 == self.k {
             for r in 0..rows {
                 // SAFETY: the row's piece lies within `y`, and is this thread's alone.
                 let y = unsafe { std::slice::from_raw_parts_mut(y.add(r * self.n), columns) };
