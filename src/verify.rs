@@ -24,7 +24,7 @@ use crate::train::{Position, Purpose, SLOTS, Session, TrainError, Trainer, batch
 pub struct KernelReport {
     /// How many steps were compared.
     pub steps: usize,
-    /// How many elements.
+    /// How many elements were compared.
     pub elements: usize,
     /// The element nearest to its tolerance.
     pub worst: Closeness,
@@ -151,16 +151,13 @@ fn lockstep(
         for (expected, &tensor) in expected.outputs.iter().zip(&step.outputs) {
             let tensor = &plan.tensors[tensor];
             let actual = session.executor.read(ready.handle, tensor.place)?;
-            let held = if overflowed {
-                expected
-                    .finite(&actual)
-                    .map_or(Ok(Closeness::default()), |(expected, actual)| {
-                        expected.compare(&tensor.name, &actual)
-                    })
-            } else {
-                expected.compare(&tensor.name, &actual)
+            let finite = overflowed.then(|| expected.finite(&actual));
+            let (expected, actual) = match &finite {
+                None => (expected, &actual),
+                Some(Some((expected, actual))) => (expected, actual),
+                Some(None) => continue,
             };
-            match held {
+            match expected.compare(&tensor.name, actual) {
                 Ok(closeness) => {
                     let report = kernels.entry(kernel.name()).or_default();
                     report.note(closeness, actual.len(), || {

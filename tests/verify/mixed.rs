@@ -1,7 +1,8 @@
 //! Mixed precision in lockstep with the reference.
 
+use thalweg::device::Device;
 use thalweg::network::{Activation, Loss};
-use thalweg::train::{Optimizer, Precision};
+use thalweg::train::{Optimizer, Precision, Trainer};
 use thalweg::verify::verify;
 
 use super::{ACTIVATIONS, data, passes_to, trainer};
@@ -44,6 +45,17 @@ fn mixed_precision_passes_with_the_shaders_of_hardware() {
 fn a_skipped_step_passes() {
     let mut trainer = trainer(Activation::Tanh, Loss::CrossEntropy, Optimizer::adam(0.01))
         .precision(Precision::Mixed);
+    let data = data(true);
+    let compared = |trainer: &Trainer| {
+        let cpu = Device::Cpu.open(None).expect("there is always a CPU");
+        let found = verify(trainer, cpu.executor, &data, 4).expect("the device works");
+        found.kernels.values().map(|k| k.elements).sum::<usize>()
+    };
+    let all = compared(&trainer);
     trainer.options.scaling.initial = f64::from(1 << 22);
-    passes_to(1e-2, &trainer, &data(true));
+    passes_to(1e-2, &trainer, &data);
+    assert!(
+        compared(&trainer) < all,
+        "what is infinite counts as compared"
+    );
 }
