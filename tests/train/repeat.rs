@@ -189,6 +189,7 @@ fn initial_values_are_taken() {
 #[test]
 fn a_thousand_repeats_give_the_same_bits() {
     const STEPS: u32 = 4;
+    const READ: u32 = 8;
     for Named { name, executor } in fast_executors() {
         let trainer = Trainer::new(network(6, 3), Loss::CrossEntropy)
             .optimizer(Optimizer::adam(0.01))
@@ -199,29 +200,37 @@ fn a_thousand_repeats_give_the_same_bits() {
         session.run_once(Purpose::Keep).expect("it runs");
         let restore = session.plan(Purpose::Restore).expect("it can be built");
         let train = session.plan(Purpose::Training(8)).expect("it can be built");
-        let tick = |step| Tick {
+        // Every repeat between two that are read has a place of its own for its losses.
+        let tick = |repeat: u32, step| Tick {
             step,
             start: (step - 1) * 8,
-            slot: step - 1,
+            slot: repeat % READ * STEPS + step - 1,
             learning_rate: 0.01,
         };
-        let mut first = None;
+        let (mut first, mut first_losses) = (None, None);
         for repeat in 0..1000 {
             let restored = session.executor.run(restore.handle, &[Tick::default()]);
             restored.expect("it runs");
             for step in 1..=STEPS {
-                let ran = session.executor.run(train.handle, &[tick(step)]);
+                let ran = session.executor.run(train.handle, &[tick(repeat, step)]);
                 ran.expect("it runs");
             }
             // Reading waits, so most repeats only add to what is under way.
-            if repeat % 8 > 0 && repeat < 990 {
+            if repeat % READ + 1 < READ {
                 continue;
             }
             let mut read = |name: &str| {
                 let values = session.executor.read_stored(&session.store, name);
                 values.expect("it is there").to_f32()
             };
-            let found = bits(&["parameters", "parameters.mean", "train.log.loss"].map(&mut read));
+            let losses = read("train.log.loss");
+            let (losses, _) = losses.as_chunks::<{ STEPS as usize }>();
+            for (back, losses) in (0..READ).rev().zip(&losses[..READ as usize]) {
+                let bits = losses.map(f32::to_bits);
+                let expected = *first_losses.get_or_insert(bits);
+                assert_eq!(expected, bits, "{name}: repeat {}", repeat - back);
+            }
+            let found = bits(&["parameters", "parameters.mean"].map(&mut read));
             let expected = first.get_or_insert_with(|| found.clone());
             assert!(*expected == found, "{name}: repeat {repeat} has other bits");
         }
