@@ -127,11 +127,10 @@ impl Copies {
         images: &Images,
         alone: bool,
         pass: &mut wgpu::ComputePass<'_>,
-        filler: Option<&Pipeline>,
     ) -> bool {
         let mut any = false;
         for (_, image) in self.needed(images, alone).filter(|(_, i)| i.is_filled()) {
-            image.fill(pass, filler);
+            image.fill(pass);
             any = true;
         }
         any

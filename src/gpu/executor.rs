@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 use super::Gpu;
 use super::copies::{Copies, Images, wanted};
-use super::memory::Memory;
+use super::memory::{Memory, values};
 use super::pipeline::{Bound, Pipelines, bind};
 use crate::executor::{
     self, Data, DeviceInfo, Executor, ExecutorError, PlanHandle, StepTimes, TuningTable,
@@ -169,10 +168,7 @@ impl Gpu {
                     let descriptor = wgpu::ComputePassDescriptor::default();
                     encoder.begin_compute_pass(&descriptor).forget_lifetime()
                 });
-                if step
-                    .copies
-                    .fill(images, alone, pass, self.pipelines.filler())
-                {
+                if step.copies.fill(images, alone, pass) {
                     pipeline = None;
                 }
                 let changed = pipeline.replace(step.pipeline) != Some(step.pipeline);
@@ -188,7 +184,7 @@ impl Gpu {
     fn put(&mut self, plan: PlanHandle, place: Place, data: &Data) -> Result<(), ExecutorError> {
         self.device.check()?;
         let memory = self.memory(plan, place.buffer).clone();
-        hold(&memory, place);
+        memory.hold(place);
         let singles;
         let bytes: &[u8] = match (memory.element, data) {
             (Element::F32, Data::F32(values)) => bytemuck::cast_slice(values),
@@ -218,53 +214,13 @@ impl Gpu {
     fn get(&mut self, plan: PlanHandle, place: Place) -> Result<Data, ExecutorError> {
         self.device.check()?;
         let memory = self.memory(plan, place.buffer).clone();
-        hold(&memory, place);
+        memory.hold(place);
         let start = (place.offset * memory.element.size()) as u64;
         let (device, transfer) = (&mut self.device, &mut self.transfer);
         values(memory.element, place.len, |bytes| {
             transfer.read(device, &memory.buffer, start, bytes)
         })
     }
-}
-
-/// `len` values whose bytes are read.
-fn values(
-    element: Element,
-    len: usize,
-    read: impl FnOnce(&mut [u8]) -> Result<(), ExecutorError>,
-) -> Result<Data, ExecutorError> {
-    Ok(match element {
-        Element::F32 => {
-            let mut values = vec![0.0_f32; len];
-            read(bytemuck::cast_slice_mut(&mut values))?;
-            Data::F32(values)
-        }
-        Element::F16 => {
-            let mut values = vec![f16::ZERO; len];
-            read(bytemuck::cast_slice_mut(values.reinterpret_cast_mut()))?;
-            Data::F16(values)
-        }
-        Element::U32 => {
-            let mut values = vec![0_u32; len];
-            read(bytemuck::cast_slice_mut(&mut values))?;
-            Data::U32(values)
-        }
-        Element::U8 => {
-            let mut values = vec![0_u8; len];
-            read(&mut values)?;
-            Data::U8(values)
-        }
-    })
-}
-
-/// # Panics
-/// If a place is not inside its buffer: it belongs to another store or plan.
-fn hold(memory: &Memory, place: Place) {
-    assert!(
-        place.offset + place.len <= memory.len,
-        "{place:?} is not in a buffer of {} elements: it is of another store or plan",
-        memory.len
-    );
 }
 
 impl Executor for Gpu {
@@ -403,7 +359,7 @@ impl Executor for Gpu {
     ) -> Result<executor::Reading, ExecutorError> {
         self.device.check()?;
         let memory = self.memory(plan, place.buffer).clone();
-        hold(&memory, place);
+        memory.hold(place);
         let size = memory.element.size();
         let start = (place.offset * size) as u64;
         let reading =

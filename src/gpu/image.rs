@@ -32,6 +32,7 @@ pub(super) struct Image {
 /// How a tensor comes into its image whose rows are no whole texels, which cannot be copied.
 #[derive(Debug)]
 struct Fill {
+    pipeline: wgpu::ComputePipeline,
     bindings: wgpu::BindGroup,
     columns: u32,
 }
@@ -64,11 +65,15 @@ impl Image {
         let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
         let bytes = image.bytes(len);
         device.check_memory(bytes, "an image of a matrix")?;
-        let bindings = filler.map(|filler| bind(device, filler, &[tensor, Bound::Image(&view)]));
-        let columns = image.row;
-        let fill = bindings.transpose()?;
+        let fill = |filler: &Pipeline| {
+            Ok::<_, ExecutorError>(Fill {
+                pipeline: filler.pipeline.clone(),
+                bindings: bind(device, filler, &[tensor, Bound::Image(&view)])?,
+                columns: image.row,
+            })
+        };
         Ok(Self {
-            fill: fill.map(|bindings| Fill { bindings, columns }),
+            fill: filler.map(fill).transpose()?,
             texture,
             view,
             bytes,
@@ -84,9 +89,9 @@ impl Image {
     }
 
     /// Fills the image, if it is not one that is copied.
-    pub(super) fn fill(&self, pass: &mut wgpu::ComputePass<'_>, filler: Option<&Pipeline>) {
-        if let (Some(fill), Some(filler)) = (&self.fill, filler) {
-            pass.set_pipeline(&filler.pipeline);
+    pub(super) fn fill(&self, pass: &mut wgpu::ComputePass<'_>) {
+        if let Some(fill) = &self.fill {
+            pass.set_pipeline(&fill.pipeline);
             pass.set_bind_group(0, &fill.bindings, &[]);
             let parameters = [self.rows, fill.columns, self.per_line];
             pass.set_immediates(0, bytemuck::cast_slice(&parameters));

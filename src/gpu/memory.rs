@@ -1,7 +1,11 @@
 //! Buffers on the device, and the way of values into them and back.
 
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
 use super::device::Device;
-use crate::executor::ExecutorError;
+use crate::executor::{Data, ExecutorError};
+use crate::plan::Place;
 use crate::tensor::Element;
 
 /// Most bytes on their way at once. wgpu copies what is written, and the copies stay until the device has taken them.
@@ -57,6 +61,46 @@ impl Memory {
     pub(super) fn bytes(&self) -> u64 {
         self.buffer.size()
     }
+
+    /// # Panics
+    /// If a place is not inside: it belongs to another store or plan.
+    pub(super) fn hold(&self, place: Place) {
+        assert!(
+            place.offset + place.len <= self.len,
+            "{place:?} is not in a buffer of {} elements: it is of another store or plan",
+            self.len
+        );
+    }
+}
+
+/// `len` values whose bytes are read.
+pub(super) fn values(
+    element: Element,
+    len: usize,
+    read: impl FnOnce(&mut [u8]) -> Result<(), ExecutorError>,
+) -> Result<Data, ExecutorError> {
+    Ok(match element {
+        Element::F32 => {
+            let mut values = vec![0.0_f32; len];
+            read(bytemuck::cast_slice_mut(&mut values))?;
+            Data::F32(values)
+        }
+        Element::F16 => {
+            let mut values = vec![f16::ZERO; len];
+            read(bytemuck::cast_slice_mut(values.reinterpret_cast_mut()))?;
+            Data::F16(values)
+        }
+        Element::U32 => {
+            let mut values = vec![0_u32; len];
+            read(bytemuck::cast_slice_mut(&mut values))?;
+            Data::U32(values)
+        }
+        Element::U8 => {
+            let mut values = vec![0_u8; len];
+            read(&mut values)?;
+            Data::U8(values)
+        }
+    })
 }
 
 /// What writes to buffers and reads from them.

@@ -88,8 +88,7 @@ impl Gpu {
                 step.copies.record(images, false, &mut encoder);
             }
             let mut pass = encoder.begin_compute_pass(&stamped(begin, Some(query + 1)));
-            step.copies
-                .fill(images, false, &mut pass, self.pipelines.filler());
+            step.copies.fill(images, false, &mut pass);
             step.record(&mut pass, Some(&self.pipelines), tick);
         }
         encoder.resolve_query_set(&queries, 0..count, &resolved, 0);

@@ -1,6 +1,7 @@
 //! The GPU executor: memory, submissions, and everything that can go wrong.
 
 mod cooperative;
+mod images;
 mod tuning;
 
 use std::sync::Arc;

@@ -148,10 +148,11 @@ fn loops_that_a_driver_would_end_are_split_or_refused() {
         let (_, plan) = forward(&network, &limits(turns)).expect("it can be split");
         plan.steps.iter().map(|s| s.kernel.name()).collect()
     };
-    assert_eq!(kernels(1000), ["matmul", "matmul"], "just enough");
+    // A quarter of the terms, and what stores the results.
+    assert_eq!(kernels(1256), ["matmul", "matmul"], "just enough");
     let half = ["slice", "slice", "matmul"];
     let rest = ["binary", "bias_add", "activation", "matmul"];
-    assert_eq!(kernels(999), [&half[..], &half, &rest].concat());
+    assert_eq!(kernels(1255), [&half[..], &half, &rest].concat());
 
     let network = Network::mlp(4, &[400], 4, Activation::Softmax);
     let error = forward(&network, &limits(1199)).expect_err("1200 turns");

@@ -9,6 +9,11 @@ use super::{Finish, Store};
 /// 8 lanes, 16 registers.
 pub(super) struct Avx2;
 
+/// Whether this machine has all that [`work`] is compiled for.
+pub(super) fn is_there() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+}
+
 /// [`Job::work`], compiled for these vectors.
 ///
 /// # Safety
@@ -88,7 +93,7 @@ unsafe fn tile<const R: usize, const V: usize, const APART: bool, const BUSY: bo
     let (row, term) = if APART { (of.a_row, 1) } else { (1, of.a_term) };
     let mut meanwhile = of.meanwhile;
     // SAFETY: the caller's pointers reach `R` rows of `a` and `V` vectors of `b` for each of `k` terms, of which the
-    // last is masked; pointers go one term further, unread.
+    // last is masked; pointers go one term further, unread. What is copied meanwhile goes elsewhere, as it promised.
     unsafe {
         // `y` is needed last, and is on its way meanwhile.
         if !BUSY {

@@ -9,6 +9,15 @@ use super::{Finish, Store};
 /// 16 lanes, 32 registers.
 pub(super) struct Avx512;
 
+/// Whether this machine has all that [`work`] is compiled for: Xeon Phi has `avx512f` alone.
+pub(super) fn is_there() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
+        && super::avx2::is_there()
+}
+
 /// [`Job::work`], compiled for these vectors.
 ///
 /// # Safety
@@ -86,7 +95,7 @@ unsafe fn tile<const R: usize, const V: usize, const APART: bool, const BUSY: bo
     let (row, term) = if APART { (of.a_row, 1) } else { (1, of.a_term) };
     let mut meanwhile = of.meanwhile;
     // SAFETY: the caller's pointers reach `R` rows of `a` and `V` vectors of `b` for each of `k` terms, of which the
-    // last is masked; pointers go one term further, unread.
+    // last is masked; pointers go one term further, unread. What is copied meanwhile goes elsewhere, as it promised.
     unsafe {
         // `y` is needed last, and is on its way meanwhile.
         if !BUSY {

@@ -22,7 +22,8 @@ pub(super) trait Isa {
     /// Computes a tile of `rows <= ROWS` rows and `1 <= vectors <= VECTORS` vectors.
     ///
     /// # Safety
-    /// The machine has the vectors, and the tile's pointers reach what it says.
+    /// The machine has the vectors, the tile's pointers reach what it says, and what it copies meanwhile is nothing that it
+    /// reads.
     unsafe fn tile(rows: usize, vectors: usize, tile: &Tile);
 
     /// `to[i * width + line] = from[line * distance + i]` for `i < count` and `line < lines`. Other elements of `to` up to

@@ -114,9 +114,8 @@ impl Vectors {
     pub(super) fn available() -> impl Iterator<Item = Self> {
         #[cfg(target_arch = "x86_64")]
         let own = [
-            (is_x86_feature_detected!("avx512f")).then_some(Self::Avx512),
-            (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"))
-                .then_some(Self::Avx2),
+            avx512::is_there().then_some(Self::Avx512),
+            avx2::is_there().then_some(Self::Avx2),
         ];
         #[cfg(not(target_arch = "x86_64"))]
         let own: [Option<Self>; 0] = [];

@@ -126,3 +126,80 @@ impl Iterator for Pieces<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::super::{Matrix, Store, avx2::Avx2, avx512::Avx512, job::Isa};
+    use super::*;
+
+    /// Holds the pieces of all threads against what a product consists of: each row of each panel, with all terms, in order.
+    fn check<I: Isa>([m, n, k, threads]: [usize; 4]) {
+        let matrix = |rows, columns| Matrix {
+            values: &[],
+            rows,
+            columns,
+            transposed: false,
+        };
+        let job = Job::new::<I>(&matrix(m, k), &matrix(k, n), (&mut [], Store::Set));
+        let mut done = vec![Vec::new(); job.panels() * m];
+        for thread in 0..threads {
+            let mut rows_copied = BTreeMap::new();
+            let cells = [thread, thread + 1].map(|part| job.cut(part, threads));
+            for piece in Pieces::new(&job, cells[0], cells[1]) {
+                assert!(piece.k() <= TERMS, "more terms than a panel has room for");
+                for tile in piece.tiles.clone() {
+                    let (row, rows) = piece.rows(tile);
+                    assert!((1..=I::ROWS).contains(&rows), "{rows} rows in a tile");
+                    for row in row..row + rows {
+                        done[piece.panel * m + row].push(piece.terms);
+                    }
+                }
+                let (first, last) = (piece.of_block.start, piece.of_block.end);
+                assert!(first <= piece.tiles.start && piece.tiles.end <= last);
+                assert!(last <= job.block(0).2, "more tiles than there is room for");
+                // They are copied once, for the first piece.
+                let copied = rows_copied.entry((piece.terms, piece.block));
+                assert_eq!(copied.or_insert(piece.of_block.clone()), &piece.of_block);
+                check_shares(&piece);
+            }
+        }
+        for done in done {
+            let ends = |terms: &[(usize, usize)]| [terms[0].0, terms[terms.len() - 1].1];
+            assert!(!done.is_empty() && ends(&done) == [0, k], "{done:?}");
+            assert!(done.windows(2).all(|two| two[0].1 == two[1].0), "{done:?}");
+        }
+    }
+
+    /// However many tiles share out the copying of a panel, all its terms are copied once.
+    fn check_shares(piece: &Piece) {
+        for tiles in 1..40 {
+            let shares = piece.shares(tiles);
+            let mut next = piece.terms.0;
+            for tile in 0..tiles {
+                let (first, last) = piece.terms_of(shares.part(tile));
+                assert_eq!(first, next, "{tile} of {tiles}");
+                next = last;
+            }
+            assert_eq!(next, piece.terms.1, "the last of {tiles}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn each_row_of_a_panel_is_computed_once_with_each_term(
+            m in 1_usize..1200,
+            n in 1_usize..300,
+            k in 0_usize..1700,
+            threads in 1_usize..9,
+        ) {
+            for m in [m, m % 20 + 1] {
+                check::<Avx512>([m, n, k, threads]);
+                check::<Avx2>([m, n, k, threads]);
+            }
+        }
+    }
+}

@@ -1,5 +1,8 @@
 //! The product over a table of shapes, against a naive one in double precision, with each kind of vectors.
 
+#[cfg(target_os = "linux")]
+mod walls;
+
 use super::super::threads::Threads;
 use super::{Finish, Matrix, Plain, Store, Vectors, product_with};
 

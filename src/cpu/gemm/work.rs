@@ -72,7 +72,8 @@ impl Job<'_> {
     /// Computes the tiles of a piece and meanwhile copies the panel of the next one, if there is one: whether it did so.
     ///
     /// # Safety
-    /// As for [`Job::work`]; `packed` holds the rows of the piece, the first of `places` its panel.
+    /// As for [`Job::work`]; `packed` holds the rows of the piece, the first of `places` its panel, and the second has room
+    /// for another.
     #[inline(always)]
     unsafe fn piece<I: Isa, F: Finish>(
         &self,
@@ -210,7 +211,8 @@ impl Job<'_> {
     }
 
     /// # Safety
-    /// As for [`Job::work`]; `packed` and `copied` hold what [`Job::pack_a`] and [`Job::copy_b`] left there.
+    /// As for [`Job::work`]; `packed` and `copied` hold what [`Job::pack_a`] and [`Job::copy_b`] left there. What the errands
+    /// copy can be read, and goes neither to those nor to `y`.
     #[inline(always)]
     unsafe fn tile<I: Isa, F: Finish>(
         &self,
