@@ -155,3 +155,29 @@ impl Operands {
         reference::run(kernel, &inputs, &mut outputs);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Scale;
+
+    /// A device may take a subnormal number for 0, and so may be off by all of it.
+    #[test]
+    fn a_flushed_input_is_within_the_bound() {
+        let kernel = Kernel::from(Scale {
+            count: 1,
+            factor: 1e30,
+        });
+        for data in [Data::F32(vec![1e-40]), Data::F64(vec![1e-40])] {
+            let mut operands = Operands {
+                inputs: vec![Operand::new(data)],
+                outputs: vec![Operand::new(Data::F32(vec![0.0]))],
+            };
+            operands.run(&kernel);
+            let flushed = operands.outputs[0].compare("y", &Data::F32(vec![0.0]));
+            assert!(flushed.is_ok(), "{flushed:?}");
+            let wrong = operands.outputs[0].compare("y", &Data::F32(vec![1e-9]));
+            assert!(wrong.is_err(), "{wrong:?}");
+        }
+    }
+}
