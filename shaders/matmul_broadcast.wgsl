@@ -9,7 +9,8 @@
 // and arithmetic is nearly free. So nothing is loaded twice for a tile: a workgroup is one subgroup and
 // computes a TILE_M x TILE_N tile of y, an invocation the columns 4 * VECS of it, all in registers. Along k
 // it goes by 4. Each lane loads its own columns of b; the rows of a are shared out, one vec4 a lane and
-// block of 8 rows, and `subgroupBroadcast` hands them round. There is no barrier.
+// block of 8 rows, and `subgroupBroadcast` hands them round. There is no barrier. Tiles follow each other in bands
+// of BAND tiles height, down and then to the right: their columns of b and the band's rows of a stay in the cache.
 //
 // Needs n % 4 == 0, (TRANSPOSE_A ? m : k) % 4 == 0, and if TRANSPOSE_B also k % 4 == 0, in memory: the rows of
 // a, b and y are read as vec4s. Needs subgroups of exactly SUBGROUP lanes.
@@ -24,6 +25,7 @@ const TRANSPOSE_B: bool = false;
 const BLOCKS: u32 = 4u; // of 8 rows, in a tile
 const VECS: u32 = 2u;   // of 4 columns, an invocation
 const ROLLED: bool = false; // the loop over rows at the end
+const BAND: u32 = 8u; // tiles above each other that follow each other
 const SUBGROUP: u32 = 8u;
 const TILE_M: u32 = 8u * BLOCKS;
 const TILE_N: u32 = 4u * VECS * SUBGROUP;
@@ -86,8 +88,12 @@ fn main(
     let tiles_n = (p.n + TILE_N - 1u) / TILE_N;
     for (var tile = workgroup.x; tile < p.groups * tiles_m * tiles_n; tile += workgroups.x) {
         let group = tile / (tiles_m * tiles_n);
-        let row = tile / tiles_n % tiles_m * TILE_M;
-        let column = tile % tiles_n * TILE_N + 4u * VECS * lane;
+        let inside = tile % (tiles_m * tiles_n);
+        let first = inside / (BAND * tiles_n) * BAND;
+        let high = min(BAND, tiles_m - first); // of this band
+        let within = inside - first * tiles_n;
+        let row = (first + within % high) * TILE_M;
+        let column = within / high * TILE_N + 4u * VECS * lane;
 
         var sum = array<array<array<vec4<f32>, VECS>, 8>, BLOCKS>();
         var row_sum = array<vec4<f32>, BLOCKS>(); // of the lane's shares of a
@@ -155,7 +161,7 @@ fn main(
                 }
             }
         }
-        if ROW_SUMS && tile % tiles_n == 0u {
+        if ROW_SUMS && within < high {
             for (var block = 0u; block < BLOCKS; block++) {
                 let i = row + 8u * block + lane;
                 let total = total_of_row(row_sum[block], lane);

@@ -110,7 +110,7 @@ pub(super) fn all() -> Vec<Case> {
 
 /// Every shape of this list with each operand stored either way.
 pub(super) fn matmuls() -> Vec<Case> {
-    const SHAPES: [[u32; 4]; 30] = [
+    const SHAPES: [[u32; 4]; 31] = [
         [1, 1, 1, 1],
         [1, 8, 8, 8],
         [1, 15, 17, 16],
@@ -141,6 +141,7 @@ pub(super) fn matmuls() -> Vec<Case> {
         [1, 36, 64, 192],
         [2, 40, 128, 64],
         [1, 36, 52, 1012],
+        [2, 296, 68, 12],
     ];
     let mut cases = products(&SHAPES, Element::F32);
     cases.extend(finishes());
