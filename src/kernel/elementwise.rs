@@ -283,7 +283,7 @@ impl Spec for Softmax {
             .u32("columns", self.columns)
     }
 
-    fn turns(&self) -> u64 {
+    fn turns(&self, _limits: &Limits) -> u64 {
         3 * u64::from(self.columns)
     }
 
@@ -321,7 +321,7 @@ impl Spec for SoftmaxGrad {
             .u32("columns", self.columns)
     }
 
-    fn turns(&self) -> u64 {
+    fn turns(&self, _limits: &Limits) -> u64 {
         2 * u64::from(self.columns)
     }
 

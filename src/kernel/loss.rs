@@ -36,7 +36,7 @@ impl Spec for SoftmaxCrossEntropy {
             .u32("columns", self.columns)
     }
 
-    fn turns(&self) -> u64 {
+    fn turns(&self, _limits: &Limits) -> u64 {
         2 * u64::from(self.columns)
     }
 
@@ -75,7 +75,7 @@ impl Spec for SoftmaxCrossEntropyGrad {
             .u32("columns", self.columns)
     }
 
-    fn turns(&self) -> u64 {
+    fn turns(&self, _limits: &Limits) -> u64 {
         3 * u64::from(self.columns)
     }
 
@@ -201,7 +201,7 @@ impl Spec for Correct {
             .u32("columns", self.columns)
     }
 
-    fn turns(&self) -> u64 {
+    fn turns(&self, _limits: &Limits) -> u64 {
         u64::from(self.columns)
     }
 

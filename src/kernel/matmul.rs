@@ -283,6 +283,11 @@ impl Matmul {
         (tiles.iter()).fold(self.groups, |product, &t| product.saturating_mul(t))
     }
 
+    /// A turn for each term and one for each step, with as many again for loading.
+    const fn turns_of_tiles(&self) -> u64 {
+        2 * self.k as u64 + 256
+    }
+
     /// A workgroup a tile of `y`; workgroups that are fewer than tiles take several.
     fn tiled(&self, file: &'static str, tile: [u32; 2], limits: &Limits) -> Shader {
         let workgroups = self.count(tile).min(limits.workgroups);
@@ -406,13 +411,15 @@ impl Spec for Matmul {
             let shader = self.tiled("matmul_cooperative", [32, 32], limits);
             candidates.push(self.finished(shader, false));
         }
-        if limits.software && limits.subgroup == Some(8) {
+        if limits.one_subgroup() {
             candidates.extend(self.image(limits));
             candidates.extend(self.broadcast(limits));
             candidates.push(self.lanes(limits));
         }
-        candidates.extend(self.thin(limits));
-        candidates.extend(self.tiles(limits));
+        if candidates.is_empty() || self.turns_of_tiles() <= limits.turns {
+            candidates.extend(self.thin(limits));
+            candidates.extend(self.tiles(limits));
+        }
         candidates
     }
 
@@ -422,8 +429,13 @@ impl Spec for Matmul {
     }
 
     /// One loop along k, by 4 or 8 at a time where it is long, and behind it those that store a tile: fewer than 256 turns.
-    fn turns(&self) -> u64 {
-        u64::from(self.k.div_ceil(4)) + 256
+    /// Tiles have loops in that loop.
+    fn turns(&self, limits: &Limits) -> u64 {
+        if limits.one_subgroup() {
+            u64::from(self.k.div_ceil(4)) + 256
+        } else {
+            self.turns_of_tiles()
+        }
     }
 
     fn operations(&self) -> u64 {

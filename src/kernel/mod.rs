@@ -128,7 +128,7 @@ pub trait Spec {
         vec![self.shader(limits)]
     }
     /// About how many turns the loops of one invocation take together, but for the strided loop over elements.
-    fn turns(&self) -> u64 {
+    fn turns(&self, _limits: &Limits) -> u64 {
         1
     }
     /// Multiplications and additions, for speed figures. An estimate: one for each element written, unless more.

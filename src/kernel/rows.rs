@@ -123,7 +123,7 @@ impl Spec for GatherGrad {
             .u32("columns", self.columns)
     }
 
-    fn turns(&self) -> u64 {
+    fn turns(&self, _limits: &Limits) -> u64 {
         u64::from(self.rows)
     }
 

@@ -50,6 +50,11 @@ impl Limits {
 
     /// What fills a GPU: most have fewer than 150 processors.
     pub const FILL: u32 = 128;
+
+    /// Whether products go to the kernels of one subgroup: on drivers that run shaders on the CPU, 8 lanes at a time.
+    pub const fn one_subgroup(&self) -> bool {
+        self.software && matches!(self.subgroup, Some(8))
+    }
 }
 
 /// The number of workgroups in each dimension.

@@ -376,7 +376,7 @@ fn turns(kernel: &Kernel, limits: &Limits) -> u64 {
     let invocations = u64::from(limits.workgroups) * u64::from(WORKGROUP);
     kernel
         .spec()
-        .turns()
+        .turns(limits)
         .saturating_mul(most.div_ceil(invocations).max(1))
 }
 

@@ -141,6 +141,8 @@ fn what_a_device_cannot_bind_is_split_or_refused_with_its_name() {
 fn loops_that_a_driver_would_end_are_split_or_refused() {
     let limits = |turns| Limits {
         turns,
+        software: true,
+        subgroup: Some(8),
         ..Limits::SMALLEST
     };
     let network = Network::mlp(4000, &[8], 4, Activation::Relu);
