@@ -69,7 +69,8 @@ pub struct Constant {
     pub value: String,
 }
 
-/// A matrix that a shader reads from an image of four reals a texel. The executor brings it there before each dispatch.
+/// A matrix that a shader reads from an image of four reals a texel. The executor brings it there before a dispatch, unless it
+/// is there still.
 ///
 /// A row begins with a whole texel, and ends with zeros where it does not divide by 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

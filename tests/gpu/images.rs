@@ -164,11 +164,8 @@ fn a_matrix_that_was_written_is_read_anew() {
         let foretold = gpu.plan_bytes(&plan);
         let found = run(&mut gpu, &plan);
         assert_eq!(gpu.allocated() - before, foretold, "bytes of plan {seed}");
-        compare(
-            &found,
-            &run(&mut Reference::f64(), &plan),
-            &format!("plan {seed}"),
-        );
+        let expected = run(&mut Reference::f64(), &plan);
+        compare(&found, &expected, &format!("plan {seed}"));
     }
 }
 
@@ -198,11 +195,8 @@ fn a_matrix_that_was_updated_in_place_is_read_anew() {
         steps.add(plain, &[(1, 0), (1, 0), (0, 640)]);
         let plan = steps.plan(gpu.limits());
         let found = run(&mut gpu, &plan);
-        compare(
-            &found,
-            &run(&mut Reference::f64(), &plan),
-            &format!("{size}"),
-        );
+        let expected = run(&mut Reference::f64(), &plan);
+        compare(&found, &expected, &format!("{size}"));
     }
 }
 

@@ -97,14 +97,7 @@ unsafe fn tile<const R: usize, const V: usize, const APART: bool, const BUSY: bo
     unsafe {
         // `y` is needed last, and is on its way meanwhile.
         if !BUSY {
-            for r in 0..R {
-                let y = of.y.wrapping_add(r * of.y_row);
-                for v in (0..V * LANES).step_by(16) {
-                    _mm_prefetch::<_MM_HINT_ET0>(y.wrapping_add(v).cast());
-                }
-                let last = (V - 1) * LANES + of.lanes - 1;
-                _mm_prefetch::<_MM_HINT_ET0>(y.wrapping_add(last).cast());
-            }
+            of.fetch_results(R, V * LANES, (V - 1) * LANES + of.lanes);
         }
         let terms = if BUSY { STEP } else { of.k.max(1) };
         for first in (0..of.k).step_by(terms) {

@@ -1,5 +1,6 @@
 //! What a product is, how it is cut into cells for threads, and what a kind of vectors does for it.
 
+use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
 use std::marker::PhantomData;
 
 use super::meanwhile::Meanwhile;
@@ -79,6 +80,22 @@ pub(super) struct Tile {
     pub(super) store: Store,
     /// Only for a tile of [`Isa::ROWS`] and [`Isa::VECTORS`] with `a` copied.
     pub(super) meanwhile: Option<Meanwhile>,
+}
+
+impl Tile {
+    /// Brings the results near, `columns` of so many rows, in vectors that reach to `width`.
+    #[inline(always)]
+    pub(super) fn fetch_results(&self, rows: usize, width: usize, columns: usize) {
+        for row in 0..rows {
+            let y = self.y.wrapping_add(row * self.y_row);
+            // SAFETY: every x86-64 processor has this; it reads nothing and may name any place.
+            let fetch = |at| unsafe { _mm_prefetch::<_MM_HINT_ET0>(y.wrapping_add(at).cast()) };
+            for column in (0..width).step_by(16) {
+                fetch(column);
+            }
+            fetch(columns - 1);
+        }
+    }
 }
 
 /// A place in the order of the work: a block of rows, in it a panel of columns, in it a tile.

@@ -1,9 +1,9 @@
 //! The product of two matrices, `y = a b`: the only unsafe code of this executor.
 //!
 //! Built as BLIS is (Van Zee and van de Geijn, *BLIS: A Framework for Rapidly Instantiating BLAS Functionality*, 2015): a
-//! tile of `y` stays in registers while a loop runs along k over a panel of `a` (a few rows) and one of `b` (two vectors of
-//! columns), each copied beforehand into the order in which it is read. Panels that are read once, or are small, are read
-//! where they lie. On machines without AVX2 the crate `gemm` does the work.
+//! tile of `y` stays in registers while a loop runs along k over a panel of `a` (a few rows) and one of `b` (two or three
+//! vectors of columns), each copied into the order in which it is read: `a` beforehand, `b` mostly while the tiles of the
+//! panel before are computed. Panels that are read once, or are small, are read where they lie. On machines without AVX2 the crate `gemm` does the work.
 //!
 //! Every sum is taken in the order of k, in blocks that k alone decides, by fused multiply-add: so neither the number of
 //! threads nor the vectors' width changes a bit.

@@ -8,7 +8,7 @@ use super::meanwhile::{Copies, Meanwhile};
 use super::pieces::{Piece, Pieces};
 
 thread_local! {
-    /// Panels of `a`, and a panel of `b`.
+    /// Panels of `a`, and two of `b`: the one in use and the next.
     static PANELS: RefCell<[Vec<Line>; 2]> = const { RefCell::new([const { Vec::new() }; 2]) };
 }
 
