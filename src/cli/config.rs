@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use toml::de::{DeTable, DeValue};
 
+use super::course::Course;
 use super::exit::Exit;
 use super::flags::{Flags, LossChoice, Widths};
 use super::job;
@@ -57,7 +58,7 @@ impl Flags {
     pub(super) fn resolve(&self) -> Result<Config, Exit> {
         let kind = self.optimizer.clone().unwrap_or_else(|| "adam".to_owned());
         let defaults = Options::default();
-        let options = Options {
+        let mut options = Options {
             optimizer: self.optimizer(&kind)?,
             batch_size: self.batch_size.map_or(defaults.batch_size, |n| {
                 usize::try_from(n).unwrap_or(usize::MAX)
@@ -75,6 +76,7 @@ impl Flags {
                 .map(|rows| usize::try_from(rows).unwrap_or(usize::MAX)),
             ..defaults
         };
+        self.course.apply(&mut options)?;
         let glyphs = || {
             Spec::Generator(crate::data::Generator::new(
                 crate::data::GeneratorKind::Glyphs,
@@ -265,7 +267,7 @@ impl Config {
             stream,
             window,
             ..
-        } = self.options;
+        } = self.options.clone();
         let (momentum, weight_decay) = match optimizer.update {
             Update::Sgd {
                 momentum,
@@ -304,6 +306,7 @@ impl Config {
         put("batch-size", Some(batch_size.to_string()));
         put("epochs", Some(epochs.to_string()));
         put("steps", steps.map(|n| n.to_string()));
+        Course::put(&self.options, &mut put);
         // TOML's integers end at 2^63 - 1.
         put(
             "seed",

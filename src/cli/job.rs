@@ -11,7 +11,7 @@ use crate::data::{Dataset, InFile, Preparation, Spec, TableOptions, Task, split}
 use crate::device::{Device, Opened, Opening};
 use crate::executor::{DeviceInfo, ExecutorError};
 use crate::network::{Loss, Network};
-use crate::run::load_weights;
+use crate::run::{fingerprint, load_weights};
 use crate::train::Trainer;
 
 /// A configuration with its data.
@@ -80,6 +80,13 @@ impl Job {
         })
     }
 
+    /// The rows, hashed.
+    pub(super) fn fingerprint(&self) -> String {
+        let validation = self.validation.as_ref().map(fingerprint);
+        let rows = [Some(fingerprint(&self.training)), validation];
+        rows.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
     /// The loss.
     pub(super) fn loss(&self) -> Loss {
         match self.config.loss {
@@ -121,7 +128,7 @@ fn trainer(config: &Config, loss: Loss, preparation: &Preparation) -> Result<Tra
     let network = network.linear(outputs);
     network.check()?;
     let mut trainer = Trainer::new(network, loss);
-    trainer.options = config.options;
+    trainer.options = config.options.clone();
     trainer.device = config.device.clone();
     trainer.units = preparation.target_scale().map(|scale| scale.scale.to_vec());
     if let Some(path) = &config.init_weights {

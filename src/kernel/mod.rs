@@ -52,6 +52,8 @@ pub struct Tick {
     pub slot: u32,
     /// The learning rate of this step.
     pub learning_rate: f64,
+    /// The momentum of this step, or Adam's `beta1`, where a schedule changes it.
+    pub momentum: Option<f64>,
 }
 
 impl Default for Tick {
@@ -61,6 +63,7 @@ impl Default for Tick {
             start: 0,
             slot: 0,
             learning_rate: 0.0,
+            momentum: None,
         }
     }
 }
@@ -247,6 +250,7 @@ impl Kernel {
             Self::Matmul(k) => k.at(tick),
             Self::SgdUpdate(k) => k.at(tick),
             Self::AdamUpdate(k) => k.at(tick),
+            Self::Scaler(k) => k.at(tick),
             _ => {}
         }
         self
