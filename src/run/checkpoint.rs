@@ -21,7 +21,8 @@ use sha2::{Digest, Sha256};
 use super::digest::{FileDigest, hex, sha256};
 use super::{BEST, METRICS, RunError, files};
 use crate::executor::Data;
-use crate::train::{Snapshot, Standing};
+use crate::tensor::Shape;
+use crate::train::{Kept, Snapshot, Standing};
 
 /// The folder of the checkpoints in a run's folder.
 pub const CHECKPOINTS: &str = "checkpoints";
@@ -136,12 +137,12 @@ fn read(set: &Path) -> Result<Checkpoint, String> {
     }
     let state = contents.remove(STATE);
     let state = state.ok_or_else(|| format!("{MANIFEST}: there is no {STATE} in it"))?;
-    let blocks = blocks(&state).map_err(|e| format!("{STATE}: {e}"))?;
+    let tensors = tensors(&state).map_err(|e| format!("{STATE}: {e}"))?;
     Ok(Checkpoint {
         path: set.to_owned(),
         snapshot: Snapshot {
             standing,
-            blocks,
+            tensors,
             best: None,
         },
         best: contents.remove(BEST),
@@ -175,12 +176,12 @@ fn read_file(path: &Path, digest: &FileDigest) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-fn blocks(bytes: &[u8]) -> Result<Vec<(String, Data)>, String> {
+fn tensors(bytes: &[u8]) -> Result<Vec<Kept>, String> {
     let file = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
     let mut tensors = file.tensors();
     // In the order in which they stand in the file.
     tensors.sort_by_key(|(_, view)| view.data().as_ptr());
-    let block = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
+    let tensor = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
         let data = view.data();
         let data = match view.dtype() {
             Dtype::F32 => Data::F32(words(data, f32::from_le_bytes)),
@@ -190,9 +191,10 @@ fn blocks(bytes: &[u8]) -> Result<Vec<(String, Data)>, String> {
             Dtype::U8 => Data::U8(data.to_vec()),
             other => return Err(format!("tensor `{name}` is of type {other}")),
         };
-        Ok((name, data))
+        let shape = Shape::from(view.shape());
+        Ok(Kept { name, shape, data })
     };
-    tensors.into_iter().map(block).collect()
+    tensors.into_iter().map(tensor).collect()
 }
 
 fn words<T, const N: usize>(bytes: &[u8], word: fn([u8; N]) -> T) -> Vec<T> {
@@ -241,7 +243,7 @@ impl Set {
         fs::create_dir_all(set).map_err(failed(set))?;
         let mut digests = BTreeMap::new();
         let path = set.join(STATE);
-        let digest = write_state(&path, &self.snapshot.blocks).map_err(failed(&path))?;
+        let digest = write_state(&path, &self.snapshot.tensors).map_err(failed(&path))?;
         digests.insert(STATE, digest);
         if let Some(best) = &self.best {
             let path = set.join(BEST);
@@ -290,11 +292,11 @@ fn remove_others(run: &Path, step: u64) {
     }
 }
 
-/// Writes tensors as a safetensors file, block by block, and tells its hashes.
-fn write_state(path: &Path, blocks: &[(String, Data)]) -> io::Result<FileDigest> {
+/// Writes tensors as a safetensors file, one by one, and tells its hashes.
+fn write_state(path: &Path, kept: &[Kept]) -> io::Result<FileDigest> {
     let mut entries = serde_json::Map::new();
     let mut end = 0;
-    for (name, data) in blocks {
+    for Kept { name, shape, data } in kept {
         let (dtype, width) = match data {
             Data::F32(_) => ("F32", 4),
             Data::F64(_) => ("F64", 8),
@@ -304,7 +306,7 @@ fn write_state(path: &Path, blocks: &[(String, Data)]) -> io::Result<FileDigest>
         };
         let start = end;
         end += data.len() * width;
-        let entry = json!({"dtype": dtype, "shape": [data.len()], "data_offsets": [start, end]});
+        let entry = json!({"dtype": dtype, "shape": shape.dims(), "data_offsets": [start, end]});
         entries.insert(name.clone(), entry);
     }
     let mut header = Value::Object(entries).to_string().into_bytes();
@@ -314,7 +316,7 @@ fn write_state(path: &Path, blocks: &[(String, Data)]) -> io::Result<FileDigest>
     let mut tensors = BTreeMap::new();
     files::write_by(path, |file| {
         file.write_all(&header)?;
-        for (name, data) in blocks {
+        for Kept { name, data, .. } in kept {
             let bytes = bytes(data);
             file.write_all(&bytes)?;
             tensors.insert(name.clone(), hex(Sha256::new_with_prefix(&bytes)));

@@ -235,7 +235,7 @@ impl Fit<'_> {
         progress.at.seconds = progress.seconds();
         let snapshot = Snapshot {
             standing: progress.at.clone(),
-            blocks: self.session.blocks()?,
+            tensors: self.session.kept()?,
             best: progress.best.as_ref().map(|(model, _)| Arc::clone(model)),
         };
         self.observer.snapshot(snapshot)?;

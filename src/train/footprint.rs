@@ -134,7 +134,7 @@ impl Session {
         }
         if options.takes_snapshots() {
             // One that is written, one that waits, and the best epoch's model file.
-            let bytes = 2 * self.block_bytes() + self.model_bytes();
+            let bytes = 2 * self.kept_bytes() + self.model_bytes();
             host.push(("checkpoints".to_owned(), bytes));
         }
         let tables = [

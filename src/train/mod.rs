@@ -50,7 +50,7 @@ pub use ring::Ring;
 pub use room::Streamed;
 pub use schedule::{Curve, OneCycle, Per, Plateau, Schedule};
 pub use session::{Position, Purpose, Ready, Session, batches};
-pub use snapshot::{Best, Snapshot, Standing};
+pub use snapshot::{Best, Kept, Snapshot, Standing};
 pub use stopping::{Monitor, Stopping};
 pub use tables::{Batch, Metric, SLOTS, Tables};
 

@@ -9,17 +9,29 @@ use super::schedule::PlateauState;
 use super::session::Session;
 use super::{Model, TrainError};
 use crate::executor::Data;
+use crate::tensor::Shape;
 
 /// A run between two training steps. Random numbers need no state: they follow from the seed, the stream and the step.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// How far the run is.
     pub standing: Standing,
-    /// The blocks of the store that training changes, by name: parameters, states of the optimiser, and what else
-    /// [`Recipe::blocks`](super::Recipe::blocks) says.
-    pub blocks: Vec<(String, Data)>,
+    /// The tensors of the store that training changes: parameters, states of the optimiser, and what else the blocks hold
+    /// that [`Recipe::blocks`](super::Recipe::blocks) names.
+    pub tensors: Vec<Kept>,
     /// The model of the best epoch, if one has ended.
     pub best: Option<Arc<Model>>,
+}
+
+/// A tensor of a snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// Its name in the store: `layers.0.weight`, `layers.0.weight.mean`.
+    pub name: String,
+    /// Its shape.
+    pub shape: Shape,
+    /// Its values.
+    pub data: Data,
 }
 
 /// How far a run is: all that the rest of it depends on and that is not on the device.
@@ -71,40 +83,57 @@ impl Standing {
 }
 
 impl Session {
-    /// The blocks that training changes, as they are now.
-    pub(super) fn blocks(&mut self) -> Result<Vec<(String, Data)>, TrainError> {
-        let read = |block: String| {
-            let data = self.executor.read_stored(&self.store, &block)?;
-            Ok((block, data))
-        };
-        self.recipe.blocks().into_iter().map(read).collect()
+    /// Names and shapes of the tensors that training changes.
+    fn changed(&self) -> Result<Vec<(String, Shape)>, TrainError> {
+        let mut tensors = Vec::new();
+        for name in self.recipe.blocks() {
+            let members = &self.store.block(&name)?.members;
+            tensors.extend(members.iter().map(|m| (m.name.clone(), m.shape.clone())));
+        }
+        Ok(tensors)
     }
 
-    /// Bytes of the blocks that training changes.
-    pub(super) fn block_bytes(&self) -> u64 {
+    /// The tensors that training changes, as they are now.
+    pub(super) fn kept(&mut self) -> Result<Vec<Kept>, TrainError> {
+        let tensors = self.changed()?;
+        let read = |(name, shape): (String, Shape)| {
+            let data = self.executor.read_stored(&self.store, &name)?;
+            Ok(Kept { name, shape, data })
+        };
+        tensors.into_iter().map(read).collect()
+    }
+
+    /// Bytes of the tensors that training changes.
+    pub(super) fn kept_bytes(&self) -> u64 {
         let blocks = self.recipe.blocks();
         let blocks = blocks.iter().filter_map(|name| self.store.block(name).ok());
         blocks.map(|b| (b.len * b.element.size()) as u64).sum()
     }
 
-    /// Puts the blocks of a snapshot in their place.
+    /// Puts the tensors of a snapshot in their place.
     ///
     /// # Errors
     /// If they are not those of this run, or the device failed.
     pub(super) fn restore(&mut self, snapshot: &Snapshot) -> Result<(), TrainError> {
-        let expected = self.recipe.blocks();
-        let found: Vec<_> = snapshot.blocks.iter().map(|(name, _)| name).collect();
-        let foreign = |found: String, expected: String| TrainError::Snapshot { found, expected };
-        if !found.iter().copied().eq(&expected) {
-            let found = found.iter().map(|s| s.as_str()).collect::<Vec<_>>();
-            return Err(foreign(found.join(", "), expected.join(", ")));
-        }
-        for (name, data) in &snapshot.blocks {
-            let len = self.store.block(name)?.len;
-            if data.len() != len {
-                let found = format!("`{name}` of {} numbers", data.len());
-                return Err(foreign(found, format!("{len}")));
+        let expected = self.changed()?;
+        let found = snapshot.tensors.iter();
+        let mut found = found.map(|kept| (kept.name.clone(), kept.shape.clone()));
+        let mut expected = expected.into_iter();
+        loop {
+            let word = |tensor: Option<(String, Shape)>| match tensor {
+                Some((name, shape)) => format!("`{name}` {shape}"),
+                None => "no more tensors".to_owned(),
+            };
+            match (found.next(), expected.next()) {
+                (None, None) => break,
+                (found, expected) if found == expected => {}
+                (found, expected) => {
+                    let (found, expected) = (word(found), word(expected));
+                    return Err(TrainError::Snapshot { found, expected });
+                }
             }
+        }
+        for Kept { name, data, .. } in &snapshot.tensors {
             self.executor.write_stored(&self.store, name, data)?;
         }
         Ok(())

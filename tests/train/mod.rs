@@ -11,8 +11,11 @@ mod profile;
 mod pytorch;
 mod reading;
 mod repeat;
+mod resume;
+mod schedule;
 mod shared;
 mod split;
+mod stopping;
 mod stored;
 mod streaming;
 mod submission;
@@ -147,6 +150,7 @@ fn one_step(session: &mut Session, position: Position, step: u32, learning_rate:
         start: position.start,
         slot: 0,
         learning_rate,
+        momentum: None,
     };
     session
         .executor
