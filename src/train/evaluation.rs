@@ -7,7 +7,7 @@ use super::tables::Metric;
 use crate::data::{Dataset, Targets};
 
 /// The loss and the metrics over some rows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// How many rows.
     pub rows: usize,

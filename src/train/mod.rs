@@ -4,6 +4,7 @@
 //! of training, evaluation, checking and keeping over one store, and runs the epochs. Whoever wants to know how it goes
 //! is an [`Observer`].
 
+mod callbacks;
 mod chunk;
 mod error;
 mod evaluation;
@@ -34,6 +35,7 @@ mod validation;
 
 pub use crate::graph::Precision;
 pub use crate::graph::ops::Scaling;
+pub use callbacks::{Callbacks, Then};
 pub use error::{LostRows, NonFinite, ScaleCollapse, TrainError};
 pub use evaluation::Evaluation;
 pub use fit::Summary;
@@ -267,9 +269,10 @@ impl Trainer {
             options,
             rows,
             units,
-            observer,
+            observer: &mut *observer,
         }
         .run(begun, snapshot)?;
+        observer.ends(&summary, &model)?;
         Ok(Fitted { model, summary })
     }
 

@@ -1,5 +1,6 @@
 //! Training, evaluation and prediction on every device.
 
+mod callbacks;
 mod errors;
 mod evaluation;
 mod grad_scaler;
