@@ -146,6 +146,7 @@ impl Kernels {
             }
             Kernel::AdamUpdate(_) => panic!("adam_update needs its mean and square"),
             Kernel::Copy(_) => state::copy(t, x(0), y.real()),
+            Kernel::LerpUpdate(k) => state::lerp_update(t, k, x(0), y.real()),
             Kernel::Record(k) => state::record(k, x(0), y.real()),
             Kernel::Nonfinite(k) => state::nonfinite(t, k, x(0), y.u32()),
             Kernel::Narrow(k) => mixed::narrow(t, k, x(0), y.real()),

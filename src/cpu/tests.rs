@@ -5,7 +5,7 @@ use super::{Kernels, activation, math, philox};
 use crate::executor::{View, ViewMut};
 use crate::kernel::{
     Access, Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Broadcast, Concat,
-    Copy, Correct, Dropout, Finish, Gather, GatherGrad, Kernel, Matmul, Nonfinite, Pad,
+    Copy, Correct, Dropout, Finish, Gather, GatherGrad, Kernel, LerpUpdate, Matmul, Nonfinite, Pad,
     PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, SgdUpdate, Slice, Softmax,
     SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
 };
@@ -289,6 +289,7 @@ fn elements() -> Vec<Kernel> {
         SgdUpdate { count, learning_rate, momentum, nesterov, weight_decay, scaled: false }.into(),
         adam.into(),
         Copy { count }.into(),
+        LerpUpdate { count, t: 0.1 }.into(),
         Nonfinite { count, offset: 0 }.into(),
     ];
     kernels

@@ -37,7 +37,7 @@ pub use reduce::{Broadcast, Sum};
 pub use rows::{Concat, Gather, GatherGrad, Pad, Slice};
 pub use shader::{Constant, Grid, Image, Limits, Shader, WORKGROUP};
 pub use source::{SourceError, checksum, files, parts, source};
-pub use state::{Copy, Nonfinite, Record};
+pub use state::{Copy, LerpUpdate, Nonfinite, Record};
 
 use crate::tensor::Element;
 
@@ -215,6 +215,8 @@ kernels! {
     AdamUpdate,
     /// `y = x`.
     Copy,
+    /// `y += t (x - y)` in place.
+    LerpUpdate,
     /// Writes one row of a log.
     Record,
     /// The index of the first element that is not finite.

@@ -41,6 +41,7 @@ files![
     "gather_grad",
     "gather_words",
     "image_rows",
+    "lerp_update",
     "matmul_broadcast",
     "matmul_cooperative",
     "matmul_image",

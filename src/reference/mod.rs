@@ -81,7 +81,7 @@ pub use optimizer::{adam_update, sgd_update};
 pub use real::Real;
 pub use reduce::{broadcast, sum};
 pub use rows::{concat, gather, gather_grad, pad, slice};
-pub use state::{copy, nonfinite, record};
+pub use state::{copy, lerp_update, nonfinite, record};
 
 use crate::executor::{View, ViewMut};
 use crate::kernel::Kernel;
@@ -150,6 +150,7 @@ pub fn run<T: Real>(kernel: &Kernel, inputs: &[View<'_, T>], outputs: &mut [View
             }
         }
         Kernel::Copy(p) => copy(p, real(0), y.real()),
+        Kernel::LerpUpdate(p) => lerp_update(p, real(0), y.real()),
         Kernel::Record(p) => record(p, real(0), y.real()),
         Kernel::Nonfinite(p) => nonfinite(p, real(0), y.u32()),
         Kernel::Narrow(p) => narrow(p, real(0), y.real()),

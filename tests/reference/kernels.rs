@@ -331,6 +331,7 @@ fn optimizers() {
 #[test]
 fn state() {
     check_exact(Copy { count: 9 }, 1);
+    check_inexact(LerpUpdate { count: 9, t: 0.1 });
     check_exact(
         Record {
             slots: 3,

@@ -2,9 +2,10 @@
 
 use thalweg::kernel::{
     Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Binary, BinaryKind, Broadcast,
-    Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad, Kernel, Matmul, Narrow,
-    Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record, Scale, Scaler,
-    SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
+    Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad, Kernel, LerpUpdate,
+    Matmul, Narrow, Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record,
+    Scale, Scaler, SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad,
+    SoftmaxGrad, Sum,
 };
 use thalweg::tensor::Element;
 
@@ -78,6 +79,8 @@ fn elementwise() -> Vec<Kernel> {
             step: 2,
         },
         Copy { count },
+        LerpUpdate { count, t: 0.1 },
+        LerpUpdate { count: odd, t: 0.1 },
         Nonfinite { count, offset: 0 },
         Narrow {
             groups: 2,

@@ -9,6 +9,7 @@ mod copy;
 mod correct;
 mod dropout;
 mod gather;
+mod lerp;
 mod matmul;
 mod narrow;
 mod nonfinite;

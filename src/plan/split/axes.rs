@@ -126,6 +126,7 @@ pub(super) fn axes(kernel: &Kernel) -> Vec<Axis> {
         Kernel::PointwiseLoss(k) => elements!(k, 3),
         Kernel::PointwiseLossGrad(k) => elements!(k, 4),
         Kernel::Copy(k) => elements!(k, 2),
+        Kernel::LerpUpdate(k) => elements!(k, 2),
         Kernel::SgdUpdate(k) => {
             let operands = 2 + usize::from(k.momentum != 0.0) + usize::from(k.scaled);
             with_verdict(k.scaled, elements!(k, operands))

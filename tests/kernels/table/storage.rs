@@ -1,7 +1,7 @@
 //! What moves rows and ranges of tensors, and what works on those that last: the updates, the logs, and the watch over them.
 
 use thalweg::kernel::{
-    AdamUpdate, Concat, Gather, GatherGrad, Nonfinite, Pad, Record, SgdUpdate, Slice,
+    AdamUpdate, Concat, Gather, GatherGrad, LerpUpdate, Nonfinite, Pad, Record, SgdUpdate, Slice,
 };
 use thalweg::tensor::Element;
 
@@ -151,6 +151,7 @@ pub(super) fn adam(count: u32, weight_decay: f64, scaled: bool) -> [AdamUpdate; 
 pub(in crate::kernels) fn watch() -> Vec<Case> {
     let mut cases = Vec::new();
     for count in COUNTS {
+        cases.extend([0.1, 0.001].map(|t| case(LerpUpdate { count, t }, Draw::Moderate)));
         for offset in [0, 640] {
             cases.push(case(Nonfinite { count, offset }, Draw::Wide));
         }
