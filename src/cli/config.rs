@@ -9,11 +9,11 @@ use toml::de::{DeTable, DeValue};
 use super::exit::Exit;
 use super::flags::{Flags, LossChoice, Widths};
 use super::job;
+use super::optimizer::{self, Given};
 use crate::data::{Normalize, Spec, Task, nearest};
 use crate::device::{Device, Opening};
-use crate::graph::ops::Update;
 use crate::network::{Activation, Init};
-use crate::train::{Optimizer, Options};
+use crate::train::Options;
 
 /// A TOML file larger than this is taken for another kind of file.
 const LARGEST: u64 = 1 << 20;
@@ -58,7 +58,15 @@ impl Flags {
         let kind = self.optimizer.clone().unwrap_or_else(|| "adam".to_owned());
         let defaults = Options::default();
         let options = Options {
-            optimizer: self.optimizer(&kind)?,
+            optimizer: optimizer::build(
+                &kind,
+                &Given {
+                    lr: self.lr,
+                    momentum: self.momentum,
+                    weight_decay: self.weight_decay,
+                    flags: &self.update,
+                },
+            )?,
             batch_size: self.batch_size.map_or(defaults.batch_size, |n| {
                 usize::try_from(n).unwrap_or(usize::MAX)
             }),
@@ -101,31 +109,6 @@ impl Flags {
             threads: self.threads,
             autotune: self.autotune.unwrap_or(false),
         })
-    }
-
-    fn optimizer(&self, kind: &str) -> Result<Optimizer, Exit> {
-        let lr = self.lr.unwrap_or(0.001);
-        let momentum = self.momentum.unwrap_or(0.9);
-        let optimizer = match kind {
-            "sgd" => Optimizer::with_momentum(lr, self.momentum.unwrap_or(0.0), false),
-            "momentum" => Optimizer::with_momentum(lr, momentum, false),
-            "nesterov" if momentum == 0.0 => {
-                return Err(Exit::usage(
-                    "--momentum is 0, and the optimizer nesterov needs more than 0",
-                ));
-            }
-            "nesterov" => Optimizer::with_momentum(lr, momentum, true),
-            "adamw" => Optimizer::adamw(lr),
-            _ => Optimizer::adam(lr),
-        };
-        if self.momentum.is_some() && matches!(optimizer.update, Update::Adam { .. }) {
-            return Err(Exit::usage(format!(
-                "--momentum is for sgd, momentum and nesterov, and the optimizer is {kind}"
-            )));
-        }
-        Ok(self
-            .weight_decay
-            .map_or(optimizer, |decay| optimizer.weight_decay(decay)))
     }
 }
 
@@ -265,15 +248,11 @@ impl Config {
             stream,
             window,
             ..
-        } = self.options;
-        let (momentum, weight_decay) = match optimizer.update {
-            Update::Sgd {
-                momentum,
-                weight_decay,
-                ..
-            } => (Some(momentum), weight_decay),
-            Update::Adam { weight_decay, .. } => (None, weight_decay),
-        };
+        } = self.options.clone();
+        let mut update = optimizer.update;
+        let weight_decay = *update.weight_decay();
+        let [momentum, beta1, beta2, epsilon] =
+            optimizer::numbers(&mut update).map(|number| number.map(|number| *number));
         let loss = match self.loss {
             LossChoice::Auto => "auto".to_owned(),
             LossChoice::Loss(loss) => loss.to_string(),
@@ -300,6 +279,9 @@ impl Config {
         put("optimizer", Some(quoted(self.optimizer.clone())));
         put("lr", Some(number(optimizer.learning_rate)));
         put("momentum", momentum.map(number));
+        put("beta1", beta1.map(number));
+        put("beta2", beta2.map(number));
+        put("epsilon", epsilon.map(number));
         put("weight-decay", Some(number(weight_decay)));
         put("batch-size", Some(batch_size.to_string()));
         put("epochs", Some(epochs.to_string()));

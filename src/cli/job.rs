@@ -121,7 +121,7 @@ fn trainer(config: &Config, loss: Loss, preparation: &Preparation) -> Result<Tra
     let network = network.linear(outputs);
     network.check()?;
     let mut trainer = Trainer::new(network, loss);
-    trainer.options = config.options;
+    trainer.options = config.options.clone();
     trainer.device = config.device.clone();
     trainer.units = preparation.target_scale().map(|scale| scale.scale.to_vec());
     if let Some(path) = &config.init_weights {

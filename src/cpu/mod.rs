@@ -145,6 +145,13 @@ impl Kernels {
                 optimizer::sgd_update(t, k, gradient, y.real(), None);
             }
             Kernel::AdamUpdate(_) => panic!("adam_update needs its mean and square"),
+            Kernel::RmspropUpdate(_)
+            | Kernel::AdagradUpdate(_)
+            | Kernel::AdadeltaUpdate(_)
+            | Kernel::AdamaxUpdate(_)
+            | Kernel::NadamUpdate(_)
+            | Kernel::RadamUpdate(_)
+            | Kernel::LionUpdate(_) => panic!("{} needs its states", kernel.name()),
             Kernel::Copy(_) => state::copy(t, x(0), y.real()),
             Kernel::LerpUpdate(k) => state::lerp_update(t, k, x(0), y.real()),
             Kernel::Record(k) => state::record(k, x(0), y.real()),
@@ -183,6 +190,16 @@ impl Kernels {
                 let states = (mean.real(), square.real());
                 optimizer::adam_update(t, k, scaled(k.scaled), w, states);
             }
+            (
+                Kernel::RmspropUpdate(_)
+                | Kernel::AdagradUpdate(_)
+                | Kernel::AdadeltaUpdate(_)
+                | Kernel::AdamaxUpdate(_)
+                | Kernel::NadamUpdate(_)
+                | Kernel::RadamUpdate(_)
+                | Kernel::LionUpdate(_),
+                state,
+            ) => optimizer::rules::run(t, kernel, scaled(inputs.len() > 1), w, state),
             _ => panic!("{}: more tensors to write to than it binds", kernel.name()),
         }
     }

@@ -31,7 +31,11 @@ pub use loss::{
 };
 pub use matmul::Matmul;
 pub use mixed::{Narrow, Scaler};
-pub use optimizer::{AdamUpdate, SgdUpdate};
+pub use optimizer::{
+    Adadelta, AdadeltaUpdate, Adagrad, AdagradUpdate, AdamUpdate, Adamax, AdamaxUpdate, Allowed,
+    Lion, LionUpdate, Moments, Nadam, NadamUpdate, Number, Radam, RadamUpdate, Rmsprop,
+    RmspropUpdate, Rule, RuleUpdate, SgdUpdate,
+};
 pub use parameters::{Field, FieldKind, Parameters};
 pub use reduce::{Broadcast, Sum};
 pub use rows::{Concat, Gather, GatherGrad, Pad, Slice};
@@ -213,6 +217,20 @@ kernels! {
     SgdUpdate,
     /// Adam or AdamW in place.
     AdamUpdate,
+    /// RMSprop in place.
+    RmspropUpdate,
+    /// Adagrad in place.
+    AdagradUpdate,
+    /// Adadelta in place.
+    AdadeltaUpdate,
+    /// Adamax in place.
+    AdamaxUpdate,
+    /// NAdam in place.
+    NadamUpdate,
+    /// RAdam in place.
+    RadamUpdate,
+    /// Lion in place.
+    LionUpdate,
     /// `y = x`.
     Copy,
     /// `y += t (x - y)` in place.
@@ -249,6 +267,13 @@ impl Kernel {
             Self::Matmul(k) => k.at(tick),
             Self::SgdUpdate(k) => k.at(tick),
             Self::AdamUpdate(k) => k.at(tick),
+            Self::RmspropUpdate(k) => k.at(tick),
+            Self::AdagradUpdate(k) => k.at(tick),
+            Self::AdadeltaUpdate(k) => k.at(tick),
+            Self::AdamaxUpdate(k) => k.at(tick),
+            Self::NadamUpdate(k) => k.at(tick),
+            Self::RadamUpdate(k) => k.at(tick),
+            Self::LionUpdate(k) => k.at(tick),
             _ => {}
         }
         self

@@ -77,6 +77,10 @@ pub use loss::{
 };
 pub use matmul::matmul;
 pub use mixed::{narrow, scaled_adam_update, scaled_sgd_update, scaler};
+pub use optimizer::rules::{
+    adadelta_update, adagrad_update, adamax_update, lion_update, nadam_update, radam_update,
+    rmsprop_update,
+};
 pub use optimizer::{adam_update, sgd_update};
 pub use real::Real;
 pub use reduce::{broadcast, sum};
@@ -149,6 +153,13 @@ pub fn run<T: Real>(kernel: &Kernel, inputs: &[View<'_, T>], outputs: &mut [View
                 adam_update(p, real(0), w, mean, square);
             }
         }
+        Kernel::RmspropUpdate(_)
+        | Kernel::AdagradUpdate(_)
+        | Kernel::AdadeltaUpdate(_)
+        | Kernel::AdamaxUpdate(_)
+        | Kernel::NadamUpdate(_)
+        | Kernel::RadamUpdate(_)
+        | Kernel::LionUpdate(_) => optimizer::rules::run(kernel, inputs, y.real(), state),
         Kernel::Copy(p) => copy(p, real(0), y.real()),
         Kernel::LerpUpdate(p) => lerp_update(p, real(0), y.real()),
         Kernel::Record(p) => record(p, real(0), y.real()),

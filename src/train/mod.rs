@@ -16,6 +16,7 @@ mod loss_scale;
 mod model;
 mod objective;
 mod observer;
+mod optimizers;
 mod options;
 mod pace;
 mod profile;

@@ -147,6 +147,7 @@ impl Session {
     pub(super) fn fill_training(&mut self, data: &Dataset) -> Result<(), TrainError> {
         let tables = self.training.as_ref().expect("they are declared first");
         tables.fill(data, &self.store, self.executor.as_mut())?;
+        self.recipe.set_first(&self.store, self.executor.as_mut())?;
         if let Some(scaling) = self.recipe.mixed {
             let scale = Data::F64(vec![scaling.initial]);
             self.executor

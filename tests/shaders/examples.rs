@@ -1,11 +1,11 @@
 //! One or more kernels for every variant: each kind, flag and element type that chooses a shader or a constant.
 
 use thalweg::kernel::{
-    Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Binary, BinaryKind, Broadcast,
-    Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad, Kernel, LerpUpdate,
-    Matmul, Narrow, Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record,
-    Scale, Scaler, SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad,
-    SoftmaxGrad, Sum,
+    Activation, ActivationGrad, ActivationKind, Adadelta, Adagrad, AdamUpdate, Adamax, BiasAdd,
+    Binary, BinaryKind, Broadcast, Concat, Copy, Correct, Dropout, Finish, Function, Gather,
+    GatherGrad, Kernel, LerpUpdate, Lion, Matmul, Nadam, Narrow, Nonfinite, Pad, PointwiseLoss,
+    PointwiseLossGrad, PointwiseLossKind, Radam, Record, Rmsprop, Rule, RuleUpdate, Scale, Scaler,
+    SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
 };
 use thalweg::tensor::Element;
 
@@ -201,6 +201,7 @@ fn updates() -> Vec<Kernel> {
     let mut kernels = [(0.0, false), (0.9, false), (0.9, true)]
         .map(|(momentum, nesterov)| {
             Kernel::from(SgdUpdate {
+                factor: 1.0,
                 count,
                 learning_rate,
                 momentum,
@@ -212,6 +213,7 @@ fn updates() -> Vec<Kernel> {
         .to_vec();
     kernels.extend([false, true].map(|decoupled| {
         Kernel::from(AdamUpdate {
+            factor: 1.0,
             count,
             learning_rate,
             beta1: 0.9,
@@ -223,13 +225,49 @@ fn updates() -> Vec<Kernel> {
             scaled: false,
         })
     }));
+    for (centered, momentum) in [(false, 0.0), (false, 0.9), (true, 0.0), (true, 0.9)] {
+        let rule = Rmsprop {
+            centered,
+            momentum,
+            ..Rmsprop::default()
+        };
+        kernels.push(by_rule(rule));
+    }
+    kernels.extend([
+        by_rule(Adagrad::default()),
+        by_rule(Adadelta::default()),
+        by_rule(Adamax::default()),
+        by_rule(Nadam::default()),
+        by_rule(Radam::default()),
+        by_rule(Lion::default()),
+    ]);
     let scaled = |kernel: &Kernel| match *kernel {
         Kernel::SgdUpdate(k) => Kernel::from(SgdUpdate { scaled: true, ..k }),
         Kernel::AdamUpdate(k) => Kernel::from(AdamUpdate { scaled: true, ..k }),
+        Kernel::RmspropUpdate(k) => Kernel::from(RuleUpdate { scaled: true, ..k }),
+        Kernel::AdagradUpdate(k) => Kernel::from(RuleUpdate { scaled: true, ..k }),
+        Kernel::AdadeltaUpdate(k) => Kernel::from(RuleUpdate { scaled: true, ..k }),
+        Kernel::AdamaxUpdate(k) => Kernel::from(RuleUpdate { scaled: true, ..k }),
+        Kernel::LionUpdate(k) => Kernel::from(RuleUpdate { scaled: true, ..k }),
         other => other,
     };
     kernels.extend(kernels.iter().map(scaled).collect::<Vec<_>>());
     kernels
+}
+
+fn by_rule<R: Rule>(rule: R) -> Kernel
+where
+    Kernel: From<RuleUpdate<R>>,
+{
+    RuleUpdate {
+        count: 1000,
+        learning_rate: 0.1,
+        factor: 1.0,
+        step: 7,
+        rule,
+        scaled: false,
+    }
+    .into()
 }
 
 /// All operands, in sizes that divide by 4 and that do not; and all that is fused.

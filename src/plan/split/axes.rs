@@ -132,6 +132,13 @@ pub(super) fn axes(kernel: &Kernel) -> Vec<Axis> {
             with_verdict(k.scaled, elements!(k, operands))
         }
         Kernel::AdamUpdate(k) => with_verdict(k.scaled, elements!(k, 4 + usize::from(k.scaled))),
+        Kernel::RmspropUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::AdagradUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::AdadeltaUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::AdamaxUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::NadamUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::RadamUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::LionUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
         Kernel::Dropout(k) => {
             let table = Table {
                 extents: &[k.count],

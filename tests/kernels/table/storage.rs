@@ -118,6 +118,7 @@ pub(in crate::kernels) fn updates() -> Vec<Case> {
 /// Plain, with momentum, and Nesterov's.
 pub(super) fn sgd(count: u32, weight_decay: f64, scaled: bool) -> [SgdUpdate; 3] {
     [(0.0, false), (0.9, false), (0.9, true)].map(|(momentum, nesterov)| SgdUpdate {
+        factor: 1.0,
         count,
         learning_rate: 0.1,
         momentum,
@@ -136,6 +137,7 @@ pub(super) fn adam(count: u32, weight_decay: f64, scaled: bool) -> [AdamUpdate; 
         (true, 100_000, 1e-8),
     ]
     .map(|(decoupled, step, epsilon)| AdamUpdate {
+        factor: 1.0,
         count,
         learning_rate: 0.003,
         beta1: 0.9,

@@ -1,5 +1,15 @@
 //! Updates of the parameters, in place. The formulas and defaults are those of PyTorch's `torch.optim`.
 
+mod adaptive;
+mod moments;
+mod rule;
+
+pub use adaptive::{Adadelta, AdadeltaUpdate, Adagrad, AdagradUpdate, Rmsprop, RmspropUpdate};
+pub use moments::{
+    Adamax, AdamaxUpdate, Lion, LionUpdate, Moments, Nadam, NadamUpdate, Radam, RadamUpdate,
+};
+pub use rule::{Allowed, Number, Rule, RuleUpdate};
+
 use super::{Binding, Limits, Parameters, Scaler, Shader, Spec, Tick};
 
 /// Stochastic gradient descent. With `g = gradient + weight_decay w`:
@@ -13,6 +23,8 @@ pub struct SgdUpdate {
     pub count: u32,
     /// Decided by the [`Tick`].
     pub learning_rate: f64,
+    /// What the tick's learning rate is multiplied by.
+    pub factor: f64,
     /// How much of the last velocity is kept.
     pub momentum: f64,
     /// Nesterov's form.
@@ -38,7 +50,7 @@ const fn verdict(scaled: bool) -> &'static str {
 
 impl SgdUpdate {
     pub(super) const fn at(&mut self, tick: &Tick) {
-        self.learning_rate = tick.learning_rate;
+        self.learning_rate = self.factor * tick.learning_rate;
     }
 }
 
@@ -91,6 +103,8 @@ pub struct AdamUpdate {
     pub count: u32,
     /// Decided by the [`Tick`].
     pub learning_rate: f64,
+    /// What the tick's learning rate is multiplied by.
+    pub factor: f64,
     /// Decay of the mean.
     pub beta1: f64,
     /// Decay of the mean square.
@@ -109,7 +123,7 @@ pub struct AdamUpdate {
 
 impl AdamUpdate {
     pub(super) const fn at(&mut self, tick: &Tick) {
-        self.learning_rate = tick.learning_rate;
+        self.learning_rate = self.factor * tick.learning_rate;
         self.step = tick.step;
     }
 
