@@ -81,6 +81,7 @@ impl Flags {
             window: self
                 .window
                 .map(|rows| usize::try_from(rows).unwrap_or(usize::MAX)),
+            rules: self.update.rules(),
             ..defaults
         };
         let glyphs = || {
@@ -165,6 +166,22 @@ fn parse(text: &str, file: &str) -> Result<Flags, Exit> {
                 key.get_ref()
             )));
         }
+        if name == "group"
+            && let DeValue::Array(list) = value.get_ref()
+        {
+            for value in list.iter() {
+                let value = words(value.get_ref()).unwrap_or_default();
+                let argument = format!("--group={value}");
+                if let Err(error) = command.clone().try_get_matches_from([&argument]) {
+                    return Err(Exit::usage(format!(
+                        "{place}: `{name}` has `{value}`: {}",
+                        reason(&error)
+                    )));
+                }
+                arguments.push(argument);
+            }
+            continue;
+        }
         let Some(value) = words(value.get_ref()) else {
             let found = value.get_ref().type_str();
             return Err(Exit::usage(format!(
@@ -247,6 +264,7 @@ impl Config {
             precision,
             stream,
             window,
+            rules,
             ..
         } = self.options.clone();
         let mut update = optimizer.update;
@@ -282,6 +300,9 @@ impl Config {
         put("beta1", beta1.map(number));
         put("beta2", beta2.map(number));
         put("epsilon", epsilon.map(number));
+        for (key, value) in optimizer::lines(&rules) {
+            put(key, value);
+        }
         put("weight-decay", Some(number(weight_decay)));
         put("batch-size", Some(batch_size.to_string()));
         put("epochs", Some(epochs.to_string()));
@@ -336,7 +357,7 @@ mod tests {
 
     #[test]
     fn a_resolved_configuration_reads_as_itself() {
-        let text = "hidden = [3, 4]\noptimizer = \"nesterov\"\nlr = 1e-2\nno-shuffle = true\nseed = 7\nactivation = 'elu:0.5'\nl2 = 0.1";
+        let text = "hidden = [3, 4]\noptimizer = \"nesterov\"\nlr = 1e-2\nno-shuffle = true\nseed = 7\nactivation = 'elu:0.5'\nl2 = 0.1\ngroup = ['*.bias:weight-decay=0', 'layers.0.*:lr=0.5']\nclip-norm = 1\nema = 0.99";
         let config = parse(text, "c.toml")
             .and_then(|flags| flags.resolve())
             .expect("it is right")
@@ -352,6 +373,10 @@ mod tests {
             "weight-decay = 0.1",
             "activation = \"elu:0.5\"",
             "no-shuffle = true",
+            "group = [\"*.bias:lr=1.0,weight-decay=0.0\", \"layers.0.*:lr=0.5\"]",
+            "clip-norm = 1.0",
+            "ema = 0.99",
+            "# beta1 is not set",
         ] {
             assert!(config.contains(line), "`{line}` is missing in\n{config}");
         }

@@ -3,9 +3,9 @@
 use clap::Args;
 
 use super::exit::Exit;
-use super::flags::{fraction, within};
+use super::flags::{fraction, positive, within};
 use crate::graph::ops::Update;
-use crate::train::Optimizer;
+use crate::train::{Group, Optimizer, Rules};
 
 /// The flags that only some optimizers have.
 #[derive(Debug, Clone, Default, Args)]
@@ -23,6 +23,24 @@ pub(super) struct UpdateFlags {
     /// What keeps the divisor from 0, of all but sgd, momentum, nesterov and lion [default: PyTorch's: 1e-8; adagrad 1e-10, adadelta 1e-6]
     #[arg(long, visible_alias = "eps", value_name = "NUMBER", value_parser = divisor, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) epsilon: Option<f64>,
+    /// Scale the gradient down where its norm, over all parameters, is more
+    #[arg(long, value_name = "NORM", value_parser = limit, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) clip_norm: Option<f64>,
+    /// Limit each element of the gradient to this magnitude
+    #[arg(long, value_name = "LIMIT", value_parser = limit, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) clip_value: Option<f64>,
+    /// A penalty of the magnitudes: adds so much times the sign of each parameter to its gradient [default: 0]
+    #[arg(long, value_name = "PENALTY", value_parser = positive, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) l1: Option<f64>,
+    /// Scale each row of a weight (what leads to one unit) down to this norm after each update; biases are left
+    #[arg(long, value_name = "NORM", value_parser = limit, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) max_norm: Option<f64>,
+    /// Evaluate and save an exponential moving average of the parameters, of this decay
+    #[arg(long, value_name = "DECAY", value_parser = fraction, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) ema: Option<f64>,
+    /// Multiply the learning rate of parameters by lr and give them a weight decay of their own, as in *.bias:lr=0.1,weight-decay=0 (* is any text; may be repeated: the last that matches counts)
+    #[arg(long, value_name = "PATTERN:lr=…,weight-decay=…", value_parser = str::parse::<Group>, help_heading = "Training")]
+    pub(super) group: Vec<Group>,
 }
 
 impl UpdateFlags {
@@ -32,8 +50,53 @@ impl UpdateFlags {
             beta1: self.beta1.or(file.beta1),
             beta2: self.beta2.or(file.beta2),
             epsilon: self.epsilon.or(file.epsilon),
+            clip_norm: self.clip_norm.or(file.clip_norm),
+            clip_value: self.clip_value.or(file.clip_value),
+            l1: self.l1.or(file.l1),
+            max_norm: self.max_norm.or(file.max_norm),
+            ema: self.ema.or(file.ema),
+            group: if self.group.is_empty() {
+                file.group
+            } else {
+                self.group
+            },
         }
     }
+
+    /// What is done to gradients and weights beside the update.
+    pub(super) fn rules(&self) -> Rules {
+        Rules {
+            clip_norm: self.clip_norm,
+            clip_value: self.clip_value,
+            l1: self.l1.unwrap_or(0.0),
+            max_norm: self.max_norm,
+            groups: self.group.clone(),
+            ema: self.ema,
+        }
+    }
+}
+
+/// A limit of 0 would leave nothing.
+fn limit(text: &str) -> Result<f64, String> {
+    divisor(text).map_err(|_| "expected a finite number of more than 0".to_owned())
+}
+
+/// The lines of a configuration that say the rules.
+pub(super) fn lines(rules: &Rules) -> [(&'static str, Option<String>); 6] {
+    let number = |x: Option<f64>| x.map(|x| format!("{x:?}"));
+    let quoted = |group: &Group| toml::Value::String(group.to_string()).to_string();
+    let groups: Vec<_> = rules.groups.iter().map(quoted).collect();
+    [
+        ("clip-norm", number(rules.clip_norm)),
+        ("clip-value", number(rules.clip_value)),
+        ("l1", number(Some(rules.l1))),
+        ("max-norm", number(rules.max_norm)),
+        ("ema", number(rules.ema)),
+        (
+            "group",
+            (!groups.is_empty()).then(|| format!("[{}]", groups.join(", "))),
+        ),
+    ]
 }
 
 /// A divisor of 0, which a gradient of 0 would meet, is refused.
@@ -81,6 +144,7 @@ pub(super) fn build(kind: &str, given: &Given<'_>) -> Result<Optimizer, Exit> {
         beta1,
         beta2,
         epsilon,
+        ..
     } = *given.flags;
     let numbers = numbers(&mut optimizer.update);
     let named = [

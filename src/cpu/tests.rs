@@ -4,10 +4,11 @@ use super::elementwise::Function;
 use super::{Kernels, activation, math, philox};
 use crate::executor::{View, ViewMut};
 use crate::kernel::{
-    Access, Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Broadcast, Concat,
-    Copy, Correct, Dropout, Finish, Gather, GatherGrad, Kernel, LerpUpdate, Matmul, Nadam,
-    Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Rmsprop, RuleUpdate,
-    SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
+    Access, Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Broadcast, ClipNorm,
+    ClipValue, Concat, Copy, Correct, Dropout, Finish, Gather, GatherGrad, Kernel, L1Gradient,
+    LerpUpdate, Matmul, MaxNormUpdate, Nadam, Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad,
+    PointwiseLossKind, Rmsprop, RuleUpdate, SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy,
+    SoftmaxCrossEntropyGrad, SoftmaxGrad, SquareSum, Sum,
 };
 use crate::tensor::Element;
 
@@ -293,6 +294,11 @@ fn elements() -> Vec<Kernel> {
         RuleUpdate { count, learning_rate, factor: 1.0, step, rule: Nadam::default(), scaled: false }.into(),
         Copy { count }.into(),
         LerpUpdate { count, t: 0.1 }.into(),
+        L1Gradient { count, l1: 0.1, scaled: false }.into(),
+        ClipNorm { count, limit: 0.5, scaled: false }.into(),
+        ClipValue { count, limit: 0.5, scaled: false }.into(),
+        SquareSum { rows: 5003, columns: 61 }.into(),
+        MaxNormUpdate { rows: 5003, columns: 61, limit: 0.5 }.into(),
         Nonfinite { count, offset: 0 }.into(),
     ];
     kernels

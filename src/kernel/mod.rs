@@ -9,6 +9,7 @@
 
 mod elementwise;
 mod finish;
+mod gradient;
 mod loss;
 mod matmul;
 mod mixed;
@@ -25,6 +26,7 @@ pub use elementwise::{
     Softmax, SoftmaxGrad,
 };
 pub use finish::{Finish, Function};
+pub use gradient::{ClipNorm, ClipValue, L1Gradient, MaxNormUpdate, SquareSum};
 pub use loss::{
     Correct, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, SoftmaxCrossEntropy,
     SoftmaxCrossEntropyGrad,
@@ -231,6 +233,16 @@ kernels! {
     RadamUpdate,
     /// Lion in place.
     LionUpdate,
+    /// The sum of the squares of each row.
+    SquareSum,
+    /// A gradient with that of a penalty of the magnitudes.
+    L1Gradient,
+    /// A gradient whose norm is limited.
+    ClipNorm,
+    /// A gradient whose elements are limited.
+    ClipValue,
+    /// Rows of a weight whose norm is limited, in place.
+    MaxNormUpdate,
     /// `y = x`.
     Copy,
     /// `y += t (x - y)` in place.

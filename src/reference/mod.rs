@@ -57,6 +57,7 @@ mod bounded;
 mod compare;
 mod elementwise;
 mod executor;
+mod gradient;
 mod loss;
 mod matmul;
 mod mixed;
@@ -72,6 +73,7 @@ pub use elementwise::{
     activation, activation_grad, bias_add, binary, dropout, scale, softmax, softmax_grad,
 };
 pub use executor::{Reference, ReferenceKernels};
+pub use gradient::{clip_norm, clip_value, l1_gradient, max_norm_update, square_sum};
 pub use loss::{
     correct, pointwise_loss, pointwise_loss_grad, softmax_cross_entropy, softmax_cross_entropy_grad,
 };
@@ -160,6 +162,22 @@ pub fn run<T: Real>(kernel: &Kernel, inputs: &[View<'_, T>], outputs: &mut [View
         | Kernel::NadamUpdate(_)
         | Kernel::RadamUpdate(_)
         | Kernel::LionUpdate(_) => optimizer::rules::run(kernel, inputs, y.real(), state),
+        Kernel::SquareSum(p) => square_sum(p, real(0), y.real()),
+        Kernel::L1Gradient(p) => {
+            let verdict = p.scaled.then(|| real(1));
+            let w = real(1 + usize::from(p.scaled));
+            l1_gradient(p, (real(0), verdict, w), y.real());
+        }
+        Kernel::ClipNorm(p) => {
+            let verdict = p.scaled.then(|| real(1));
+            let total = real(1 + usize::from(p.scaled));
+            clip_norm(p, (real(0), verdict, total), y.real());
+        }
+        Kernel::ClipValue(p) => {
+            let verdict = p.scaled.then(|| real(1));
+            clip_value(p, (real(0), verdict), y.real());
+        }
+        Kernel::MaxNormUpdate(p) => max_norm_update(p, real(0), y.real()),
         Kernel::Copy(p) => copy(p, real(0), y.real()),
         Kernel::LerpUpdate(p) => lerp_update(p, real(0), y.real()),
         Kernel::Record(p) => record(p, real(0), y.real()),

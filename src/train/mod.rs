@@ -23,6 +23,7 @@ mod profile;
 mod recipe;
 mod ring;
 mod room;
+mod rules;
 mod session;
 mod submission;
 mod tables;
@@ -45,6 +46,7 @@ pub use profile::{Part, PartTime, Profile, Span, TimedStep};
 pub use recipe::Recipe;
 pub use ring::Ring;
 pub use room::Streamed;
+pub use rules::{Group, Rules};
 pub use session::{Position, Purpose, Ready, Session, batches};
 pub use tables::{Batch, Metric, SLOTS, Tables};
 
@@ -295,6 +297,7 @@ impl Trainer {
             optimizer: self.options.optimizer,
             seed: self.options.seed,
             mixed: self.options.mixed(),
+            rules: self.options.rules.clone(),
         };
         let mut session = Session::new(recipe, executor)?;
         session.fuse = self.options.fuse;
@@ -313,6 +316,7 @@ impl Trainer {
         if let Some(values) = &self.initial {
             model::check_parameters(&self.network, values)?;
         }
+        self.options.rules.check_names(&self.network)?;
         self.options.check()
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::TrainError;
+use super::{Rules, TrainError};
 use crate::data::Order;
 use crate::graph::Precision;
 use crate::graph::ops::{Scaling, Update};
@@ -115,6 +115,9 @@ pub struct Options {
     /// order. Not given, all rows are.
     #[serde(default)]
     pub window: Option<usize>,
+    /// What is done to gradients and weights beside the update.
+    #[serde(default)]
+    pub rules: Rules,
 }
 
 impl Default for Options {
@@ -132,6 +135,7 @@ impl Default for Options {
             scaling: Scaling::default(),
             stream: None,
             window: None,
+            rules: Rules::default(),
         }
     }
 }
@@ -185,6 +189,7 @@ impl Options {
             positive,
         )?;
         self.optimizer.update.check()?;
+        self.rules.check()?;
         self.check_mixed()
     }
 

@@ -301,6 +301,9 @@ fn every_kind_and_flag_is_in_the_table() {
         ("sgd_update", 6),
         ("adam_update", 4),
         ("rmsprop_update", 8),
+        ("l1_gradient", 2),
+        ("clip_norm", 2),
+        ("clip_value", 2),
         ("adagrad_update", 2),
         ("lion_update", 2),
     ];
@@ -337,6 +340,9 @@ fn kind(kernel: &Kernel) -> Option<String> {
             format!("{centered} {momentum} {}", k.scaled)
         }
         Kernel::AdagradUpdate(k) => format!("{}", k.scaled),
+        Kernel::L1Gradient(k) => format!("{}", k.scaled),
+        Kernel::ClipNorm(k) => format!("{}", k.scaled),
+        Kernel::ClipValue(k) => format!("{}", k.scaled),
         Kernel::LionUpdate(k) => format!("{}", k.scaled),
         _ => return None,
     })

@@ -52,7 +52,7 @@ fn contents<T: Real>(binding: &Binding, seed: u64, top: u32) -> Data<T> {
                 let x = 3.0 * random.normal(i) as f32;
                 // Sums and means of squares are not negative.
                 T::from_f32(
-                    if ["square", "total", "delta", "norm"].contains(&binding.name) {
+                    if ["square", "squares", "total", "delta", "norm"].contains(&binding.name) {
                         x.abs()
                     } else {
                         x
@@ -367,6 +367,24 @@ fn rules() {
     by(Radam::default(), 2);
     by(Radam::default(), 70);
     by(Lion::default(), 1);
+    let (count, scaled, limit) = (100, false, 0.7);
+    let (rows, columns) = (10, 10);
+    check_inexact(SquareSum { rows, columns });
+    check_inexact(L1Gradient {
+        count,
+        l1: 0.1,
+        scaled,
+    });
+    check_inexact(ClipNorm {
+        count,
+        limit,
+        scaled,
+    });
+    check_inexact(MaxNormUpdate {
+        rows,
+        columns,
+        limit,
+    });
 }
 
 #[test]

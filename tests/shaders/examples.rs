@@ -2,10 +2,11 @@
 
 use thalweg::kernel::{
     Activation, ActivationGrad, ActivationKind, Adadelta, Adagrad, AdamUpdate, Adamax, BiasAdd,
-    Binary, BinaryKind, Broadcast, Concat, Copy, Correct, Dropout, Finish, Function, Gather,
-    GatherGrad, Kernel, LerpUpdate, Lion, Matmul, Nadam, Narrow, Nonfinite, Pad, PointwiseLoss,
-    PointwiseLossGrad, PointwiseLossKind, Radam, Record, Rmsprop, Rule, RuleUpdate, Scale, Scaler,
-    SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
+    Binary, BinaryKind, Broadcast, ClipNorm, ClipValue, Concat, Copy, Correct, Dropout, Finish,
+    Function, Gather, GatherGrad, Kernel, L1Gradient, LerpUpdate, Lion, Matmul, MaxNormUpdate,
+    Nadam, Narrow, Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Radam,
+    Record, Rmsprop, Rule, RuleUpdate, Scale, Scaler, SgdUpdate, Slice, Softmax,
+    SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, SquareSum, Sum,
 };
 use thalweg::tensor::Element;
 
@@ -241,6 +242,34 @@ fn updates() -> Vec<Kernel> {
         by_rule(Radam::default()),
         by_rule(Lion::default()),
     ]);
+    let (limit, scaled, rows, columns) = (0.5, false, 7, 5);
+    for count in [count, 1001] {
+        kernels.extend(kernels![
+            L1Gradient {
+                count,
+                l1: 0.1,
+                scaled
+            },
+            ClipNorm {
+                count,
+                limit,
+                scaled
+            },
+            ClipValue {
+                count,
+                limit,
+                scaled
+            },
+        ]);
+    }
+    kernels.extend(kernels![
+        SquareSum { rows, columns },
+        MaxNormUpdate {
+            rows,
+            columns,
+            limit
+        },
+    ]);
     let scaled = |kernel: &Kernel| match *kernel {
         Kernel::SgdUpdate(k) => Kernel::from(SgdUpdate { scaled: true, ..k }),
         Kernel::AdamUpdate(k) => Kernel::from(AdamUpdate { scaled: true, ..k }),
@@ -249,6 +278,9 @@ fn updates() -> Vec<Kernel> {
         Kernel::AdadeltaUpdate(k) => Kernel::from(RuleUpdate { scaled: true, ..k }),
         Kernel::AdamaxUpdate(k) => Kernel::from(RuleUpdate { scaled: true, ..k }),
         Kernel::LionUpdate(k) => Kernel::from(RuleUpdate { scaled: true, ..k }),
+        Kernel::L1Gradient(k) => Kernel::from(L1Gradient { scaled: true, ..k }),
+        Kernel::ClipNorm(k) => Kernel::from(ClipNorm { scaled: true, ..k }),
+        Kernel::ClipValue(k) => Kernel::from(ClipValue { scaled: true, ..k }),
         other => other,
     };
     kernels.extend(kernels.iter().map(scaled).collect::<Vec<_>>());

@@ -21,6 +21,8 @@ struct Run {
     trainer: Trainer,
     /// The parameters after 1 step and after 20.
     after: [Vec<Vec<f64>>; 2],
+    /// Their average after 20, if there is one.
+    average: Option<Vec<Vec<f64>>>,
 }
 
 fn runs() -> (Vec<Run>, Dataset) {
@@ -33,10 +35,7 @@ fn runs() -> (Vec<Run>, Dataset) {
         .collect();
     let data = Dataset::classes(&exact(&array(&problem["x"])), 4, &labels);
     let runs = fixture["runs"].as_array().expect("a list");
-    let plain = runs
-        .iter()
-        .filter(|run| run["rules"] == serde_json::json!({}));
-    let runs = plain.map(|run| read(run, &problem["parameters"]));
+    let runs = runs.iter().map(|run| read(run, &problem["parameters"]));
     (runs.collect(), data.expect("it is well formed"))
 }
 
@@ -60,10 +59,12 @@ fn read(run: &Value, initial: &Value) -> Run {
         .batch_size(BATCH);
     trainer.initial = Some(values(initial).iter().map(|v| exact(v)).collect());
     trainer.options.shuffle = false;
+    trainer.options.rules = serde_json::from_value(run["rules"].clone()).expect("rules");
     Run {
         name: run["name"].as_str().expect("a name").to_owned(),
         trainer,
         after: ["1", "20"].map(|steps| values(&run["after"][steps])),
+        average: (!run["average"].is_null()).then(|| values(&run["average"])),
     }
 }
 
@@ -81,6 +82,7 @@ fn the_reference_equals_it_to_ten_digits() {
         name,
         trainer,
         after,
+        average,
     } in runs
     {
         let executor: Box<dyn Executor> = Box::new(Reference::f64());
@@ -112,6 +114,20 @@ fn the_reference_equals_it_to_ten_digits() {
                 );
             }
         }
+        for (parameter, expected) in trainer
+            .network
+            .parameters()
+            .iter()
+            .zip(average.iter().flatten())
+        {
+            let average = stored(&mut session, &format!("{}.ema", parameter.name));
+            let off = largest_difference(&average, expected);
+            assert!(
+                off <= 1e-10,
+                "{name}: the average of {} is off by {off:e}",
+                parameter.name
+            );
+        }
     }
 }
 
@@ -120,7 +136,12 @@ fn every_executor_equals_it_to_single_precision() {
     let mut worst = 0.0_f64;
     let (runs, data) = runs();
     for run in runs {
-        for (steps, after) in [1, 20].into_iter().zip(&run.after) {
+        // A model with an average is its average.
+        let after = match &run.average {
+            None => vec![(1, &run.after[0]), (20, &run.after[1])],
+            Some(average) => vec![(20, average)],
+        };
+        for (steps, after) in after {
             let mut trainer = run.trainer.clone();
             trainer.options.steps = Some(steps);
             for Named { name, executor } in executors() {

@@ -125,7 +125,7 @@ impl Graph {
     }
 
     /// The verdict on a gradient.
-    fn judge(
+    pub(super) fn judge(
         &mut self,
         store: &Store,
         loss: TensorId,

@@ -36,7 +36,7 @@ pub struct SgdUpdate {
 }
 
 /// What an update reads.
-fn gradient(count: usize, scaled: bool) -> Vec<Binding> {
+pub(super) fn gradient(count: usize, scaled: bool) -> Vec<Binding> {
     let verdict = scaled.then_some(Binding::read("verdict", Scaler::VERDICT));
     std::iter::once(Binding::read("gradient", count))
         .chain(verdict)
@@ -44,7 +44,7 @@ fn gradient(count: usize, scaled: bool) -> Vec<Binding> {
 }
 
 /// The file that says what the verdict is.
-const fn verdict(scaled: bool) -> &'static str {
+pub(super) const fn verdict(scaled: bool) -> &'static str {
     if scaled { "verdict" } else { "verdict_none" }
 }
 

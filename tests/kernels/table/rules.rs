@@ -1,14 +1,15 @@
 //! The updates beside SGD and Adam: with weight decay and without, early and late, by gradients that are scaled or not.
 
 use thalweg::kernel::{
-    Adadelta, Adagrad, Adamax, Kernel, Lion, Moments, Nadam, Radam, Rmsprop, Rule, RuleUpdate,
+    Adadelta, Adagrad, Adamax, ClipNorm, ClipValue, Kernel, L1Gradient, Lion, MaxNormUpdate,
+    Moments, Nadam, Radam, Rmsprop, Rule, RuleUpdate, SquareSum,
 };
 
 use super::super::draw::{Case, Draw, case};
 use super::COUNTS;
 
 pub(in crate::kernels) fn rules() -> Vec<Case> {
-    let mut cases = Vec::new();
+    let mut cases = limits();
     for count in COUNTS {
         for weight_decay in [0.0, 0.01] {
             let kernels = all(count, weight_decay, false);
@@ -23,6 +24,63 @@ pub(in crate::kernels) fn rules() -> Vec<Case> {
             };
             let kernels = all(count, 0.01, true);
             cases.extend(kernels.into_iter().map(|k| case(k, draw)));
+        }
+    }
+    cases
+}
+
+/// Penalties, and limits of gradients and of the rows of weights.
+fn limits() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for [rows, columns] in [[1, 1], [1, 255], [257, 64], [3, 4099], [1100, 64], [70, 31]] {
+        cases.push(case(SquareSum { rows, columns }, Draw::Moderate));
+        for limit in [0.5, 100.0] {
+            let kernel = MaxNormUpdate {
+                rows,
+                columns,
+                limit,
+            };
+            cases.push(case(kernel, Draw::Normal));
+        }
+    }
+    let step = |good| Draw::Step {
+        good,
+        row: 5,
+        updates: 3,
+        exponent: 9,
+    };
+    for count in COUNTS {
+        for (scaled, draw) in [
+            (false, Draw::Normal),
+            (true, step(true)),
+            (true, step(false)),
+        ] {
+            cases.push(case(
+                L1Gradient {
+                    count,
+                    l1: 0.01,
+                    scaled,
+                },
+                draw,
+            ));
+            for limit in [0.003, 0.5, 2.0] {
+                cases.push(case(
+                    ClipNorm {
+                        count,
+                        limit,
+                        scaled,
+                    },
+                    draw,
+                ));
+                cases.push(case(
+                    ClipValue {
+                        count,
+                        limit,
+                        scaled,
+                    },
+                    draw,
+                ));
+            }
         }
     }
     cases
