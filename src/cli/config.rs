@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use toml::de::{DeTable, DeValue};
 
+use super::course::Course;
 use super::exit::Exit;
 use super::flags::{Flags, LossChoice, Widths};
 use super::job;
@@ -57,7 +58,7 @@ impl Flags {
     pub(super) fn resolve(&self) -> Result<Config, Exit> {
         let kind = self.optimizer.clone().unwrap_or_else(|| "adam".to_owned());
         let defaults = Options::default();
-        let options = Options {
+        let mut options = Options {
             optimizer: optimizer::build(
                 &kind,
                 &Given {
@@ -84,6 +85,7 @@ impl Flags {
             rules: self.update.rules(),
             ..defaults
         };
+        self.course.apply(&mut options)?;
         let glyphs = || {
             Spec::Generator(crate::data::Generator::new(
                 crate::data::GeneratorKind::Glyphs,
@@ -307,6 +309,7 @@ impl Config {
         put("batch-size", Some(batch_size.to_string()));
         put("epochs", Some(epochs.to_string()));
         put("steps", steps.map(|n| n.to_string()));
+        Course::put(&self.options, &mut put);
         // TOML's integers end at 2^63 - 1.
         put(
             "seed",

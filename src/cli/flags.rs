@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
+use super::course::Course;
 use super::optimizer::UpdateFlags;
 use crate::data::{Normalize, Spec, Task};
 use crate::device::Device;
@@ -101,6 +102,9 @@ pub(super) struct Flags {
     #[arg(long, value_name = "ROWS", value_parser = count, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) window: Option<u64>,
 
+    #[command(flatten)]
+    pub(super) course: Course,
+
     /// auto, cpu, gpu, reference, reference-f32, or an adapter by number or by a part of its name [default: auto]
     #[arg(long, value_name = "DEVICE", help_heading = "Device")]
     pub(super) device: Option<Device>,
@@ -149,7 +153,10 @@ impl Flags {
     /// These flags, and where one is not given, that of `file`.
     pub(super) fn or(self, file: Self) -> Self {
         macro_rules! first {
-            ($($field:ident),*) => { Self { $($field: self.$field.or(file.$field)),* } };
+            ($($field:ident),*) => { Self {
+                course: self.course.or(file.course),
+                $($field: self.$field.or(file.$field)),*
+            } };
         }
         first!(
             config,
@@ -191,7 +198,7 @@ impl Flags {
 }
 
 /// A word in which `-` is as good as `_`.
-fn word<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+pub(super) fn word<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
     text.replace('-', "_")
         .parse()
         .map_err(|e: T::Err| e.to_string())
@@ -263,7 +270,7 @@ pub(super) fn positive(text: &str) -> Result<f64, String> {
     )
 }
 
-fn count(text: &str) -> Result<u64, String> {
+pub(super) fn count(text: &str) -> Result<u64, String> {
     text.trim()
         .parse()
         .ok()

@@ -11,7 +11,7 @@ use crate::data::{Dataset, InFile, Preparation, Spec, TableOptions, Task, split}
 use crate::device::{Device, Opened, Opening};
 use crate::executor::{DeviceInfo, ExecutorError};
 use crate::network::{Loss, Network};
-use crate::run::load_weights;
+use crate::run::{fingerprint, load_weights};
 use crate::train::Trainer;
 
 /// A configuration with its data.
@@ -78,6 +78,13 @@ impl Job {
             preparation,
             trainer,
         })
+    }
+
+    /// The rows, hashed.
+    pub(super) fn fingerprint(&self) -> String {
+        let validation = self.validation.as_ref().map(fingerprint);
+        let rows = [Some(fingerprint(&self.training)), validation];
+        rows.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
     /// The loss.

@@ -5,6 +5,7 @@
 
 mod bench;
 mod config;
+mod course;
 mod devices;
 mod dry_run;
 mod eval;
@@ -13,12 +14,15 @@ mod flags;
 mod inspect;
 mod interrupt;
 mod job;
+mod launch;
 mod optimizer;
 mod output;
 mod predict;
 mod profile;
 mod progress;
+mod resume;
 mod run_path;
+mod told;
 mod train;
 mod verify;
 
@@ -48,6 +52,8 @@ user's cache folder, or in THALWEG_CACHE (nowhere if that is empty).";
 enum Verb {
     /// Train a network and write a run folder
     Train(Box<train::Train>),
+    /// Go on with a run that was stopped
+    Resume(resume::Resume),
     /// Tell loss and metrics of a trained network on a data set
     Eval(eval::Eval),
     /// Write predictions as CSV
@@ -70,6 +76,7 @@ pub fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(default)).init();
     let done = match Cli::parse().verb {
         Verb::Train(verb) => verb.run(),
+        Verb::Resume(verb) => verb.run(),
         Verb::Eval(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
         Verb::Devices(verb) => verb.run(),

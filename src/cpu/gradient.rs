@@ -4,7 +4,7 @@ use super::math::narrow;
 use super::optimizer::Gradient;
 use super::optimizer::rules::sign;
 use super::threads::{LIGHT, Rows, Threads, bodies};
-use crate::kernel::{ClipNorm, ClipValue, L1Gradient, MaxNormUpdate, SquareSum};
+use crate::kernel::{Accumulate, ClipNorm, ClipValue, L1Gradient, MaxNormUpdate, SquareSum};
 
 /// Partial sums of a row: a vector of the widest machine.
 const LANES: usize = 16;
@@ -143,6 +143,20 @@ bodies! {
                     *w *= factor;
                 }
             }
+        }
+    }
+}
+
+/// [`Accumulate`]: `y += factor x`.
+pub(super) fn accumulate(threads: &Threads, kernel: &Accumulate, x: &[f32], y: &mut [f32]) {
+    let factor = narrow(kernel.factor);
+    threads.rows(y.len(), (y.len(), LIGHT), (x, y), factor, accumulate_loop);
+}
+
+bodies! {
+    fn accumulate_loop(_first, (x, y): (&[f32], &mut [f32]), factor: f32) {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y += factor * x;
         }
     }
 }

@@ -153,6 +153,7 @@ impl Kernels {
             | Kernel::NadamUpdate(_)
             | Kernel::RadamUpdate(_)
             | Kernel::LionUpdate(_) => panic!("{} needs its states", kernel.name()),
+            Kernel::Accumulate(k) => gradient::accumulate(t, k, x(0), y.real()),
             Kernel::SquareSum(k) => gradient::square_sum(t, k, x(0), y.real()),
             Kernel::L1Gradient(k) => {
                 let w = x(1 + usize::from(k.scaled));

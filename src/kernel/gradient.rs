@@ -194,3 +194,34 @@ impl Spec for MaxNormUpdate {
         Shader::strided("max_norm_update", count, limits)
     }
 }
+
+/// `y += factor x`, in place: what gathers the gradients of several batches.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Accumulate {
+    /// Elements.
+    pub count: u32,
+    /// How much `x` weighs.
+    pub factor: f64,
+}
+
+impl Spec for Accumulate {
+    fn name(&self) -> &'static str {
+        "accumulate"
+    }
+
+    fn bindings(&self) -> Vec<Binding> {
+        let count = self.count as usize;
+        vec![Binding::read("x", count), Binding::in_place("y", count)]
+    }
+
+    fn parameters(&self) -> Parameters {
+        Parameters::new()
+            .u32("count", self.count)
+            .f32("factor", self.factor)
+    }
+
+    fn shader(&self, limits: &Limits) -> Shader {
+        let count = self.count as usize;
+        Shader::strided_wide("accumulate", count, self.count, "f32", limits)
+    }
+}

@@ -26,7 +26,7 @@ pub use elementwise::{
     Softmax, SoftmaxGrad,
 };
 pub use finish::{Finish, Function};
-pub use gradient::{ClipNorm, ClipValue, L1Gradient, MaxNormUpdate, SquareSum};
+pub use gradient::{Accumulate, ClipNorm, ClipValue, L1Gradient, MaxNormUpdate, SquareSum};
 pub use loss::{
     Correct, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, SoftmaxCrossEntropy,
     SoftmaxCrossEntropyGrad,
@@ -58,6 +58,8 @@ pub struct Tick {
     pub slot: u32,
     /// The learning rate of this step.
     pub learning_rate: f64,
+    /// The momentum of this step, or Adam's `beta1`, where a schedule changes it.
+    pub momentum: Option<f64>,
 }
 
 impl Default for Tick {
@@ -67,6 +69,7 @@ impl Default for Tick {
             start: 0,
             slot: 0,
             learning_rate: 0.0,
+            momentum: None,
         }
     }
 }
@@ -233,6 +236,8 @@ kernels! {
     RadamUpdate,
     /// Lion in place.
     LionUpdate,
+    /// `y += factor x` in place.
+    Accumulate,
     /// The sum of the squares of each row.
     SquareSum,
     /// A gradient with that of a penalty of the magnitudes.
@@ -286,6 +291,7 @@ impl Kernel {
             Self::NadamUpdate(k) => k.at(tick),
             Self::RadamUpdate(k) => k.at(tick),
             Self::LionUpdate(k) => k.at(tick),
+            Self::Scaler(k) => k.at(tick),
             _ => {}
         }
         self

@@ -16,6 +16,7 @@ macro_rules! files {
 }
 
 files![
+    "accumulate",
     "activation",
     "activation_grad",
     "activation_grad_wide",

@@ -2,7 +2,7 @@
 
 use super::optimizer::rules::sign;
 use super::{Real, fill};
-use crate::kernel::{ClipNorm, ClipValue, L1Gradient, MaxNormUpdate, SquareSum};
+use crate::kernel::{Accumulate, ClipNorm, ClipValue, L1Gradient, MaxNormUpdate, SquareSum};
 
 /// `y[r] = Σ_c x[r, c]²`; see [`SquareSum`].
 pub fn square_sum<T: Real>(p: &SquareSum, x: &[T], y: &mut [T]) {
@@ -57,5 +57,13 @@ pub fn max_norm_update<T: Real>(p: &MaxNormUpdate, squares: &[T], w: &mut [T]) {
         for w in row {
             *w = excess.if_negative(*w * (limit / square.sqrt()), *w);
         }
+    }
+}
+
+/// `y += factor x`; see [`Accumulate`].
+pub fn accumulate<T: Real>(p: &Accumulate, x: &[T], y: &mut [T]) {
+    let factor = T::parameter(p.factor);
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = *y + factor * x;
     }
 }

@@ -73,7 +73,7 @@ pub use elementwise::{
     activation, activation_grad, bias_add, binary, dropout, scale, softmax, softmax_grad,
 };
 pub use executor::{Reference, ReferenceKernels};
-pub use gradient::{clip_norm, clip_value, l1_gradient, max_norm_update, square_sum};
+pub use gradient::{accumulate, clip_norm, clip_value, l1_gradient, max_norm_update, square_sum};
 pub use loss::{
     correct, pointwise_loss, pointwise_loss_grad, softmax_cross_entropy, softmax_cross_entropy_grad,
 };
@@ -162,6 +162,7 @@ pub fn run<T: Real>(kernel: &Kernel, inputs: &[View<'_, T>], outputs: &mut [View
         | Kernel::NadamUpdate(_)
         | Kernel::RadamUpdate(_)
         | Kernel::LionUpdate(_) => optimizer::rules::run(kernel, inputs, y.real(), state),
+        Kernel::Accumulate(p) => accumulate(p, real(0), y.real()),
         Kernel::SquareSum(p) => square_sum(p, real(0), y.real()),
         Kernel::L1Gradient(p) => {
             let verdict = p.scaled.then(|| real(1));

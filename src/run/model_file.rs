@@ -155,6 +155,14 @@ impl ModelFile {
         Self::from_tensors(&TensorFile::open(path)?)
     }
 
+    /// The model in the bytes of a file, which was at this path.
+    ///
+    /// # Errors
+    /// As [`ModelFile::load`].
+    pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, RunError> {
+        Self::from_tensors(&TensorFile::from_bytes(path, bytes)?)
+    }
+
     /// The model in a file that is open already.
     ///
     /// # Errors

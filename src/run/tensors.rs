@@ -76,11 +76,21 @@ impl TensorFile {
         file.take(metadata.len() - 8)
             .read_to_end(&mut bytes)
             .map_err(io)?;
+        Self::from_bytes(path, bytes)
+    }
+
+    /// Checks the bytes of a file, which was at this path and whose header is not too large.
+    ///
+    /// # Errors
+    /// If it is cut short, or its header contradicts the rest.
+    pub(super) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, RunError> {
         if let Err(error) = SafeTensors::deserialize(&bytes) {
-            return Err(malformed(
-                error.to_string(),
-                "a header that describes the rest of the file",
-            ));
+            return Err(RunError::Malformed {
+                path: path.to_owned(),
+                found: error.to_string(),
+                expected: "a header that describes the rest of the file".to_owned(),
+                hint: BAD_FILE,
+            });
         }
         Ok(Self {
             path: path.to_owned(),

@@ -1,5 +1,7 @@
 //! Losses and metrics over many batches.
 
+use serde::{Deserialize, Serialize};
+
 use super::logs::Logged;
 use super::tables::Metric;
 use crate::data::{Dataset, Targets};
@@ -39,6 +41,12 @@ impl Evaluation {
 #[derive(Debug, Clone)]
 pub(super) struct Totals {
     metric: Metric,
+    sums: Sums,
+}
+
+/// The sums themselves.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Sums {
     rows: usize,
     loss: f64,
     metrics: Vec<f64>,
@@ -46,12 +54,29 @@ pub(super) struct Totals {
 
 impl Totals {
     pub(super) fn new(metric: Metric) -> Self {
+        let metrics = vec![0.0; metric.columns()];
+        let (rows, loss) = (0, 0.0);
         Self {
             metric,
-            rows: 0,
-            loss: 0.0,
-            metrics: vec![0.0; metric.columns()],
+            sums: Sums {
+                rows,
+                loss,
+                metrics,
+            },
         }
+    }
+
+    /// Goes on from sums that were kept.
+    pub(super) fn resume(metric: Metric, sums: Sums) -> Self {
+        if sums.metrics.len() == metric.columns() {
+            Self { metric, sums }
+        } else {
+            Self::new(metric)
+        }
+    }
+
+    pub(super) const fn sums(&self) -> &Sums {
+        &self.sums
     }
 
     #[expect(
@@ -61,9 +86,9 @@ impl Totals {
     pub(super) fn add(&mut self, logged: &Logged, rows: usize) {
         let weight = rows as f64;
         for (loss, metrics) in logged.losses.iter().zip(&logged.metrics) {
-            self.rows += rows;
-            self.loss += weight * loss;
-            for (total, metric) in self.metrics.iter_mut().zip(metrics) {
+            self.sums.rows += rows;
+            self.sums.loss += weight * loss;
+            for (total, metric) in self.sums.metrics.iter_mut().zip(metrics) {
                 *total += match self.metric {
                     Metric::Correct => *metric,
                     Metric::SquaredErrors { .. } | Metric::Nothing => weight * metric,
@@ -78,8 +103,8 @@ impl Totals {
         reason = "data sets have far fewer than 2^53 rows"
     )]
     pub(super) fn evaluation(&self, squared: bool, units: Option<&[f64]>) -> Evaluation {
-        let rows = self.rows.max(1) as f64;
-        let means: Vec<_> = self.metrics.iter().map(|m| m / rows).collect();
+        let rows = self.sums.rows.max(1) as f64;
+        let means: Vec<_> = self.sums.metrics.iter().map(|m| m / rows).collect();
         let own: Vec<_> = match units {
             Some(units) => means.iter().zip(units).map(|(m, u)| m * u * u).collect(),
             None => means.clone(),
@@ -90,16 +115,16 @@ impl Totals {
             Metric::Nothing => (None, None),
         };
         let numbers = matches!(self.metric, Metric::SquaredErrors { .. });
-        let loss = if self.rows == 0 {
+        let loss = if self.sums.rows == 0 {
             // All steps were skipped.
             f64::NAN
         } else if squared && numbers {
             own.iter().sum::<f64>() / own.len() as f64
         } else {
-            self.loss / rows
+            self.sums.loss / rows
         };
         Evaluation {
-            rows: self.rows,
+            rows: self.sums.rows,
             loss,
             accuracy,
             squared_errors,

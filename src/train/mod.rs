@@ -20,11 +20,15 @@ mod optimizers;
 mod options;
 mod pace;
 mod profile;
+mod progress;
 mod recipe;
 mod ring;
 mod room;
 mod rules;
+mod schedule;
 mod session;
+mod snapshot;
+mod stopping;
 mod submission;
 mod tables;
 mod trace;
@@ -47,7 +51,10 @@ pub use recipe::Recipe;
 pub use ring::Ring;
 pub use room::Streamed;
 pub use rules::{Group, Rules};
+pub use schedule::{Curve, OneCycle, Per, Plateau, Schedule};
 pub use session::{Position, Purpose, Ready, Session, batches};
+pub use snapshot::{Best, Kept, Snapshot, Standing};
+pub use stopping::{Monitor, Stopping};
 pub use tables::{Batch, Metric, SLOTS, Tables};
 
 use std::sync::Arc;
@@ -206,6 +213,33 @@ impl Trainer {
         validation: Option<&Dataset>,
         observer: &mut dyn Observer,
     ) -> Result<Fitted, TrainError> {
+        self.fit_from(executor, data, validation, observer, None)
+    }
+
+    /// Goes on from a snapshot that an [`Observer`] was given, as if the run had never stopped: on the same device with the
+    /// same data the results are the same bits.
+    ///
+    /// # Errors
+    /// As [`Trainer::fit_with`], and if the snapshot is not of this network and optimiser.
+    pub fn resume_on(
+        &self,
+        executor: Box<dyn Executor>,
+        data: &Dataset,
+        validation: Option<&Dataset>,
+        observer: &mut dyn Observer,
+        snapshot: Snapshot,
+    ) -> Result<Fitted, TrainError> {
+        self.fit_from(executor, data, validation, observer, Some(snapshot))
+    }
+
+    fn fit_from(
+        &self,
+        executor: Box<dyn Executor>,
+        data: &Dataset,
+        validation: Option<&Dataset>,
+        observer: &mut dyn Observer,
+        snapshot: Option<Snapshot>,
+    ) -> Result<Fitted, TrainError> {
         let begun = Instant::now();
         let mut session = self.empty(executor)?;
         let kept = observer.keeps(session.model_bytes());
@@ -218,7 +252,10 @@ impl Trainer {
         if let Some(rows) = validation {
             session.fill_validation(rows)?;
         }
-        self.set_parameters(&mut session)?;
+        match &snapshot {
+            Some(snapshot) => session.restore(snapshot)?,
+            None => self.set_parameters(&mut session)?,
+        }
         if let Some(first) = batches(data.rows(), self.options.batch_size).first() {
             session.plan(Purpose::Training(first.rows))?;
         }
@@ -235,7 +272,7 @@ impl Trainer {
             units,
             observer,
         }
-        .run(begun)?;
+        .run(begun, snapshot)?;
         Ok(Fitted { model, summary })
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Rules, TrainError};
+use super::{Monitor, Rules, Schedule, Stopping, TrainError};
 use crate::data::Order;
 use crate::graph::Precision;
 use crate::graph::ops::{Scaling, Update};
@@ -86,6 +86,21 @@ impl Optimizer {
 pub struct Options {
     /// The optimiser: Adam at 0.001.
     pub optimizer: Optimizer,
+    /// How the learning rate goes.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// What an epoch is judged by.
+    #[serde(default)]
+    pub monitor: Monitor,
+    /// When to end a run that gets no better.
+    #[serde(default)]
+    pub stopping: Option<Stopping>,
+    /// Training steps from one snapshot to the next, for observers that keep them.
+    #[serde(default)]
+    pub checkpoint_steps: Option<u64>,
+    /// Seconds from one snapshot to the next, for observers that keep them.
+    #[serde(default)]
+    pub checkpoint_seconds: Option<f64>,
     /// Rows in a batch: 128. The last batch of an epoch may be smaller.
     pub batch_size: usize,
     /// How often all rows are seen: 10.
@@ -124,6 +139,11 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             optimizer: Optimizer::adam(0.001),
+            schedule: Schedule::default(),
+            monitor: Monitor::Loss,
+            stopping: None,
+            checkpoint_steps: None,
+            checkpoint_seconds: None,
             batch_size: 128,
             epochs: 10,
             steps: None,
@@ -144,6 +164,16 @@ impl Options {
     /// How the loss is scaled, if the precision is mixed.
     pub(super) fn mixed(&self) -> Option<Scaling> {
         (self.precision == Precision::Mixed).then_some(self.scaling)
+    }
+
+    /// Whether snapshots are taken while a run goes on.
+    pub(super) const fn takes_snapshots(&self) -> bool {
+        self.checkpoint_steps.is_some() || self.checkpoint_seconds.is_some()
+    }
+
+    /// Whether the best epoch's model is held while the run goes on.
+    pub(super) const fn keeps_best(&self) -> bool {
+        self.stopping.is_some() || self.takes_snapshots()
     }
 
     /// The order of the training rows, where all are in memory.
@@ -181,6 +211,17 @@ impl Options {
             return option("window", "0".to_owned(), "at least 1 row");
         }
         self.check_scaling()?;
+        self.schedule.check()?;
+        if let Some(stopping) = &self.stopping {
+            stopping.check()?;
+        }
+        if self.checkpoint_steps == Some(0) {
+            return option("checkpoint_steps", "0".to_owned(), "at least 1 step");
+        }
+        if let Some(seconds) = self.checkpoint_seconds {
+            let (range, expected) = (f64::MIN_POSITIVE..1e12, "more than 0 seconds");
+            within("checkpoint_seconds", seconds, range, expected)?;
+        }
         let positive = "a finite number of at least 0";
         within(
             "learning_rate",

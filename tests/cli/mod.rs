@@ -6,6 +6,7 @@ mod interruption;
 mod model_files;
 mod predictions;
 mod profile;
+mod resume;
 mod streaming;
 mod train;
 mod tuning;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Place, flowers, houses, said};
 
-const FIELDS: [&str; 18] = [
+const FIELDS: [&str; 20] = [
     "device",
     "backend",
     "epochs",
@@ -20,6 +20,8 @@ const FIELDS: [&str; 18] = [
     "samples_per_second",
     "parameters",
     "precision",
+    "best_epoch",
+    "stopped_early",
     "loss_scale",
     "skipped_steps",
     "out",

@@ -369,6 +369,7 @@ fn rules() {
     by(Lion::default(), 1);
     let (count, scaled, limit) = (100, false, 0.7);
     let (rows, columns) = (10, 10);
+    check_inexact(Accumulate { count, factor: 0.3 });
     check_inexact(SquareSum { rows, columns });
     check_inexact(L1Gradient {
         count,

@@ -1,12 +1,12 @@
 //! One or more kernels for every variant: each kind, flag and element type that chooses a shader or a constant.
 
 use thalweg::kernel::{
-    Activation, ActivationGrad, ActivationKind, Adadelta, Adagrad, AdamUpdate, Adamax, BiasAdd,
-    Binary, BinaryKind, Broadcast, ClipNorm, ClipValue, Concat, Copy, Correct, Dropout, Finish,
-    Function, Gather, GatherGrad, Kernel, L1Gradient, LerpUpdate, Lion, Matmul, MaxNormUpdate,
-    Nadam, Narrow, Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Radam,
-    Record, Rmsprop, Rule, RuleUpdate, Scale, Scaler, SgdUpdate, Slice, Softmax,
-    SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, SquareSum, Sum,
+    Accumulate, Activation, ActivationGrad, ActivationKind, Adadelta, Adagrad, AdamUpdate, Adamax,
+    BiasAdd, Binary, BinaryKind, Broadcast, ClipNorm, ClipValue, Concat, Copy, Correct, Dropout,
+    Finish, Function, Gather, GatherGrad, Kernel, L1Gradient, LerpUpdate, Lion, Matmul,
+    MaxNormUpdate, Nadam, Narrow, Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad,
+    PointwiseLossKind, Radam, Record, Rmsprop, Rule, RuleUpdate, Scale, Scaler, SgdUpdate, Slice,
+    Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, SquareSum, Sum,
 };
 use thalweg::tensor::Element;
 
@@ -263,6 +263,11 @@ fn updates() -> Vec<Kernel> {
         ]);
     }
     kernels.extend(kernels![
+        Accumulate { count, factor: 0.5 },
+        Accumulate {
+            count: 1001,
+            factor: 0.5
+        },
         SquareSum { rows, columns },
         MaxNormUpdate {
             rows,

@@ -12,8 +12,11 @@ mod profile;
 mod pytorch;
 mod reading;
 mod repeat;
+mod resume;
+mod schedule;
 mod shared;
 mod split;
+mod stopping;
 mod stored;
 mod streaming;
 mod submission;
@@ -148,6 +151,7 @@ fn one_step(session: &mut Session, position: Position, step: u32, learning_rate:
         start: position.start,
         slot: 0,
         learning_rate,
+        momentum: None,
     };
     session
         .executor

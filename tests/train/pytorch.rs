@@ -165,6 +165,7 @@ fn the_reference_equals_it_to_ten_digits() {
                 start,
                 slot: step,
                 learning_rate,
+                momentum: None,
             };
             session
                 .executor

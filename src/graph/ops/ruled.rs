@@ -3,7 +3,9 @@
 
 use super::{Gradients, Output, Scaling, Update, expect_reals, no_gradient, size};
 use crate::graph::{Backward, Graph, GraphError, Lowered, Op, Phase, Store, Tensor, TensorId};
-use crate::kernel::{ClipNorm, ClipValue, L1Gradient, MaxNormUpdate, SquareSum};
+use crate::kernel::{
+    Accumulate, Broadcast, ClipNorm, ClipValue, L1Gradient, MaxNormUpdate, SquareSum,
+};
 use crate::tensor::{Element, Shape};
 
 /// How the parameters of a block are updated.
@@ -49,6 +51,10 @@ enum Ruling {
     ClipValue(f64),
     /// Of the sums of the rows' squares, on the weight.
     MaxNorm(f64),
+    /// Of a gradient, on those of the batches before.
+    Accumulate(f64),
+    /// Of a zero, on what was accumulated.
+    Clear,
     /// Of gradient, and verdict or none, on the parameters and their states.
     Update(Run),
 }
@@ -61,6 +67,8 @@ impl Op for Ruling {
             Self::ClipNorm(_) => "clip_norm",
             Self::ClipValue(_) => "clip_value",
             Self::MaxNorm(_) => "max_norm_update",
+            Self::Accumulate(_) => "accumulate",
+            Self::Clear => "broadcast",
             Self::Update(run) => run.update.name(),
         }
     }
@@ -122,6 +130,14 @@ impl Op for Ruling {
                 }
                 .into()
             }
+            Self::Accumulate(factor) => Accumulate { count, factor }.into(),
+            Self::Clear => Broadcast {
+                outer: 1,
+                axis: rows(outputs[0]),
+                inner: 1,
+                factor: 1.0,
+            }
+            .into(),
             Self::Update(run) => run.update.kernel(count, inputs.len() > 1, run.factor),
         })
     }
@@ -156,6 +172,56 @@ impl Graph {
         });
         (self.layer, self.phase) = (layer, phase);
         updated
+    }
+
+    /// Adds the gradients of a block, times a factor, to what is in the store as `BLOCK.gradient`.
+    ///
+    /// # Errors
+    /// If the store lacks one of the two, or a gradient has not the shape of its parameter.
+    pub fn accumulate(
+        &mut self,
+        store: &Store,
+        block: &str,
+        gradients: &[TensorId],
+        factor: f64,
+    ) -> Result<(), GraphError> {
+        let (layer, phase) = (self.layer.take(), self.phase);
+        self.phase = Phase::Update;
+        let done = self.packed(store, block, gradients).and_then(|packed| {
+            let sum = self.stored_block(store, &format!("{block}.gradient"))?;
+            self.push_node(
+                Box::new(Ruling::Accumulate(factor)),
+                vec![packed],
+                vec![sum],
+            )
+        });
+        (self.layer, self.phase) = (layer, phase);
+        done
+    }
+
+    /// An update of a block by what was accumulated, times a factor. What was accumulated is 0 then.
+    ///
+    /// # Errors
+    /// If the store lacks the block, a state of it or `BLOCK.gradient`.
+    pub fn accumulated_update(
+        &mut self,
+        store: &Store,
+        block: &str,
+        ruled: &Ruled,
+        factor: f64,
+    ) -> Result<(), GraphError> {
+        let (layer, phase) = (self.layer.take(), self.phase);
+        self.phase = Phase::Update;
+        let sum = format!("{block}.gradient");
+        let done = self.stored_block(store, &sum).and_then(|sum| {
+            let gradient = self.scale(sum, factor)?;
+            self.rename(gradient, format!("{block}.grad"));
+            self.by_rules(store, block, (gradient, None), ruled)?;
+            let zero = self.constant([1], 0.0);
+            self.push_node(Box::new(Ruling::Clear), vec![zero], vec![sum])
+        });
+        (self.layer, self.phase) = (layer, phase);
+        done
     }
 
     /// The same from a gradient in one piece, and the verdict on it.

@@ -51,6 +51,10 @@ pub(super) const fn verdict(scaled: bool) -> &'static str {
 impl SgdUpdate {
     pub(super) const fn at(&mut self, tick: &Tick) {
         self.learning_rate = self.factor * tick.learning_rate;
+        // Plain descent has none to change.
+        if let (Some(momentum), true) = (tick.momentum, self.momentum != 0.0) {
+            self.momentum = momentum;
+        }
     }
 }
 
@@ -125,6 +129,9 @@ impl AdamUpdate {
     pub(super) const fn at(&mut self, tick: &Tick) {
         self.learning_rate = self.factor * tick.learning_rate;
         self.step = tick.step;
+        if let Some(beta1) = tick.momentum {
+            self.beta1 = beta1;
+        }
     }
 
     /// `learning_rate / (1 - beta1^t)`; the learning rate alone if the verdict corrects it.

@@ -63,9 +63,12 @@ pub struct RuleUpdate<R> {
 }
 
 impl<R: Rule> RuleUpdate<R> {
-    pub(in crate::kernel) const fn at(&mut self, tick: &Tick) {
+    pub(in crate::kernel) fn at(&mut self, tick: &Tick) {
         self.learning_rate = self.factor * tick.learning_rate;
         self.step = tick.step;
+        if let (Some(momentum), Some(own)) = (tick.momentum, self.rule.momentum()) {
+            *own = momentum;
+        }
     }
 
     /// `1 - beta^t`; 1 if the verdict corrects in its place.

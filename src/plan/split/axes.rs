@@ -139,6 +139,7 @@ pub(super) fn axes(kernel: &Kernel) -> Vec<Axis> {
         Kernel::NadamUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
         Kernel::RadamUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
         Kernel::LionUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::Accumulate(k) => elements!(k, 2),
         Kernel::SquareSum(k) => square_sum(k),
         Kernel::L1Gradient(k) => with_verdict(k.scaled, elements!(k, 3 + usize::from(k.scaled))),
         Kernel::ClipNorm(k) => {

@@ -1,8 +1,8 @@
 //! The updates beside SGD and Adam: with weight decay and without, early and late, by gradients that are scaled or not.
 
 use thalweg::kernel::{
-    Adadelta, Adagrad, Adamax, ClipNorm, ClipValue, Kernel, L1Gradient, Lion, MaxNormUpdate,
-    Moments, Nadam, Radam, Rmsprop, Rule, RuleUpdate, SquareSum,
+    Accumulate, Adadelta, Adagrad, Adamax, ClipNorm, ClipValue, Kernel, L1Gradient, Lion,
+    MaxNormUpdate, Moments, Nadam, Radam, Rmsprop, Rule, RuleUpdate, SquareSum,
 };
 
 use super::super::draw::{Case, Draw, case};
@@ -50,6 +50,7 @@ fn limits() -> Vec<Case> {
         exponent: 9,
     };
     for count in COUNTS {
+        cases.extend([1.0, 0.03].map(|factor| case(Accumulate { count, factor }, Draw::Moderate)));
         for (scaled, draw) in [
             (false, Draw::Normal),
             (true, step(true)),
