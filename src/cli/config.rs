@@ -10,11 +10,11 @@ use super::course::Course;
 use super::exit::Exit;
 use super::flags::{Flags, LossChoice, Widths};
 use super::job;
+use super::optimizer::{self, Given};
 use crate::data::{Normalize, Spec, Task, nearest};
 use crate::device::{Device, Opening};
-use crate::graph::ops::Update;
 use crate::network::{Activation, Init};
-use crate::train::{Optimizer, Options};
+use crate::train::Options;
 
 /// A TOML file larger than this is taken for another kind of file.
 const LARGEST: u64 = 1 << 20;
@@ -59,7 +59,15 @@ impl Flags {
         let kind = self.optimizer.clone().unwrap_or_else(|| "adam".to_owned());
         let defaults = Options::default();
         let mut options = Options {
-            optimizer: self.optimizer(&kind)?,
+            optimizer: optimizer::build(
+                &kind,
+                &Given {
+                    lr: self.lr,
+                    momentum: self.momentum,
+                    weight_decay: self.weight_decay,
+                    flags: &self.update,
+                },
+            )?,
             batch_size: self.batch_size.map_or(defaults.batch_size, |n| {
                 usize::try_from(n).unwrap_or(usize::MAX)
             }),
@@ -74,6 +82,7 @@ impl Flags {
             window: self
                 .window
                 .map(|rows| usize::try_from(rows).unwrap_or(usize::MAX)),
+            rules: self.update.rules(),
             ..defaults
         };
         self.course.apply(&mut options)?;
@@ -103,31 +112,6 @@ impl Flags {
             threads: self.threads,
             autotune: self.autotune.unwrap_or(false),
         })
-    }
-
-    fn optimizer(&self, kind: &str) -> Result<Optimizer, Exit> {
-        let lr = self.lr.unwrap_or(0.001);
-        let momentum = self.momentum.unwrap_or(0.9);
-        let optimizer = match kind {
-            "sgd" => Optimizer::with_momentum(lr, self.momentum.unwrap_or(0.0), false),
-            "momentum" => Optimizer::with_momentum(lr, momentum, false),
-            "nesterov" if momentum == 0.0 => {
-                return Err(Exit::usage(
-                    "--momentum is 0, and the optimizer nesterov needs more than 0",
-                ));
-            }
-            "nesterov" => Optimizer::with_momentum(lr, momentum, true),
-            "adamw" => Optimizer::adamw(lr),
-            _ => Optimizer::adam(lr),
-        };
-        if self.momentum.is_some() && matches!(optimizer.update, Update::Adam { .. }) {
-            return Err(Exit::usage(format!(
-                "--momentum is for sgd, momentum and nesterov, and the optimizer is {kind}"
-            )));
-        }
-        Ok(self
-            .weight_decay
-            .map_or(optimizer, |decay| optimizer.weight_decay(decay)))
     }
 }
 
@@ -183,6 +167,22 @@ fn parse(text: &str, file: &str) -> Result<Flags, Exit> {
                 "{place}: unknown key `{}`{hint}; known: {known}",
                 key.get_ref()
             )));
+        }
+        if name == "group"
+            && let DeValue::Array(list) = value.get_ref()
+        {
+            for value in list.iter() {
+                let value = words(value.get_ref()).unwrap_or_default();
+                let argument = format!("--group={value}");
+                if let Err(error) = command.clone().try_get_matches_from([&argument]) {
+                    return Err(Exit::usage(format!(
+                        "{place}: `{name}` has `{value}`: {}",
+                        reason(&error)
+                    )));
+                }
+                arguments.push(argument);
+            }
+            continue;
         }
         let Some(value) = words(value.get_ref()) else {
             let found = value.get_ref().type_str();
@@ -266,16 +266,13 @@ impl Config {
             precision,
             stream,
             window,
+            rules,
             ..
         } = self.options.clone();
-        let (momentum, weight_decay) = match optimizer.update {
-            Update::Sgd {
-                momentum,
-                weight_decay,
-                ..
-            } => (Some(momentum), weight_decay),
-            Update::Adam { weight_decay, .. } => (None, weight_decay),
-        };
+        let mut update = optimizer.update;
+        let weight_decay = *update.weight_decay();
+        let [momentum, beta1, beta2, epsilon] =
+            optimizer::numbers(&mut update).map(|number| number.map(|number| *number));
         let loss = match self.loss {
             LossChoice::Auto => "auto".to_owned(),
             LossChoice::Loss(loss) => loss.to_string(),
@@ -302,6 +299,12 @@ impl Config {
         put("optimizer", Some(quoted(self.optimizer.clone())));
         put("lr", Some(number(optimizer.learning_rate)));
         put("momentum", momentum.map(number));
+        put("beta1", beta1.map(number));
+        put("beta2", beta2.map(number));
+        put("epsilon", epsilon.map(number));
+        for (key, value) in optimizer::lines(&rules) {
+            put(key, value);
+        }
         put("weight-decay", Some(number(weight_decay)));
         put("batch-size", Some(batch_size.to_string()));
         put("epochs", Some(epochs.to_string()));
@@ -357,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_resolved_configuration_reads_as_itself() {
-        let text = "hidden = [3, 4]\noptimizer = \"nesterov\"\nlr = 1e-2\nno-shuffle = true\nseed = 7\nactivation = 'elu:0.5'\nl2 = 0.1";
+        let text = "hidden = [3, 4]\noptimizer = \"nesterov\"\nlr = 1e-2\nno-shuffle = true\nseed = 7\nactivation = 'elu:0.5'\nl2 = 0.1\ngroup = ['*.bias:weight-decay=0', 'layers.0.*:lr=0.5']\nclip-norm = 1\nema = 0.99";
         let config = parse(text, "c.toml")
             .and_then(|flags| flags.resolve())
             .expect("it is right")
@@ -373,6 +376,10 @@ mod tests {
             "weight-decay = 0.1",
             "activation = \"elu:0.5\"",
             "no-shuffle = true",
+            "group = [\"*.bias:lr=1.0,weight-decay=0.0\", \"layers.0.*:lr=0.5\"]",
+            "clip-norm = 1.0",
+            "ema = 0.99",
+            "# beta1 is not set",
         ] {
             assert!(config.contains(line), "`{line}` is missing in\n{config}");
         }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::course::Course;
+use super::optimizer::UpdateFlags;
 use crate::data::{Normalize, Spec, Task};
 use crate::device::Device;
 use crate::graph::Precision;
@@ -61,18 +62,20 @@ pub(super) struct Flags {
     /// auto (by the task), cross_entropy, sigmoid_cross_entropy (bce) or squared_error (mse)
     #[arg(long, value_name = "NAME", value_parser = loss, help_heading = "Training")]
     pub(super) loss: Option<LossChoice>,
-    /// sgd, momentum, nesterov, adam or adamw [default: adam]
+    /// sgd, momentum, nesterov, adam, adamw, rmsprop, adagrad, adadelta, adamax, nadam, radam or lion [default: adam]
     #[arg(long, value_name = "NAME", value_parser = optimizer, help_heading = "Training")]
     pub(super) optimizer: Option<String>,
-    /// The learning rate [default: 0.001]
+    /// The learning rate [default: 0.001; rmsprop and adagrad 0.01, adadelta 1, adamax and nadam 0.002, lion 0.0001]
     #[arg(long, value_name = "RATE", value_parser = positive, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) lr: Option<f64>,
-    /// The momentum of sgd, momentum and nesterov [default: 0.9; sgd 0]
+    /// The momentum of sgd, momentum, nesterov and rmsprop [default: 0.9; sgd and rmsprop 0]
     #[arg(long, value_name = "FRACTION", value_parser = fraction, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) momentum: Option<f64>,
-    /// PyTorch's weight decay: in the gradient, decoupled for adamw [default: 0; adamw 0.01]
+    /// PyTorch's weight decay: in the gradient, decoupled for adamw and lion [default: 0; adamw 0.01]
     #[arg(long, visible_alias = "l2", value_name = "DECAY", value_parser = positive, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) weight_decay: Option<f64>,
+    #[command(flatten)]
+    pub(super) update: UpdateFlags,
     /// Rows in a batch; the last, smaller one is kept [default: 128]
     #[arg(long, value_name = "ROWS", value_parser = count, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) batch_size: Option<u64>,
@@ -173,6 +176,7 @@ impl Flags {
             lr,
             momentum,
             weight_decay,
+            update,
             batch_size,
             epochs,
             steps,
@@ -238,7 +242,11 @@ fn widths(text: &str) -> Result<Widths, String> {
     })
 }
 
-fn within(text: &str, holds: impl Fn(f64) -> bool, expected: &str) -> Result<f64, String> {
+pub(super) fn within(
+    text: &str,
+    holds: impl Fn(f64) -> bool,
+    expected: &str,
+) -> Result<f64, String> {
     text.trim()
         .parse()
         .ok()
@@ -246,7 +254,7 @@ fn within(text: &str, holds: impl Fn(f64) -> bool, expected: &str) -> Result<f64
         .ok_or_else(|| format!("expected {expected}"))
 }
 
-fn fraction(text: &str) -> Result<f64, String> {
+pub(super) fn fraction(text: &str) -> Result<f64, String> {
     within(
         text,
         |x| (0.0..1.0).contains(&x),

@@ -15,6 +15,7 @@ mod inspect;
 mod interrupt;
 mod job;
 mod launch;
+mod optimizer;
 mod output;
 mod predict;
 mod profile;

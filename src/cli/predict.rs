@@ -11,7 +11,7 @@ use crate::data::{Dataset, Preparation, Spec, TableOptions};
 use crate::device::Device;
 use crate::network::Loss;
 use crate::run::RunError;
-use crate::train::{Optimizer, Recipe, Session};
+use crate::train::{Optimizer, Recipe, Rules, Session};
 
 const EXAMPLES: &str = "Examples:
   thalweg predict runs/flowers-1 --data new.csv > predictions.csv
@@ -76,6 +76,7 @@ impl Predict {
             optimizer: Optimizer::sgd(0.0),
             seed: 0,
             mixed: None,
+            rules: Rules::default(),
         };
         let mut session = Session::new(recipe, opened.executor)?;
         session.set_parameters(&file.model.values)?;

@@ -12,6 +12,7 @@ mod elementwise;
 mod executor;
 mod finish;
 mod gemm;
+mod gradient;
 mod loss;
 mod math;
 mod matmul;
@@ -145,7 +146,30 @@ impl Kernels {
                 optimizer::sgd_update(t, k, gradient, y.real(), None);
             }
             Kernel::AdamUpdate(_) => panic!("adam_update needs its mean and square"),
+            Kernel::RmspropUpdate(_)
+            | Kernel::AdagradUpdate(_)
+            | Kernel::AdadeltaUpdate(_)
+            | Kernel::AdamaxUpdate(_)
+            | Kernel::NadamUpdate(_)
+            | Kernel::RadamUpdate(_)
+            | Kernel::LionUpdate(_) => panic!("{} needs its states", kernel.name()),
+            Kernel::Accumulate(k) => gradient::accumulate(t, k, x(0), y.real()),
+            Kernel::SquareSum(k) => gradient::square_sum(t, k, x(0), y.real()),
+            Kernel::L1Gradient(k) => {
+                let w = x(1 + usize::from(k.scaled));
+                gradient::l1_gradient(t, k, ((x(0), verdict(k.scaled, inputs)), w), y.real());
+            }
+            Kernel::ClipNorm(k) => {
+                let total = x(1 + usize::from(k.scaled));
+                let by = ((x(0), verdict(k.scaled, inputs)), total);
+                gradient::clip_norm(t, k, by, y.real());
+            }
+            Kernel::ClipValue(k) => {
+                gradient::clip_value(t, k, (x(0), verdict(k.scaled, inputs)), y.real());
+            }
+            Kernel::MaxNormUpdate(k) => gradient::max_norm_update(t, k, x(0), y.real()),
             Kernel::Copy(_) => state::copy(t, x(0), y.real()),
+            Kernel::LerpUpdate(k) => state::lerp_update(t, k, x(0), y.real()),
             Kernel::Record(k) => state::record(k, x(0), y.real()),
             Kernel::Nonfinite(k) => state::nonfinite(t, k, x(0), y.u32()),
             Kernel::Narrow(k) => mixed::narrow(t, k, x(0), y.real()),
@@ -182,6 +206,16 @@ impl Kernels {
                 let states = (mean.real(), square.real());
                 optimizer::adam_update(t, k, scaled(k.scaled), w, states);
             }
+            (
+                Kernel::RmspropUpdate(_)
+                | Kernel::AdagradUpdate(_)
+                | Kernel::AdadeltaUpdate(_)
+                | Kernel::AdamaxUpdate(_)
+                | Kernel::NadamUpdate(_)
+                | Kernel::RadamUpdate(_)
+                | Kernel::LionUpdate(_),
+                state,
+            ) => optimizer::rules::run(t, kernel, scaled(inputs.len() > 1), w, state),
             _ => panic!("{}: more tensors to write to than it binds", kernel.name()),
         }
     }

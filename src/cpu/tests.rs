@@ -4,10 +4,11 @@ use super::elementwise::Function;
 use super::{Kernels, activation, math, philox};
 use crate::executor::{View, ViewMut};
 use crate::kernel::{
-    Access, Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Broadcast, Concat,
-    Copy, Correct, Dropout, Finish, Gather, GatherGrad, Kernel, Matmul, Nonfinite, Pad,
-    PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, SgdUpdate, Slice, Softmax,
-    SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
+    Access, Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Broadcast, ClipNorm,
+    ClipValue, Concat, Copy, Correct, Dropout, Finish, Gather, GatherGrad, Kernel, L1Gradient,
+    LerpUpdate, Matmul, MaxNormUpdate, Nadam, Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad,
+    PointwiseLossKind, Rmsprop, RuleUpdate, SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy,
+    SoftmaxCrossEntropyGrad, SoftmaxGrad, SquareSum, Sum,
 };
 use crate::tensor::Element;
 
@@ -269,6 +270,7 @@ fn elements() -> Vec<Kernel> {
     let (beta1, beta2, epsilon, decoupled, threshold) = (0.9, 0.999, 1e-8, false, 1 << 31);
     let loss = PointwiseLossKind::SigmoidCrossEntropy;
     let adam = AdamUpdate {
+        factor: 1.0,
         count,
         learning_rate,
         beta1,
@@ -286,9 +288,17 @@ fn elements() -> Vec<Kernel> {
         Dropout { count, offset: 64, threshold, factor, seed, stream, step }.into(),
         PointwiseLoss { kind: loss, count }.into(),
         PointwiseLossGrad { kind: loss, at_target, count }.into(),
-        SgdUpdate { count, learning_rate, momentum, nesterov, weight_decay, scaled: false }.into(),
+        SgdUpdate { factor: 1.0, count, learning_rate, momentum, nesterov, weight_decay, scaled: false }.into(),
         adam.into(),
+        RuleUpdate { count, learning_rate, factor: 1.0, step, rule: Rmsprop { momentum, centered: true, ..Rmsprop::default() }, scaled: false }.into(),
+        RuleUpdate { count, learning_rate, factor: 1.0, step, rule: Nadam::default(), scaled: false }.into(),
         Copy { count }.into(),
+        LerpUpdate { count, t: 0.1 }.into(),
+        L1Gradient { count, l1: 0.1, scaled: false }.into(),
+        ClipNorm { count, limit: 0.5, scaled: false }.into(),
+        ClipValue { count, limit: 0.5, scaled: false }.into(),
+        SquareSum { rows: 5003, columns: 61 }.into(),
+        MaxNormUpdate { rows: 5003, columns: 61, limit: 0.5 }.into(),
         Nonfinite { count, offset: 0 }.into(),
     ];
     kernels

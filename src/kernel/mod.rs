@@ -9,6 +9,7 @@
 
 mod elementwise;
 mod finish;
+mod gradient;
 mod loss;
 mod matmul;
 mod mixed;
@@ -25,19 +26,24 @@ pub use elementwise::{
     Softmax, SoftmaxGrad,
 };
 pub use finish::{Finish, Function};
+pub use gradient::{Accumulate, ClipNorm, ClipValue, L1Gradient, MaxNormUpdate, SquareSum};
 pub use loss::{
     Correct, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, SoftmaxCrossEntropy,
     SoftmaxCrossEntropyGrad,
 };
 pub use matmul::Matmul;
 pub use mixed::{Narrow, Scaler};
-pub use optimizer::{AdamUpdate, SgdUpdate};
+pub use optimizer::{
+    Adadelta, AdadeltaUpdate, Adagrad, AdagradUpdate, AdamUpdate, Adamax, AdamaxUpdate, Allowed,
+    Lion, LionUpdate, Moments, Nadam, NadamUpdate, Number, Radam, RadamUpdate, Rmsprop,
+    RmspropUpdate, Rule, RuleUpdate, SgdUpdate,
+};
 pub use parameters::{Field, FieldKind, Parameters};
 pub use reduce::{Broadcast, Sum};
 pub use rows::{Concat, Gather, GatherGrad, Pad, Slice};
 pub use shader::{Constant, Grid, Image, Limits, Shader, WORKGROUP};
 pub use source::{SourceError, checksum, files, parts, source};
-pub use state::{Copy, Nonfinite, Record};
+pub use state::{Copy, LerpUpdate, Nonfinite, Record};
 
 use crate::tensor::Element;
 
@@ -216,8 +222,36 @@ kernels! {
     SgdUpdate,
     /// Adam or AdamW in place.
     AdamUpdate,
+    /// RMSprop in place.
+    RmspropUpdate,
+    /// Adagrad in place.
+    AdagradUpdate,
+    /// Adadelta in place.
+    AdadeltaUpdate,
+    /// Adamax in place.
+    AdamaxUpdate,
+    /// NAdam in place.
+    NadamUpdate,
+    /// RAdam in place.
+    RadamUpdate,
+    /// Lion in place.
+    LionUpdate,
+    /// `y += factor x` in place.
+    Accumulate,
+    /// The sum of the squares of each row.
+    SquareSum,
+    /// A gradient with that of a penalty of the magnitudes.
+    L1Gradient,
+    /// A gradient whose norm is limited.
+    ClipNorm,
+    /// A gradient whose elements are limited.
+    ClipValue,
+    /// Rows of a weight whose norm is limited, in place.
+    MaxNormUpdate,
     /// `y = x`.
     Copy,
+    /// `y += t (x - y)` in place.
+    LerpUpdate,
     /// Writes one row of a log.
     Record,
     /// The index of the first element that is not finite.
@@ -250,6 +284,13 @@ impl Kernel {
             Self::Matmul(k) => k.at(tick),
             Self::SgdUpdate(k) => k.at(tick),
             Self::AdamUpdate(k) => k.at(tick),
+            Self::RmspropUpdate(k) => k.at(tick),
+            Self::AdagradUpdate(k) => k.at(tick),
+            Self::AdadeltaUpdate(k) => k.at(tick),
+            Self::AdamaxUpdate(k) => k.at(tick),
+            Self::NadamUpdate(k) => k.at(tick),
+            Self::RadamUpdate(k) => k.at(tick),
+            Self::LionUpdate(k) => k.at(tick),
             Self::Scaler(k) => k.at(tick),
             _ => {}
         }

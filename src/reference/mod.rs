@@ -57,6 +57,7 @@ mod bounded;
 mod compare;
 mod elementwise;
 mod executor;
+mod gradient;
 mod loss;
 mod matmul;
 mod mixed;
@@ -72,16 +73,21 @@ pub use elementwise::{
     activation, activation_grad, bias_add, binary, dropout, scale, softmax, softmax_grad,
 };
 pub use executor::{Reference, ReferenceKernels};
+pub use gradient::{accumulate, clip_norm, clip_value, l1_gradient, max_norm_update, square_sum};
 pub use loss::{
     correct, pointwise_loss, pointwise_loss_grad, softmax_cross_entropy, softmax_cross_entropy_grad,
 };
 pub use matmul::matmul;
 pub use mixed::{narrow, scaled_adam_update, scaled_sgd_update, scaler};
+pub use optimizer::rules::{
+    adadelta_update, adagrad_update, adamax_update, lion_update, nadam_update, radam_update,
+    rmsprop_update,
+};
 pub use optimizer::{adam_update, sgd_update};
 pub use real::Real;
 pub use reduce::{broadcast, sum};
 pub use rows::{concat, gather, gather_grad, pad, slice};
-pub use state::{copy, nonfinite, record};
+pub use state::{copy, lerp_update, nonfinite, record};
 
 use crate::executor::{View, ViewMut};
 use crate::kernel::Kernel;
@@ -149,7 +155,32 @@ pub fn run<T: Real>(kernel: &Kernel, inputs: &[View<'_, T>], outputs: &mut [View
                 adam_update(p, real(0), w, mean, square);
             }
         }
+        Kernel::RmspropUpdate(_)
+        | Kernel::AdagradUpdate(_)
+        | Kernel::AdadeltaUpdate(_)
+        | Kernel::AdamaxUpdate(_)
+        | Kernel::NadamUpdate(_)
+        | Kernel::RadamUpdate(_)
+        | Kernel::LionUpdate(_) => optimizer::rules::run(kernel, inputs, y.real(), state),
+        Kernel::Accumulate(p) => accumulate(p, real(0), y.real()),
+        Kernel::SquareSum(p) => square_sum(p, real(0), y.real()),
+        Kernel::L1Gradient(p) => {
+            let verdict = p.scaled.then(|| real(1));
+            let w = real(1 + usize::from(p.scaled));
+            l1_gradient(p, (real(0), verdict, w), y.real());
+        }
+        Kernel::ClipNorm(p) => {
+            let verdict = p.scaled.then(|| real(1));
+            let total = real(1 + usize::from(p.scaled));
+            clip_norm(p, (real(0), verdict, total), y.real());
+        }
+        Kernel::ClipValue(p) => {
+            let verdict = p.scaled.then(|| real(1));
+            clip_value(p, (real(0), verdict), y.real());
+        }
+        Kernel::MaxNormUpdate(p) => max_norm_update(p, real(0), y.real()),
         Kernel::Copy(p) => copy(p, real(0), y.real()),
+        Kernel::LerpUpdate(p) => lerp_update(p, real(0), y.real()),
         Kernel::Record(p) => record(p, real(0), y.real()),
         Kernel::Nonfinite(p) => nonfinite(p, real(0), y.u32()),
         Kernel::Narrow(p) => narrow(p, real(0), y.real()),

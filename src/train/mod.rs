@@ -17,6 +17,7 @@ mod loss_scale;
 mod model;
 mod objective;
 mod observer;
+mod optimizers;
 mod options;
 mod pace;
 mod profile;
@@ -24,6 +25,7 @@ mod progress;
 mod recipe;
 mod ring;
 mod room;
+mod rules;
 mod schedule;
 mod session;
 mod snapshot;
@@ -50,6 +52,7 @@ pub use profile::{Part, PartTime, Profile, Span, TimedStep};
 pub use recipe::Recipe;
 pub use ring::Ring;
 pub use room::Streamed;
+pub use rules::{Group, Rules};
 pub use schedule::{Curve, OneCycle, Per, Plateau, Schedule};
 pub use session::{Position, Purpose, Ready, Session, batches};
 pub use snapshot::{Best, Kept, Snapshot, Standing};
@@ -334,6 +337,7 @@ impl Trainer {
             optimizer: self.options.optimizer,
             seed: self.options.seed,
             mixed: self.options.mixed(),
+            rules: self.options.rules.clone(),
         };
         let mut session = Session::new(recipe, executor)?;
         session.fuse = self.options.fuse;
@@ -352,6 +356,7 @@ impl Trainer {
         if let Some(values) = &self.initial {
             model::check_parameters(&self.network, values)?;
         }
+        self.options.rules.check_names(&self.network)?;
         self.options.check()
     }
 }

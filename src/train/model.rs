@@ -1,6 +1,6 @@
 //! A trained network: its description and its parameters.
 
-use super::{Objective, Optimizer, Recipe, Session, TrainError};
+use super::{Objective, Optimizer, Recipe, Rules, Session, TrainError};
 use crate::device::Device;
 use crate::network::{Activation, Loss, Network};
 
@@ -107,6 +107,7 @@ impl Model {
             optimizer: Optimizer::sgd(0.0),
             seed: 0,
             mixed: None,
+            rules: Rules::default(),
         };
         let mut session = Session::new(recipe, device.open(None)?.executor)?;
         session.set_parameters(&self.values)?;

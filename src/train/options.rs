@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Monitor, Schedule, Stopping, TrainError};
+use super::{Monitor, Rules, Schedule, Stopping, TrainError};
 use crate::data::Order;
 use crate::graph::Precision;
 use crate::graph::ops::{Scaling, Update};
@@ -19,7 +19,10 @@ pub struct Optimizer {
 
 impl Optimizer {
     /// The words for the kinds of optimisers.
-    pub const WORDS: [&'static str; 5] = ["sgd", "momentum", "nesterov", "adam", "adamw"];
+    pub const WORDS: [&'static str; 12] = [
+        "sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "adagrad", "adadelta", "adamax",
+        "nadam", "radam", "lion",
+    ];
 
     /// Plain stochastic gradient descent.
     pub const fn sgd(learning_rate: f64) -> Self {
@@ -72,12 +75,8 @@ impl Optimizer {
 
     /// The same with another weight decay.
     #[must_use]
-    pub const fn weight_decay(mut self, decay: f64) -> Self {
-        match &mut self.update {
-            Update::Sgd { weight_decay, .. } | Update::Adam { weight_decay, .. } => {
-                *weight_decay = decay;
-            }
-        }
+    pub fn weight_decay(mut self, decay: f64) -> Self {
+        *self.update.weight_decay() = decay;
         self
     }
 }
@@ -131,6 +130,9 @@ pub struct Options {
     /// order. Not given, all rows are.
     #[serde(default)]
     pub window: Option<usize>,
+    /// What is done to gradients and weights beside the update.
+    #[serde(default)]
+    pub rules: Rules,
 }
 
 impl Default for Options {
@@ -153,6 +155,7 @@ impl Default for Options {
             scaling: Scaling::default(),
             stream: None,
             window: None,
+            rules: Rules::default(),
         }
     }
 }
@@ -226,42 +229,21 @@ impl Options {
             0.0..f64::INFINITY,
             positive,
         )?;
-        match self.optimizer.update {
-            Update::Sgd {
-                momentum,
-                weight_decay,
-                nesterov,
-            } => {
-                within("momentum", momentum, 0.0..1.0, "at least 0 and below 1")?;
-                within("weight_decay", weight_decay, 0.0..f64::INFINITY, positive)?;
-                if nesterov && momentum == 0.0 {
-                    return option(
-                        "momentum",
-                        "0".to_owned(),
-                        "more than 0, for Nesterov's form",
-                    );
-                }
-                Ok(())
-            }
-            Update::Adam {
-                beta1,
-                beta2,
-                epsilon,
-                weight_decay,
-                ..
-            } => {
-                within("beta1", beta1, 0.0..1.0, "at least 0 and below 1")?;
-                within("beta2", beta2, 0.0..1.0, "at least 0 and below 1")?;
-                // A gradient of 0, as between the parameters in their block, would become 0 / 0.
-                within(
-                    "epsilon",
-                    epsilon,
-                    f64::from(f32::MIN_POSITIVE)..f64::INFINITY,
-                    "a finite number that is more than 0 in f32",
-                )?;
-                within("weight_decay", weight_decay, 0.0..f64::INFINITY, positive)
-            }
+        self.optimizer.update.check()?;
+        self.rules.check()?;
+        self.check_mixed()
+    }
+
+    /// Mixed precision skips updates, and counts those that it does.
+    fn check_mixed(&self) -> Result<(), TrainError> {
+        if self.precision == Precision::Single || self.optimizer.update.suits_mixed() {
+            return Ok(());
         }
+        Err(TrainError::Option {
+            name: "precision",
+            found: format!("mixed, and the optimizer {}", self.optimizer.word()),
+            expected: "single precision for an optimizer whose rate depends on the number of updates in its own way",
+        })
     }
 
     /// The scale and what it is multiplied by are powers of two, so that scaling rounds nothing.

@@ -147,6 +147,7 @@ impl Session {
     pub(super) fn fill_training(&mut self, data: &Dataset) -> Result<(), TrainError> {
         let tables = self.training.as_ref().expect("they are declared first");
         tables.fill(data, &self.store, self.executor.as_mut())?;
+        self.recipe.set_first(&self.store, self.executor.as_mut())?;
         if let Some(scaling) = self.recipe.mixed {
             let scale = Data::F64(vec![scaling.initial]);
             self.executor
@@ -191,8 +192,7 @@ impl Session {
     pub(super) fn draw_parameters(&mut self, init: Init, seed: u64) -> Result<(), TrainError> {
         let network = self.recipe.network.clone();
         for (name, values) in network.each_initial(init, seed) {
-            self.executor
-                .write_stored(&self.store, &name, &Data::F32(values))?;
+            self.set_parameter(&name, values)?;
         }
         Ok(())
     }
@@ -203,9 +203,20 @@ impl Session {
     /// If one has not its length, or the device failed.
     pub fn set_parameters(&mut self, values: &[Vec<f32>]) -> Result<(), TrainError> {
         for (parameter, values) in self.recipe.network.parameters().iter().zip(values) {
-            self.executor
-                .write_stored(&self.store, &parameter.name, &Data::F32(values.clone()))?;
+            self.set_parameter(&parameter.name, values.clone())?;
         }
+        Ok(())
+    }
+
+    /// Sets a parameter, and its average if there is one: that begins with the first weights.
+    fn set_parameter(&mut self, name: &str, values: Vec<f32>) -> Result<(), TrainError> {
+        let values = Data::F32(values);
+        let ending = self.recipe.rules.evaluated();
+        if !ending.is_empty() {
+            let average = format!("{name}{ending}");
+            self.executor.write_stored(&self.store, &average, &values)?;
+        }
+        self.executor.write_stored(&self.store, name, &values)?;
         Ok(())
     }
 
@@ -214,7 +225,8 @@ impl Session {
     /// # Errors
     /// If the device failed.
     pub fn model(&mut self, last_good: bool) -> Result<Model, TrainError> {
-        let suffix = if last_good { ".good" } else { "" };
+        let good = if last_good { ".good" } else { "" };
+        let suffix = format!("{}{good}", self.recipe.rules.evaluated());
         let mut values = Vec::new();
         for parameter in self.recipe.network.parameters() {
             let name = format!("{}{suffix}", parameter.name);

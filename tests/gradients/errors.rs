@@ -234,6 +234,12 @@ fn what_writes_to_the_store_wants_a_stored_tensor() {
     let x = stored(&mut graph, "x");
     let y = graph.scale(x, 2.0).expect("reals");
     assert_says(graph.copy_to(x, y), &["copy", "scale", "store"]);
+    assert_says(graph.lerp_to(x, y, 0.5), &["lerp_update", "scale", "store"]);
+    let log = stored(&mut graph, "log");
+    assert_says(
+        graph.lerp_to(x, log, 0.5),
+        &["lerp_update", "[2, 3]", "[4, 2]"],
+    );
     let row = graph.slice(x, 0, 0, 1).expect("it is there");
     assert_says(graph.record(row, y).map(|()| row), &["record"]);
     let log = stored(&mut graph, "log");

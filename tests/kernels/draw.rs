@@ -21,6 +21,10 @@ pub(super) enum Draw {
     FiniteLogits,
     /// Probabilities, with 0 and 1 among them.
     Probability,
+    /// From 1 to 2.
+    Variance,
+    /// Of at most a half.
+    Small,
     /// Around the range of half precision: its smallest and largest numbers, and halfway between its neighbours.
     Half,
     /// What a scaler reads after a step, or an update reads of one: finite or not, with the good steps in a row and the
@@ -167,9 +171,12 @@ impl Case {
     /// Some bindings hold what only some numbers can be.
     fn draw_of(&self, name: &str) -> Draw {
         match (name, self.draw) {
-            (_, Draw::Step { .. }) if name != "square" => Draw::Normal,
-            // Adam's mean square is not negative.
-            ("square", _) => Draw::Probability,
+            // A mean square is at least the mean's square, and far from it, or their difference says nothing.
+            ("square", _) if is_centered(&self.kernel) => Draw::Variance,
+            ("average", _) => Draw::Small,
+            // Sums and means of squares are not negative.
+            ("square" | "squares" | "total" | "delta" | "norm", _) => Draw::Probability,
+            (_, Draw::Step { .. }) => Draw::Normal,
             ("dloss" | "dy", Draw::Probability | Draw::Logits | Draw::FiniteLogits) => Draw::Normal,
             ("dy", _) if matches!(self.kernel, Kernel::ActivationGrad(_)) => Draw::Normal,
             // What these save is their output.
@@ -214,6 +221,8 @@ impl Case {
                 1 => 1.0,
                 _ => random.uniform(i) as f32,
             },
+            Draw::Variance => 1.0 + random.uniform(i) as f32,
+            Draw::Small => sign * 0.5 * random.uniform(i) as f32,
             Draw::Half => {
                 // Eleven bits, then half a unit more or nearly, of every exponent.
                 let mantissa = 1.0 + f64::from(random.below(i + (1 << 42), 1024)) / 1024.0;
@@ -261,6 +270,10 @@ fn saves_probability(kernel: &Kernel) -> bool {
         function.kind,
         ActivationKind::Sigmoid | ActivationKind::Tanh
     )
+}
+
+fn is_centered(kernel: &Kernel) -> bool {
+    matches!(kernel, Kernel::RmspropUpdate(k) if k.rule.centered)
 }
 
 fn is_sigmoid_cross_entropy(kernel: &Kernel) -> bool {

@@ -164,6 +164,11 @@ fn updates() {
 }
 
 #[test]
+fn rules() {
+    check(&table::rules());
+}
+
+#[test]
 fn watch() {
     check(&table::watch());
 }
@@ -295,6 +300,12 @@ fn every_kind_and_flag_is_in_the_table() {
         ("gather", 6),
         ("sgd_update", 6),
         ("adam_update", 4),
+        ("rmsprop_update", 8),
+        ("l1_gradient", 2),
+        ("clip_norm", 2),
+        ("clip_value", 2),
+        ("adagrad_update", 2),
+        ("lion_update", 2),
     ];
     for (name, expected) in expected {
         assert_eq!(kinds[name].len(), expected, "{name}: {:?}", kinds[name]);
@@ -324,6 +335,15 @@ fn kind(kernel: &Kernel) -> Option<String> {
         Kernel::Gather(k) => format!("{} {}", k.element, k.batch),
         Kernel::SgdUpdate(k) => format!("{} {} {}", k.momentum != 0.0, k.nesterov, k.scaled),
         Kernel::AdamUpdate(k) => format!("{} {}", k.decoupled, k.scaled),
+        Kernel::RmspropUpdate(k) => {
+            let (centered, momentum) = (k.rule.centered, k.rule.momentum != 0.0);
+            format!("{centered} {momentum} {}", k.scaled)
+        }
+        Kernel::AdagradUpdate(k) => format!("{}", k.scaled),
+        Kernel::L1Gradient(k) => format!("{}", k.scaled),
+        Kernel::ClipNorm(k) => format!("{}", k.scaled),
+        Kernel::ClipValue(k) => format!("{}", k.scaled),
+        Kernel::LionUpdate(k) => format!("{}", k.scaled),
         _ => return None,
     })
 }

@@ -2,9 +2,9 @@
 
 use thalweg::executor::Data;
 use thalweg::kernel::{
-    Activation, ActivationGrad, ActivationKind, BiasAdd, Binary, BinaryKind, Copy, Dropout, Kernel,
-    Limits, Matmul, Nonfinite, PointwiseLoss, Scale, Softmax, SoftmaxCrossEntropy,
-    SoftmaxCrossEntropyGrad, SoftmaxGrad, Spec, Sum,
+    Activation, ActivationGrad, ActivationKind, BiasAdd, Binary, BinaryKind, ClipNorm, ClipValue,
+    Copy, Dropout, Kernel, L1Gradient, Limits, Matmul, Nonfinite, PointwiseLoss, Scale, Softmax,
+    SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Spec, SquareSum, Sum,
 };
 use thalweg::random::{Random, stream};
 
@@ -143,6 +143,32 @@ fn what_leads_to_the_loss_lets_nan_through() {
             check_nan(matmul, input);
         }
     }
+    let (scaled, limit) = (false, 0.05);
+    check_nan(
+        L1Gradient {
+            count,
+            l1: 0.1,
+            scaled,
+        },
+        0,
+    );
+    check_nan(
+        ClipNorm {
+            count,
+            limit,
+            scaled,
+        },
+        0,
+    );
+    check_nan(
+        ClipValue {
+            count,
+            limit,
+            scaled,
+        },
+        0,
+    );
+    check_nan(SquareSum { rows, columns }, 0);
     check_nan(Copy { count }, 0);
     check_nan(Scale { count, factor: 0.0 }, 0);
     check_nan(Softmax { rows, columns }, 0);

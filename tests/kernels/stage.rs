@@ -30,6 +30,13 @@ pub(super) fn tick(kernel: &Kernel) -> Tick {
         }
         Kernel::SgdUpdate(k) => tick.learning_rate = k.learning_rate,
         Kernel::AdamUpdate(k) => (tick.learning_rate, tick.step) = (k.learning_rate, k.step),
+        Kernel::RmspropUpdate(k) => (tick.learning_rate, tick.step) = (k.learning_rate, k.step),
+        Kernel::AdagradUpdate(k) => (tick.learning_rate, tick.step) = (k.learning_rate, k.step),
+        Kernel::AdadeltaUpdate(k) => (tick.learning_rate, tick.step) = (k.learning_rate, k.step),
+        Kernel::AdamaxUpdate(k) => (tick.learning_rate, tick.step) = (k.learning_rate, k.step),
+        Kernel::NadamUpdate(k) => (tick.learning_rate, tick.step) = (k.learning_rate, k.step),
+        Kernel::RadamUpdate(k) => (tick.learning_rate, tick.step) = (k.learning_rate, k.step),
+        Kernel::LionUpdate(k) => (tick.learning_rate, tick.step) = (k.learning_rate, k.step),
         _ => {}
     }
     assert_eq!(

@@ -3,6 +3,7 @@
 //! or keeps what others compute.
 
 mod mixed;
+mod rules;
 mod storage;
 
 use thalweg::kernel::{
@@ -16,6 +17,7 @@ use thalweg::tensor::Element;
 
 use super::draw::{Case, Draw, case};
 pub(super) use mixed::{half_products, mixed};
+pub(super) use rules::rules;
 pub(super) use storage::{gathers, ranges, updates, watch};
 
 /// Numbers of elements: around a workgroup, and several of them.
@@ -102,6 +104,7 @@ pub(super) fn all() -> Vec<Case> {
         gathers,
         ranges,
         updates,
+        rules,
         watch,
         mixed,
     ];

@@ -1,10 +1,12 @@
 //! One or more kernels for every variant: each kind, flag and element type that chooses a shader or a constant.
 
 use thalweg::kernel::{
-    Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Binary, BinaryKind, Broadcast,
-    Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad, Kernel, Matmul, Narrow,
-    Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record, Scale, Scaler,
-    SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
+    Accumulate, Activation, ActivationGrad, ActivationKind, Adadelta, Adagrad, AdamUpdate, Adamax,
+    BiasAdd, Binary, BinaryKind, Broadcast, ClipNorm, ClipValue, Concat, Copy, Correct, Dropout,
+    Finish, Function, Gather, GatherGrad, Kernel, L1Gradient, LerpUpdate, Lion, Matmul,
+    MaxNormUpdate, Nadam, Narrow, Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad,
+    PointwiseLossKind, Radam, Record, Rmsprop, Rule, RuleUpdate, Scale, Scaler, SgdUpdate, Slice,
+    Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, SquareSum, Sum,
 };
 use thalweg::tensor::Element;
 
@@ -78,6 +80,8 @@ fn elementwise() -> Vec<Kernel> {
             step: 2,
         },
         Copy { count },
+        LerpUpdate { count, t: 0.1 },
+        LerpUpdate { count: odd, t: 0.1 },
         Nonfinite { count, offset: 0 },
         Narrow {
             groups: 2,
@@ -198,6 +202,7 @@ fn updates() -> Vec<Kernel> {
     let mut kernels = [(0.0, false), (0.9, false), (0.9, true)]
         .map(|(momentum, nesterov)| {
             Kernel::from(SgdUpdate {
+                factor: 1.0,
                 count,
                 learning_rate,
                 momentum,
@@ -209,6 +214,7 @@ fn updates() -> Vec<Kernel> {
         .to_vec();
     kernels.extend([false, true].map(|decoupled| {
         Kernel::from(AdamUpdate {
+            factor: 1.0,
             count,
             learning_rate,
             beta1: 0.9,
@@ -220,13 +226,85 @@ fn updates() -> Vec<Kernel> {
             scaled: false,
         })
     }));
+    for (centered, momentum) in [(false, 0.0), (false, 0.9), (true, 0.0), (true, 0.9)] {
+        let rule = Rmsprop {
+            centered,
+            momentum,
+            ..Rmsprop::default()
+        };
+        kernels.push(by_rule(rule));
+    }
+    kernels.extend([
+        by_rule(Adagrad::default()),
+        by_rule(Adadelta::default()),
+        by_rule(Adamax::default()),
+        by_rule(Nadam::default()),
+        by_rule(Radam::default()),
+        by_rule(Lion::default()),
+    ]);
+    let (limit, scaled, rows, columns) = (0.5, false, 7, 5);
+    for count in [count, 1001] {
+        kernels.extend(kernels![
+            L1Gradient {
+                count,
+                l1: 0.1,
+                scaled
+            },
+            ClipNorm {
+                count,
+                limit,
+                scaled
+            },
+            ClipValue {
+                count,
+                limit,
+                scaled
+            },
+        ]);
+    }
+    kernels.extend(kernels![
+        Accumulate { count, factor: 0.5 },
+        Accumulate {
+            count: 1001,
+            factor: 0.5
+        },
+        SquareSum { rows, columns },
+        MaxNormUpdate {
+            rows,
+            columns,
+            limit
+        },
+    ]);
     let scaled = |kernel: &Kernel| match *kernel {
         Kernel::SgdUpdate(k) => Kernel::from(SgdUpdate { scaled: true, ..k }),
         Kernel::AdamUpdate(k) => Kernel::from(AdamUpdate { scaled: true, ..k }),
+        Kernel::RmspropUpdate(k) => Kernel::from(RuleUpdate { scaled: true, ..k }),
+        Kernel::AdagradUpdate(k) => Kernel::from(RuleUpdate { scaled: true, ..k }),
+        Kernel::AdadeltaUpdate(k) => Kernel::from(RuleUpdate { scaled: true, ..k }),
+        Kernel::AdamaxUpdate(k) => Kernel::from(RuleUpdate { scaled: true, ..k }),
+        Kernel::LionUpdate(k) => Kernel::from(RuleUpdate { scaled: true, ..k }),
+        Kernel::L1Gradient(k) => Kernel::from(L1Gradient { scaled: true, ..k }),
+        Kernel::ClipNorm(k) => Kernel::from(ClipNorm { scaled: true, ..k }),
+        Kernel::ClipValue(k) => Kernel::from(ClipValue { scaled: true, ..k }),
         other => other,
     };
     kernels.extend(kernels.iter().map(scaled).collect::<Vec<_>>());
     kernels
+}
+
+fn by_rule<R: Rule>(rule: R) -> Kernel
+where
+    Kernel: From<RuleUpdate<R>>,
+{
+    RuleUpdate {
+        count: 1000,
+        learning_rate: 0.1,
+        factor: 1.0,
+        step: 7,
+        rule,
+        scaled: false,
+    }
+    .into()
 }
 
 /// All operands, in sizes that divide by 4 and that do not; and all that is fused.

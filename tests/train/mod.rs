@@ -8,6 +8,7 @@ mod learning;
 mod memory;
 mod mixed;
 mod nonfinite;
+mod optimizers;
 mod profile;
 mod pytorch;
 mod reading;

@@ -1,6 +1,7 @@
 //! `verify` passes for every activation, loss and update on every device, and finds a kernel that is broken on purpose.
 
 mod mixed;
+mod rules;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

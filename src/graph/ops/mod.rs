@@ -9,6 +9,7 @@ mod copy;
 mod correct;
 mod dropout;
 mod gather;
+mod lerp;
 mod matmul;
 mod narrow;
 mod nonfinite;
@@ -16,6 +17,7 @@ mod pack;
 mod pointwise_loss;
 mod record;
 mod reshape;
+mod ruled;
 mod scale;
 mod scaler;
 mod slice;
@@ -26,6 +28,7 @@ mod update;
 
 pub use activation::ActivationFunction;
 pub use dropout::DropoutKey;
+pub use ruled::{Ruled, Run};
 pub use scaler::Scaling;
 pub use update::Update;
 

@@ -126,11 +126,29 @@ pub(super) fn axes(kernel: &Kernel) -> Vec<Axis> {
         Kernel::PointwiseLoss(k) => elements!(k, 3),
         Kernel::PointwiseLossGrad(k) => elements!(k, 4),
         Kernel::Copy(k) => elements!(k, 2),
+        Kernel::LerpUpdate(k) => elements!(k, 2),
         Kernel::SgdUpdate(k) => {
             let operands = 2 + usize::from(k.momentum != 0.0) + usize::from(k.scaled);
             with_verdict(k.scaled, elements!(k, operands))
         }
         Kernel::AdamUpdate(k) => with_verdict(k.scaled, elements!(k, 4 + usize::from(k.scaled))),
+        Kernel::RmspropUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::AdagradUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::AdadeltaUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::AdamaxUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::NadamUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::RadamUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::LionUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::Accumulate(k) => elements!(k, 2),
+        Kernel::SquareSum(k) => square_sum(k),
+        Kernel::L1Gradient(k) => with_verdict(k.scaled, elements!(k, 3 + usize::from(k.scaled))),
+        Kernel::ClipNorm(k) => {
+            let mut axes = elements!(k, 3 + usize::from(k.scaled));
+            axes[0].operands[1 + usize::from(k.scaled)] = Whole;
+            with_verdict(k.scaled, axes)
+        }
+        Kernel::ClipValue(k) => with_verdict(k.scaled, elements!(k, 2 + usize::from(k.scaled))),
+        Kernel::MaxNormUpdate(k) => rows!(k, [ROW, ROWS]),
         Kernel::Dropout(k) => {
             let table = Table {
                 extents: &[k.count],
@@ -289,6 +307,20 @@ fn sum(k: kernel::Sum) -> Vec<Axis> {
         table.axis(0, move |_, outer| kernel::Sum { outer, ..k }.into()),
         table.axis(1, move |_, axis| kernel::Sum { axis, ..k }.into()),
         table.axis(2, move |_, inner| kernel::Sum { inner, ..k }.into()),
+    ]
+}
+
+fn square_sum(k: kernel::SquareSum) -> Vec<Axis> {
+    let extents = [k.rows, k.columns];
+    let table = Table {
+        extents: &extents,
+        operands: &[(&[0, 1], Whole), (&[0], Sum)],
+    };
+    vec![
+        table.axis(0, move |_, rows| kernel::SquareSum { rows, ..k }.into()),
+        table.axis(1, move |_, columns| {
+            kernel::SquareSum { columns, ..k }.into()
+        }),
     ]
 }
 
