@@ -13,6 +13,7 @@ mod flags;
 mod inspect;
 mod interrupt;
 mod job;
+mod layers;
 mod output;
 mod predict;
 mod profile;

@@ -4,7 +4,7 @@ use super::tables::{Batch, Metric, Tables};
 use super::{Objective, Optimizer};
 use crate::graph::ops::Scaling;
 use crate::graph::{Graph, GraphError, Phase, Precision, Store, TensorId};
-use crate::network::{Mode, Network, PARAMETERS};
+use crate::network::{Mode, Network, PARAMETERS, STATISTICS};
 
 /// What to train and by which rule: all that the graphs depend on, but for the data.
 #[derive(Debug, Clone)]
@@ -23,8 +23,8 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// The blocks of the store that a training step changes: the parameters, the states of the optimiser, and under mixed
-    /// precision the loss scale and its counts.
+    /// The blocks of the store that a training step changes: the parameters, the states of the optimiser, the statistics if
+    /// the network has any, and under mixed precision the loss scale and its counts.
     pub fn blocks(&self) -> Vec<String> {
         let states = self
             .optimizer
@@ -32,9 +32,11 @@ impl Recipe {
             .states()
             .iter()
             .map(|state| format!("{PARAMETERS}.{state}"));
+        let statistics = !self.network.statistics().is_empty();
         let scaler = [Scaling::SCALE, Scaling::COUNTS].map(str::to_owned);
         std::iter::once(PARAMETERS.to_owned())
             .chain(states)
+            .chain(statistics.then(|| STATISTICS.to_owned()))
             .chain(scaler.into_iter().filter(|_| self.mixed.is_some()))
             .collect()
     }

@@ -179,12 +179,13 @@ impl Session {
             .sum()
     }
 
-    /// Bytes of the parameters on the host.
+    /// Bytes of the parameters and statistics on the host.
     pub(super) fn model_bytes(&self) -> u64 {
-        4 * self.recipe.network.parameter_count() as u64
+        let numbers = self.recipe.network.lasting().map(|p| p.shape.len());
+        4 * numbers.sum::<usize>() as u64
     }
 
-    /// Draws the first values of all parameters, one after the other.
+    /// Draws the first values of all parameters and statistics, one after the other.
     ///
     /// # Errors
     /// If the device failed.
@@ -197,12 +198,12 @@ impl Session {
         Ok(())
     }
 
-    /// Sets all parameters, in the network's order.
+    /// Sets all parameters, and the statistics behind them, in the network's order.
     ///
     /// # Errors
     /// If one has not its length, or the device failed.
     pub fn set_parameters(&mut self, values: &[Vec<f32>]) -> Result<(), TrainError> {
-        for (parameter, values) in self.recipe.network.parameters().iter().zip(values) {
+        for (parameter, values) in self.recipe.network.lasting().zip(values) {
             self.executor
                 .write_stored(&self.store, &parameter.name, &Data::F32(values.clone()))?;
         }
@@ -216,7 +217,7 @@ impl Session {
     pub fn model(&mut self, last_good: bool) -> Result<Model, TrainError> {
         let suffix = if last_good { ".good" } else { "" };
         let mut values = Vec::new();
-        for parameter in self.recipe.network.parameters() {
+        for parameter in self.recipe.network.lasting() {
             let name = format!("{}{suffix}", parameter.name);
             let parameter = self.executor.read_stored(&self.store, &name)?;
             values.push(parameter.into_f32());
