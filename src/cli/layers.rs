@@ -360,7 +360,10 @@ fn fields(layer: &Layer) -> Vec<(&'static str, String)> {
                 format!("{{ {} }}", fields.join(", "))
             };
             let block: Vec<_> = layers.iter().map(one).collect();
-            ("residual", vec![("layers", format!("[{}]", block.join(", ")))])
+            (
+                "residual",
+                vec![("layers", format!("[{}]", block.join(", ")))],
+            )
         }
     };
     let mut fields = vec![("kind", quoted(kind))];

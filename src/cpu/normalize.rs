@@ -337,13 +337,7 @@ pub(super) fn batch_norm_grad(
     );
     let numbers = [narrow(kernel.epsilon), narrow(kernel.factor)];
     let rows = kernel.rows as usize;
-    threads.rows(
-        rows,
-        size,
-        pieces,
-        (around, numbers),
-        batch_norm_grad_loop,
-    );
+    threads.rows(rows, size, pieces, (around, numbers), batch_norm_grad_loop);
 }
 
 type Backward<'a> = (Rows<&'a [f32]>, Rows<&'a [f32]>, Rows<&'a mut [f32]>);

@@ -202,8 +202,8 @@ impl Network {
             return Err(NetworkError::NoInputs);
         }
         layers::check(&self.layers, self.inputs, |index| At { index, depth: 0 })?;
-        let total = (self.lasting())
-            .try_fold(0_usize, |sum, p| sum.checked_add(p.shape.checked_len()?));
+        let total =
+            (self.lasting()).try_fold(0_usize, |sum, p| sum.checked_add(p.shape.checked_len()?));
         match total {
             Some(0) => Err(NetworkError::NoParameters),
             Some(count) if u32::try_from(count).is_ok() => Ok(()),

@@ -172,7 +172,10 @@ pub fn run<T: Real>(kernel: &Kernel, inputs: &[View<'_, T>], outputs: &mut [View
         }
         Kernel::RunningMoments(p) => {
             let [variance] = state else {
-                panic!("the plan bound {} tensors behind the mean, not 1", state.len())
+                panic!(
+                    "the plan bound {} tensors behind the mean, not 1",
+                    state.len()
+                )
             };
             running_moments(p, real(0), y.real(), variance.real());
         }

@@ -168,8 +168,8 @@ impl Case {
     fn draw_of(&self, name: &str) -> Draw {
         match (name, self.draw) {
             (_, Draw::Step { .. }) if name != "square" => Draw::Normal,
-            // Adam's mean square is not negative.
-            ("square", _) => Draw::Probability,
+            // Adam's mean square is not negative, nor is a variance.
+            ("square" | "moments", _) => Draw::Probability,
             ("dloss" | "dy", Draw::Probability | Draw::Logits | Draw::FiniteLogits) => Draw::Normal,
             ("dy", _) if matches!(self.kernel, Kernel::ActivationGrad(_)) => Draw::Normal,
             // What these save is their output.

@@ -2,6 +2,7 @@
 //! the tiles of the products, and values that are worth a look. A new kernel gets its row here, or in `storage` if it moves
 //! or keeps what others compute.
 
+mod layers;
 mod mixed;
 mod storage;
 
@@ -15,6 +16,7 @@ use thalweg::random::stream;
 use thalweg::tensor::Element;
 
 use super::draw::{Case, Draw, case};
+pub(super) use layers::layers;
 pub(super) use mixed::{half_products, mixed};
 pub(super) use storage::{gathers, ranges, updates, watch};
 
@@ -104,6 +106,7 @@ pub(super) fn all() -> Vec<Case> {
         updates,
         watch,
         mixed,
+        layers,
     ];
     parts.iter().flat_map(|part| part()).collect()
 }

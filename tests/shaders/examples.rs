@@ -1,10 +1,12 @@
 //! One or more kernels for every variant: each kind, flag and element type that chooses a shader or a constant.
 
 use thalweg::kernel::{
-    Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Binary, BinaryKind, Broadcast,
-    Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad, Kernel, Matmul, Narrow,
-    Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record, Scale, Scaler,
-    SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
+    Activation, ActivationGrad, ActivationKind, AdamUpdate, BatchNormGrad, BiasAdd, Binary,
+    BinaryKind, Broadcast, Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad,
+    Kernel, LayerNormGrad, Matmul, MaxPieces, MaxPiecesGrad, Moments, Narrow, Noise, Nonfinite,
+    Normalize, NormalizeSums, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record,
+    RunningMoments, Scale, Scaler, SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy,
+    SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
 };
 use thalweg::tensor::Element;
 
@@ -33,6 +35,58 @@ pub(super) fn all() -> Vec<Kernel> {
     kernels.extend(losses());
     kernels.extend(updates());
     kernels.extend(matmuls());
+    kernels.extend(layers());
+    kernels
+}
+
+fn layers() -> Vec<Kernel> {
+    let (columns, count, pieces, epsilon) = (20, 1000, 3, 1e-5);
+    let mut kernels = kernels![
+        BatchNormGrad {
+            rows: 7,
+            columns,
+            epsilon,
+            factor: 0.1
+        },
+        LayerNormGrad {
+            rows: 7,
+            columns,
+            epsilon
+        },
+        RunningMoments {
+            columns,
+            momentum: 0.1,
+            correction: 1.1
+        },
+        MaxPieces { count, pieces },
+        MaxPiecesGrad { count, pieces },
+        Noise {
+            count,
+            deviation: 0.1,
+            ..Noise::default()
+        },
+    ];
+    for (rows, by_row) in [(7, false), (2000, false), (7, true)] {
+        kernels.extend(kernels![
+            Moments {
+                rows,
+                columns,
+                by_row
+            },
+            Normalize {
+                rows,
+                columns,
+                by_row,
+                epsilon
+            },
+            NormalizeSums {
+                rows,
+                columns,
+                by_row,
+                epsilon
+            },
+        ]);
+    }
     kernels
 }
 

@@ -3,6 +3,7 @@
 mod errors;
 mod evaluation;
 mod grad_scaler;
+mod layers;
 mod learning;
 mod memory;
 mod mixed;

@@ -1,6 +1,4 @@
-use super::{
-    Gradients, Output, expect_reals, expect_stored, no_gradient, second_derivative, size,
-};
+use super::{Gradients, Output, expect_reals, expect_stored, no_gradient, second_derivative, size};
 use crate::graph::{Backward, Graph, GraphError, Lowered, Op, Phase, Tensor, TensorId};
 use crate::kernel;
 use crate::tensor::{Element, Shape};

@@ -6,12 +6,7 @@ use crate::network::Activation;
 pub(super) struct Function(pub(super) Activation);
 
 impl Rule for Function {
-    fn forward(
-        &self,
-        build: &mut Build<'_>,
-        _: &str,
-        x: TensorId,
-    ) -> Result<TensorId, GraphError> {
+    fn forward(&self, build: &mut Build<'_>, _: &str, x: TensorId) -> Result<TensorId, GraphError> {
         build.graph.activation(x, self.0)
     }
 }

@@ -18,12 +18,7 @@ impl Rule for Dropout {
         }
     }
 
-    fn forward(
-        &self,
-        build: &mut Build<'_>,
-        _: &str,
-        x: TensorId,
-    ) -> Result<TensorId, GraphError> {
+    fn forward(&self, build: &mut Build<'_>, _: &str, x: TensorId) -> Result<TensorId, GraphError> {
         let key = build.key(stream::DROPOUT | build.dropouts);
         build.dropouts += 1;
         match key {

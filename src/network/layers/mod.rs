@@ -121,14 +121,16 @@ impl Lasting {
     /// Gamma and beta `[columns]`, under PyTorch's names.
     fn scale_and_shift(&mut self, prefix: &str, columns: usize) {
         for (name, first) in [("weight", First::Ones), ("bias", First::Zeros)] {
-            self.parameters.push(of_columns(prefix, name, columns, first));
+            self.parameters
+                .push(of_columns(prefix, name, columns, first));
         }
     }
 
     /// The running mean and variance `[columns]`.
     fn running(&mut self, prefix: &str, columns: usize) {
         for (name, first) in [("running_mean", First::Zeros), ("running_var", First::Ones)] {
-            self.statistics.push(of_columns(prefix, name, columns, first));
+            self.statistics
+                .push(of_columns(prefix, name, columns, first));
         }
     }
 }

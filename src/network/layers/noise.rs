@@ -17,12 +17,7 @@ impl Rule for Noise {
         Err(at.value("the standard deviation of the noise", self.std, expected))
     }
 
-    fn forward(
-        &self,
-        build: &mut Build<'_>,
-        _: &str,
-        x: TensorId,
-    ) -> Result<TensorId, GraphError> {
+    fn forward(&self, build: &mut Build<'_>, _: &str, x: TensorId) -> Result<TensorId, GraphError> {
         let key = build.key(stream::NOISE | build.noises);
         build.noises += 1;
         match key {
