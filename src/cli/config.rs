@@ -9,11 +9,11 @@ use toml::de::{DeTable, DeValue};
 use super::course::Course;
 use super::exit::Exit;
 use super::flags::{Flags, LossChoice, Widths};
-use super::job;
 use super::optimizer::{self, Given};
+use super::{job, layers};
 use crate::data::{Normalize, Spec, Task, nearest};
 use crate::device::{Device, Opening};
-use crate::network::{Activation, Init};
+use crate::network::{Activation, Init, Layer};
 use crate::train::Options;
 
 /// A TOML file larger than this is taken for another kind of file.
@@ -33,6 +33,11 @@ pub(super) struct Config {
     pub(super) hidden: Vec<usize>,
     pub(super) activation: Activation,
     pub(super) dropout: f64,
+    pub(super) batch_norm: bool,
+    pub(super) layer_norm: bool,
+    pub(super) noise: f64,
+    /// In place of all these.
+    pub(super) layers: Option<Vec<Layer>>,
     pub(super) init_weights: Option<PathBuf>,
     pub(super) loss: LossChoice,
     pub(super) optimizer: String,
@@ -56,6 +61,7 @@ impl Flags {
 
     /// Fills in the defaults.
     pub(super) fn resolve(&self) -> Result<Config, Exit> {
+        self.check_network()?;
         let kind = self.optimizer.clone().unwrap_or_else(|| "adam".to_owned());
         let defaults = Options::default();
         let mut options = Options {
@@ -104,6 +110,10 @@ impl Flags {
                 .map_or_else(|| vec![256, 128], |Widths(widths)| widths),
             activation: self.activation.unwrap_or(Activation::Relu),
             dropout: self.dropout.unwrap_or(0.0),
+            batch_norm: self.batch_norm.unwrap_or(false),
+            layer_norm: self.layer_norm.unwrap_or(false),
+            noise: self.noise.unwrap_or(0.0),
+            layers: self.layers.clone(),
             init_weights: self.init_weights.clone(),
             loss: self.loss.unwrap_or(LossChoice::Auto),
             optimizer: kind,
@@ -112,6 +122,24 @@ impl Flags {
             threads: self.threads,
             autotune: self.autotune.unwrap_or(false),
         })
+    }
+
+    /// A list of layers says all that the flags for hidden layers would.
+    fn check_network(&self) -> Result<(), Exit> {
+        let given = [
+            ("hidden", self.hidden.is_some()),
+            ("activation", self.activation.is_some()),
+            ("dropout", self.dropout.is_some()),
+            ("batch-norm", self.batch_norm.is_some()),
+            ("layer-norm", self.layer_norm.is_some()),
+            ("noise", self.noise.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((flag, _)) if self.layers.is_some() => Err(Exit::usage(format!(
+                "--{flag} and a list of [[layers]] are given; the list says all hidden layers, so leave one of both out"
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -151,13 +179,19 @@ fn parse(text: &str, file: &str) -> Result<Flags, Exit> {
     let table = DeTable::parse(text).map_err(malformed)?;
     let command = Flags::augment_args(Command::new("config").no_binary_name(true));
     let mut arguments = Vec::new();
+    let mut list = None;
     for (key, value) in table.get_ref() {
         let place = at(key.span().start);
         let name = key.get_ref().replace('_', "-");
+        if name == "layers" {
+            list = Some(layers::parse(value.get_ref(), &at, key.span().start)?);
+            continue;
+        }
         let known: Vec<_> = command
             .get_arguments()
             .filter_map(|a| a.get_long())
             .filter(|n| *n != "config")
+            .chain(["layers"])
             .collect();
         if !known.contains(&name.as_str()) && name != "l2" {
             let hint = nearest(&name, known.iter().copied())
@@ -201,11 +235,13 @@ fn parse(text: &str, file: &str) -> Result<Flags, Exit> {
     }
     let both = |e: clap::Error| Exit::usage(format!("{file}: {}", reason(&e)));
     let matches: ArgMatches = command.try_get_matches_from(arguments).map_err(both)?;
-    Flags::from_arg_matches(&matches).map_err(both)
+    let mut flags = Flags::from_arg_matches(&matches).map_err(both)?;
+    flags.layers = list;
+    Ok(flags)
 }
 
 /// A value as it would be written behind a flag.
-fn words(value: &DeValue<'_>) -> Option<String> {
+pub(super) fn words(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
         DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str().to_owned()),
@@ -287,9 +323,16 @@ impl Config {
         put("val-fraction", Some(number(self.val_fraction)));
         put("task", Some(quoted(self.task.to_string())));
         put("normalize", Some(quoted(self.normalize.to_string())));
-        put("hidden", Some(format!("{:?}", self.hidden)));
-        put("activation", Some(quoted(self.activation.to_string())));
-        put("dropout", Some(number(self.dropout)));
+        if self.layers.is_none() {
+            put("hidden", Some(format!("{:?}", self.hidden)));
+            put("activation", Some(quoted(self.activation.to_string())));
+            put("dropout", Some(number(self.dropout)));
+            put("batch-norm", Some(self.batch_norm.to_string()));
+            put("layer-norm", Some(self.layer_norm.to_string()));
+            put("noise", Some(number(self.noise)));
+        } else if self.layers.as_ref().is_some_and(Vec::is_empty) {
+            put("layers", Some("[]".to_owned()));
+        }
         put("init", Some(quoted(Init::WORDS[init as usize].to_owned())));
         put(
             "init-weights",
@@ -326,6 +369,8 @@ impl Config {
         put("stream", stream.map(|bytes| (bytes / MIB).to_string()));
         put("autotune", Some(self.autotune.to_string()));
         put("no-fusion", Some((!fuse).to_string()));
+        // Behind all keys, which would be the list's own otherwise.
+        text.push_str(&layers::to_toml(self.layers.as_deref().unwrap_or_default()));
         text
     }
 }

@@ -11,7 +11,7 @@ use super::optimizer::UpdateFlags;
 use crate::data::{Normalize, Spec, Task};
 use crate::device::Device;
 use crate::graph::Precision;
-use crate::network::{Activation, Init, Loss};
+use crate::network::{Activation, Init, Layer, Loss};
 
 /// The flags. What is not given is `None`, so that a file can give it.
 #[derive(Debug, Clone, Default, Args)]
@@ -52,6 +52,18 @@ pub(super) struct Flags {
     /// The share of hidden units that is dropped in training [default: 0]
     #[arg(long, value_name = "FRACTION", value_parser = fraction, allow_negative_numbers = true, help_heading = "Network")]
     pub(super) dropout: Option<f64>,
+    /// Normalise batches behind each hidden layer, before its activation (PyTorch's BatchNorm1d)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Network")]
+    pub(super) batch_norm: Option<bool>,
+    /// Normalise rows behind each hidden layer, before its activation (PyTorch's LayerNorm)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Network")]
+    pub(super) layer_norm: Option<bool>,
+    /// The standard deviation of normal noise that is added to the inputs in training [default: 0]
+    #[arg(long, value_name = "STD", value_parser = deviation, allow_negative_numbers = true, help_heading = "Network")]
+    pub(super) noise: Option<f64>,
+    /// The hidden layers as a list, which only a file can give.
+    #[arg(skip)]
+    pub(super) layers: Option<Vec<Layer>>,
     /// default (PyTorch's), xavier_uniform, xavier_normal, he_uniform or he_normal
     #[arg(long, value_name = "HOW", value_parser = word::<Init>, help_heading = "Network")]
     pub(super) init: Option<Init>,
@@ -169,6 +181,10 @@ impl Flags {
             hidden,
             activation,
             dropout,
+            batch_norm,
+            layer_norm,
+            noise,
+            layers,
             init,
             init_weights,
             loss,
@@ -204,7 +220,7 @@ pub(super) fn word<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
         .map_err(|e: T::Err| e.to_string())
 }
 
-fn activation(text: &str) -> Result<Activation, String> {
+pub(super) fn activation(text: &str) -> Result<Activation, String> {
     let (word, parameter) = text
         .split_once(':')
         .map_or((text, None), |(word, parameter)| (word, Some(parameter)));
@@ -266,6 +282,14 @@ pub(super) fn positive(text: &str) -> Result<f64, String> {
     within(
         text,
         |x| x.is_finite() && x >= 0.0,
+        "a finite number of at least 0",
+    )
+}
+
+fn deviation(text: &str) -> Result<f64, String> {
+    within(
+        text,
+        |x| (0.0..=f64::from(f32::MAX)).contains(&x),
         "a finite number of at least 0",
     )
 }

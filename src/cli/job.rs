@@ -7,10 +7,11 @@ use etcetera::BaseStrategy;
 use super::config::Config;
 use super::exit::Exit;
 use super::flags::LossChoice;
+use super::layers;
 use crate::data::{Dataset, InFile, Preparation, Spec, TableOptions, Task, split};
 use crate::device::{Device, Opened, Opening};
 use crate::executor::{DeviceInfo, ExecutorError};
-use crate::network::{Loss, Network};
+use crate::network::Loss;
 use crate::run::{fingerprint, load_weights};
 use crate::train::Trainer;
 
@@ -118,14 +119,7 @@ pub(super) fn rows(config: &Config, rows: usize) -> Result<(Vec<u32>, Vec<u32>),
 
 fn trainer(config: &Config, loss: Loss, preparation: &Preparation) -> Result<Trainer, Exit> {
     let (inputs, outputs) = (preparation.features(), preparation.outputs());
-    let mut network = Network::new(inputs);
-    for &units in &config.hidden {
-        network = network.linear(units).activation(config.activation);
-        if config.dropout > 0.0 {
-            network = network.dropout(config.dropout);
-        }
-    }
-    let network = network.linear(outputs);
+    let network = layers::network(config, inputs, outputs);
     network.check()?;
     let mut trainer = Trainer::new(network, loss);
     trainer.options = config.options.clone();

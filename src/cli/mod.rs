@@ -15,6 +15,7 @@ mod inspect;
 mod interrupt;
 mod job;
 mod launch;
+mod layers;
 mod optimizer;
 mod output;
 mod predict;

@@ -10,9 +10,11 @@
 mod elementwise;
 mod finish;
 mod gradient;
+mod layers;
 mod loss;
 mod matmul;
 mod mixed;
+mod normalize;
 mod optimizer;
 mod parameters;
 mod reduce;
@@ -27,15 +29,19 @@ pub use elementwise::{
 };
 pub use finish::{Finish, Function};
 pub use gradient::{Accumulate, ClipNorm, ClipValue, L1Gradient, MaxNormUpdate, SquareSum};
+pub use layers::{MaxPieces, MaxPiecesGrad, Noise};
 pub use loss::{
     Correct, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, SoftmaxCrossEntropy,
     SoftmaxCrossEntropyGrad,
 };
 pub use matmul::Matmul;
 pub use mixed::{Narrow, Scaler};
+pub use normalize::{
+    BatchNormGrad, LayerNormGrad, Moments, Normalize, NormalizeSums, RunningMoments,
+};
 pub use optimizer::{
     Adadelta, AdadeltaUpdate, Adagrad, AdagradUpdate, AdamUpdate, Adamax, AdamaxUpdate, Allowed,
-    Lion, LionUpdate, Moments, Nadam, NadamUpdate, Number, Radam, RadamUpdate, Rmsprop,
+    Betas, Lion, LionUpdate, Nadam, NadamUpdate, Number, Radam, RadamUpdate, Rmsprop,
     RmspropUpdate, Rule, RuleUpdate, SgdUpdate,
 };
 pub use parameters::{Field, FieldKind, Parameters};
@@ -260,6 +266,24 @@ kernels! {
     Narrow,
     /// The loss scale, and whether a step is skipped.
     Scaler,
+    /// Mean and variance of each column, or of each row.
+    Moments,
+    /// Batch or layer normalisation, from the moments.
+    Normalize,
+    /// Its gradients at `beta` and `gamma`.
+    NormalizeSums,
+    /// Gradient of batch normalisation at `x`.
+    BatchNormGrad,
+    /// Gradient of layer normalisation at `x`.
+    LayerNormGrad,
+    /// The running statistics of batch normalisation, in place.
+    RunningMoments,
+    /// The largest of several pieces.
+    MaxPieces,
+    /// Its gradient.
+    MaxPiecesGrad,
+    /// Normal noise, added.
+    Noise,
 }
 
 impl Kernel {
@@ -279,6 +303,7 @@ impl Kernel {
         match &mut self {
             Self::Gather(k) if k.batch => k.start = tick.start + k.skip,
             Self::Dropout(k) => k.step = tick.step,
+            Self::Noise(k) => k.step = tick.step,
             // Before the first row it wraps round, and is outside the log.
             Self::Record(k) => k.slot = tick.slot.wrapping_sub(k.first_slot),
             Self::Matmul(k) => k.at(tick),

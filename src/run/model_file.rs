@@ -16,7 +16,9 @@ use crate::network::{Activation, Loss, Network, Parameter};
 use crate::train::Model;
 
 /// The format of model files that this version writes, and the newest it reads.
-pub const FORMAT: u64 = 1;
+///
+/// 1: parameters alone. 2: the statistics of batch normalisation too, and more kinds of layers.
+pub const FORMAT: u64 = 2;
 /// The key of the metadata.
 const KEY: &str = "thalweg";
 /// Room in the header for the names and places of the tensors.
@@ -89,8 +91,8 @@ impl Parts<'_> {
     /// The file's bytes. Equal models give equal bytes.
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>, RunError> {
         let description = self.description()?;
-        let parameters = self.model.network.parameters();
-        let views = parameters.iter().zip(&self.model.values);
+        let lasting: Vec<_> = self.model.network.lasting().collect();
+        let views = lasting.iter().zip(&self.model.values);
         let views = views.map(|(parameter, values)| (&parameter.name, Values(parameter, values)));
         let metadata = [(KEY.to_owned(), description)].into();
         let bytes =
@@ -236,7 +238,7 @@ impl ModelFile {
     }
 }
 
-/// The values of a network's parameters from a safetensors file of any origin, in the network's order.
+/// The values of a network's parameters and then of its statistics from a safetensors file of any origin, in the network's order.
 ///
 /// # Errors
 /// If the file cannot be read, is damaged, or does not hold exactly the network's parameters by name and shape.

@@ -97,7 +97,7 @@ pub struct Trainer {
     pub options: Options,
     /// Where it runs: on the CPU, if nothing else is asked for.
     pub device: Device,
-    /// The first values of the parameters, if they are not drawn.
+    /// The first values of the parameters, and of the statistics behind them, if they are not drawn.
     pub initial: Option<Vec<Vec<f32>>>,
     /// The scales of the targets, one an output, in which a squared error is told.
     pub units: Option<Vec<f64>>,
@@ -243,6 +243,7 @@ impl Trainer {
         snapshot: Option<Snapshot>,
     ) -> Result<Fitted, TrainError> {
         let begun = Instant::now();
+        self.check_rows(data.rows())?;
         let mut session = self.empty(executor)?;
         let kept = observer.keeps(session.model_bytes());
         let rows = Rows {
@@ -288,6 +289,7 @@ impl Trainer {
         executor: Box<dyn Executor>,
         data: &Dataset,
     ) -> Result<Session, TrainError> {
+        self.check_rows(data.rows())?;
         let mut session = self.empty(executor)?;
         session.set_training(data)?;
         self.set_parameters(&mut session)?;
@@ -306,6 +308,7 @@ impl Trainer {
         validation: Option<&Dataset>,
         keeps: impl Fn(u64) -> u64,
     ) -> Result<Foretold, TrainError> {
+        self.check_rows(data.rows())?;
         let mut session = self.empty(executor)?;
         let kept = keeps(session.model_bytes());
         let rows = Rows {
@@ -349,6 +352,25 @@ impl Trainer {
             Some(values) => session.set_parameters(values),
             None => session.draw_parameters(self.options.init, self.options.seed),
         }
+    }
+
+    /// Refuses batches that are too small for the network, before an epoch's last one ends the run.
+    fn check_rows(&self, rows: usize) -> Result<(), TrainError> {
+        self.check()?;
+        let options = &self.options;
+        let most = options.steps.unwrap_or(u64::MAX);
+        let least = self.network.least_rows();
+        let sizes = footprint::sizes(rows, options.batch_size, most);
+        if sizes.iter().all(|&size| size >= least) {
+            return Ok(());
+        }
+        let size = options.batch_size;
+        Err(TrainError::Option {
+            name: "batch_size",
+            found: format!("{size}, which makes a batch of 1 row out of {rows}"),
+            expected: "one with at least 2 rows in every batch, the last of an epoch too: batch normalisation has no \
+                       variance of a single row; choose another batch size, or leave a row out",
+        })
     }
 
     fn check(&self) -> Result<(), TrainError> {

@@ -4,7 +4,7 @@ use super::tables::{Batch, Metric, Tables};
 use super::{Objective, Optimizer, Rules};
 use crate::graph::ops::Scaling;
 use crate::graph::{Graph, GraphError, Phase, Precision, Store, TensorId};
-use crate::network::{Mode, Network, PARAMETERS};
+use crate::network::{Mode, Network, PARAMETERS, STATISTICS};
 
 /// What to train and by which rule: all that the graphs depend on, but for the data.
 #[derive(Debug, Clone)]
@@ -25,8 +25,9 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// The blocks of the store that a training step changes: the parameters, the states of the optimiser, under mixed
-    /// precision the loss scale and its counts, and the parameters' average if it is asked for.
+    /// The blocks of the store that a training step changes: the parameters, the states of the optimiser, the statistics if
+    /// the network has any, under mixed precision the loss scale and its counts, and the parameters' average if it is asked
+    /// for.
     pub fn blocks(&self) -> Vec<String> {
         let states = self
             .optimizer
@@ -35,9 +36,11 @@ impl Recipe {
             .iter()
             .map(|state| format!("{PARAMETERS}.{state}"));
         let average = std::iter::once(format!("{PARAMETERS}.{}", Rules::AVERAGE));
+        let statistics = !self.network.statistics().is_empty();
         let scaler = [Scaling::SCALE, Scaling::COUNTS].map(str::to_owned);
         std::iter::once(PARAMETERS.to_owned())
             .chain(states)
+            .chain(statistics.then(|| STATISTICS.to_owned()))
             .chain(scaler.into_iter().filter(|_| self.mixed.is_some()))
             .chain(average.filter(|_| self.rules.ema.is_some()))
             .collect()

@@ -175,7 +175,7 @@ impl Case {
             ("square", _) if is_centered(&self.kernel) => Draw::Variance,
             ("average", _) => Draw::Small,
             // Sums and means of squares are not negative.
-            ("square" | "squares" | "total" | "delta" | "norm", _) => Draw::Probability,
+            ("square" | "squares" | "total" | "delta" | "norm" | "moments", _) => Draw::Probability,
             (_, Draw::Step { .. }) => Draw::Normal,
             ("dloss" | "dy", Draw::Probability | Draw::Logits | Draw::FiniteLogits) => Draw::Normal,
             ("dy", _) if matches!(self.kernel, Kernel::ActivationGrad(_)) => Draw::Normal,

@@ -174,6 +174,11 @@ fn watch() {
 }
 
 #[test]
+fn layers() {
+    check(&table::layers());
+}
+
+#[test]
 fn mixed() {
     check(&table::mixed());
 }

@@ -2,6 +2,7 @@
 //! the tiles of the products, and values that are worth a look. A new kernel gets its row here, or in `storage` if it moves
 //! or keeps what others compute.
 
+mod layers;
 mod mixed;
 mod rules;
 mod storage;
@@ -16,6 +17,7 @@ use thalweg::random::stream;
 use thalweg::tensor::Element;
 
 use super::draw::{Case, Draw, case};
+pub(super) use layers::layers;
 pub(super) use mixed::{half_products, mixed};
 pub(super) use rules::rules;
 pub(super) use storage::{gathers, ranges, updates, watch};
@@ -107,6 +109,7 @@ pub(super) fn all() -> Vec<Case> {
         rules,
         watch,
         mixed,
+        layers,
     ];
     parts.iter().flat_map(|part| part()).collect()
 }

@@ -4,6 +4,7 @@ mod callbacks;
 mod errors;
 mod evaluation;
 mod grad_scaler;
+mod layers;
 mod learning;
 mod memory;
 mod mixed;

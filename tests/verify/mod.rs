@@ -1,5 +1,6 @@
 //! `verify` passes for every activation, loss and update on every device, and finds a kernel that is broken on purpose.
 
+mod layers;
 mod mixed;
 mod rules;
 
