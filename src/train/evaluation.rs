@@ -9,7 +9,8 @@ use crate::data::{Dataset, Targets};
 pub struct Evaluation {
     /// How many rows.
     pub rows: usize,
-    /// The mean loss. A squared error is in the target's own units, if they are known.
+    /// The mean loss, over the rows' weights if they have any. A squared or an absolute error is in the target's own units,
+    /// if they are known.
     pub loss: f64,
     /// The share of rows classified right, if there are classes.
     pub accuracy: Option<f64>,
@@ -35,13 +36,18 @@ impl Evaluation {
     }
 }
 
-/// Sums of losses and metrics, weighted by rows.
+/// Sums of losses and metrics, weighted by rows; losses by the weights of the rows, if they have any.
 #[derive(Debug, Clone)]
 pub(super) struct Totals {
     metric: Metric,
     rows: usize,
+    /// The sum of the weights of the rows: their number, where they have none.
+    weight: f64,
     loss: f64,
     metrics: Vec<f64>,
+    /// The loss of each output, where it is told in their units, and the power of these.
+    by_output: Vec<f64>,
+    power: i32,
 }
 
 impl Totals {
@@ -49,8 +55,11 @@ impl Totals {
         Self {
             metric,
             rows: 0,
+            weight: 0.0,
             loss: 0.0,
             metrics: vec![0.0; metric.columns()],
+            by_output: Vec::new(),
+            power: 0,
         }
     }
 
@@ -59,15 +68,23 @@ impl Totals {
         reason = "batches have far fewer than 2^53 rows"
     )]
     pub(super) fn add(&mut self, logged: &Logged, rows: usize) {
-        let weight = rows as f64;
-        for (loss, metrics) in logged.losses.iter().zip(&logged.metrics) {
+        let counted = rows as f64;
+        self.power = logged.power;
+        for (batch, (loss, metrics)) in logged.losses.iter().zip(&logged.metrics).enumerate() {
+            let weight = logged.weights.get(batch).copied().unwrap_or(counted);
             self.rows += rows;
+            self.weight += weight;
             self.loss += weight * loss;
             for (total, metric) in self.metrics.iter_mut().zip(metrics) {
                 *total += match self.metric {
                     Metric::Correct => *metric,
-                    Metric::SquaredErrors { .. } | Metric::Nothing => weight * metric,
+                    Metric::SquaredErrors { .. } | Metric::Nothing => counted * metric,
                 };
+            }
+            let by_output = logged.by_output.get(batch).into_iter().flatten();
+            self.by_output.resize(by_output.clone().count(), 0.0);
+            for (total, loss) in self.by_output.iter_mut().zip(by_output) {
+                *total += weight * loss;
             }
         }
     }
@@ -90,13 +107,23 @@ impl Totals {
             Metric::Nothing => (None, None),
         };
         let numbers = matches!(self.metric, Metric::SquaredErrors { .. });
+        // Where all rows weigh nothing, nothing is lost.
+        let weight = if self.weight > 0.0 { self.weight } else { 1.0 };
         let loss = if self.rows == 0 {
             // All steps were skipped.
             f64::NAN
+        } else if !self.by_output.is_empty() {
+            let unit = |output: usize| {
+                let scale = units.and_then(|units| units.get(output));
+                scale.map_or(1.0, |scale| scale.powi(self.power))
+            };
+            let own = self.by_output.iter().enumerate();
+            own.map(|(output, loss)| unit(output) * loss / weight).sum::<f64>()
+                / self.by_output.len() as f64
         } else if squared && numbers {
             own.iter().sum::<f64>() / own.len() as f64
         } else {
-            self.loss / rows
+            self.loss / weight
         };
         Evaluation {
             rows: self.rows,
