@@ -86,7 +86,7 @@ impl Train {
             values: Vec::new(),
         };
         let recorder =
-            Recorder::new(out, files)?.describe(empty, job.loss(), job.preparation.clone())?;
+            Recorder::new(out, files)?.describe(empty, job.objective(), job.preparation.clone())?;
         let mut watch = Watch {
             recorder,
             environment,
@@ -228,7 +228,7 @@ impl Run {
             .steps
             .map_or(options.epochs, |steps| steps.div_ceil(batches));
         let unit = match job.preparation.target_scale().map(|scale| scale.scale) {
-            Some([scale]) if job.loss() == Loss::SquaredError => scale * scale,
+            Some([scale]) => scale.powi(job.loss().unit_power()),
             _ => 1.0,
         };
         Progress::new(quiet, epochs, unit)
@@ -356,7 +356,9 @@ fn failed(error: TrainError, job: &Job, recorder: &mut Recorder) -> Exit {
             let saved = rescue(&found.last_good, found.last_good_step, recorder);
             Exit::from(error).hint(&saved)
         }
-        TrainError::Targets { .. } if job.loss() == Loss::SigmoidCrossEntropy => {
+        TrainError::Targets { .. }
+            if [Loss::SigmoidCrossEntropy, Loss::KullbackLeibler].contains(&job.loss()) =>
+        {
             Exit::from(error).hint("`--normalize none` leaves the target as it is; `--task classification` makes it classes")
         }
         TrainError::Executor(ExecutorError::DeviceLost { .. } | ExecutorError::Device { .. }) => match recorder.path() {
