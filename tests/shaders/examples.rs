@@ -2,9 +2,10 @@
 
 use thalweg::kernel::{
     Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Binary, BinaryKind, Broadcast,
-    Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad, Kernel, Matmul, Narrow,
+    ClassLoss, ClassLossGrad, ClassLossKind, Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad, Kernel, LogSoftmax,
+    LogSoftmaxGrad, Matmul, Narrow,
     Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record, Scale, Scaler,
-    SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
+    SgdUpdate, Share, Slice, SmoothedCrossEntropy, SmoothedCrossEntropyGrad, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
 };
 use thalweg::tensor::Element;
 
@@ -176,10 +177,41 @@ fn losses() -> Vec<Kernel> {
         SoftmaxCrossEntropy { rows, columns },
         SoftmaxCrossEntropyGrad { rows, columns },
         Correct { rows, columns },
+        LogSoftmax { rows, columns },
+        LogSoftmaxGrad { rows, columns },
+        Share { count },
+        SmoothedCrossEntropy {
+            rows,
+            columns,
+            smoothing: 0.1,
+        },
+        SmoothedCrossEntropyGrad {
+            rows,
+            columns,
+            smoothing: 0.1,
+        },
     ];
+    for kind in [ClassLossKind::Hinge, ClassLossKind::NegativeLogLikelihood] {
+        kernels.extend(kernels![
+            ClassLoss {
+                kind,
+                rows,
+                columns,
+            },
+            ClassLossGrad {
+                kind,
+                rows,
+                columns,
+            },
+        ]);
+    }
     for kind in [
         PointwiseLossKind::SquaredError,
         PointwiseLossKind::SigmoidCrossEntropy,
+        PointwiseLossKind::AbsoluteError,
+        PointwiseLossKind::Huber(1.5),
+        PointwiseLossKind::SmoothL1(0.5),
+        PointwiseLossKind::Divergence,
     ] {
         kernels.push(Kernel::from(PointwiseLoss { kind, count }));
         kernels.extend([false, true].map(|at_target| {

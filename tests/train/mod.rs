@@ -4,6 +4,7 @@ mod errors;
 mod evaluation;
 mod grad_scaler;
 mod learning;
+mod losses;
 mod memory;
 mod mixed;
 mod nonfinite;
