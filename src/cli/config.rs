@@ -26,6 +26,7 @@ const MIB: u64 = 1 << 20;
 pub(super) struct Config {
     pub(super) data: Spec,
     pub(super) target: Option<String>,
+    pub(super) weights: Option<String>,
     pub(super) val_data: Option<Spec>,
     pub(super) val_fraction: f64,
     pub(super) task: Task,
@@ -40,6 +41,8 @@ pub(super) struct Config {
     pub(super) layers: Option<Vec<Layer>>,
     pub(super) init_weights: Option<PathBuf>,
     pub(super) loss: LossChoice,
+    pub(super) label_smoothing: f64,
+    pub(super) class_weights: Option<String>,
     pub(super) optimizer: String,
     pub(super) options: Options,
     pub(super) device: Device,
@@ -100,6 +103,7 @@ impl Flags {
         Ok(Config {
             data: self.data.clone().unwrap_or_else(glyphs),
             target: self.target.clone(),
+            weights: self.weights.clone(),
             val_data: self.val_data.clone(),
             val_fraction: self.val_fraction.unwrap_or(0.2),
             task: self.task.unwrap_or_default(),
@@ -116,6 +120,8 @@ impl Flags {
             layers: self.layers.clone(),
             init_weights: self.init_weights.clone(),
             loss: self.loss.unwrap_or(LossChoice::Auto),
+            label_smoothing: self.label_smoothing.unwrap_or(0.0),
+            class_weights: self.class_weights.clone(),
             optimizer: kind,
             options,
             device: self.device.clone().unwrap_or_default(),
@@ -193,7 +199,7 @@ fn parse(text: &str, file: &str) -> Result<Flags, Exit> {
             .filter(|n| *n != "config")
             .chain(["layers"])
             .collect();
-        if !known.contains(&name.as_str()) && name != "l2" {
+        if !known.contains(&name.as_str()) && !["l2", "sample-weights"].contains(&name.as_str()) {
             let hint = nearest(&name, known.iter().copied())
                 .map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
             let known = known.join(", ");
@@ -316,6 +322,7 @@ impl Config {
         let number = |x: f64| format!("{x:?}");
         put("data", Some(quoted(absolute(&self.data))));
         put("target", self.target.clone().map(quoted));
+        put("weights", self.weights.clone().map(quoted));
         put(
             "val-data",
             self.val_data.as_ref().map(|spec| quoted(absolute(spec))),
@@ -339,6 +346,8 @@ impl Config {
             self.init_weights.as_ref().map(|path| quoted(full(path))),
         );
         put("loss", Some(quoted(loss)));
+        put("label-smoothing", Some(number(self.label_smoothing)));
+        put("class-weights", self.class_weights.clone().map(quoted));
         put("optimizer", Some(quoted(self.optimizer.clone())));
         put("lr", Some(number(optimizer.learning_rate)));
         put("momentum", momentum.map(number));

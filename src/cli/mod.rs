@@ -4,6 +4,7 @@
 //! failed, 2 for bad usage or bad input, and 130 for a run that was interrupted after its model was saved.
 
 mod bench;
+mod class_weights;
 mod config;
 mod course;
 mod devices;

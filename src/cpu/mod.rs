@@ -8,6 +8,7 @@
 //! the terms of a sum except in parts that the sum's length alone decides.
 
 mod activation;
+mod classes;
 mod elementwise;
 mod executor;
 mod finish;
@@ -130,6 +131,22 @@ impl Kernels {
             Kernel::PointwiseLossGrad(k) => {
                 loss::pointwise_loss_grad(t, k, (x(0), x(1), x(2)), y.real());
             }
+            Kernel::ClassLoss(k) => classes::class_loss(t, k, x(0), index(), y.real()),
+            Kernel::ClassLossGrad(k) => {
+                classes::class_loss_grad(t, k, (x(0), index(), x(2)), y.real());
+            }
+            Kernel::SmoothedCrossEntropy(k) => {
+                classes::smoothed_cross_entropy(t, k, (x(0), index(), x(2)), y.real());
+            }
+            Kernel::SmoothedCrossEntropyGrad(k) => {
+                let read = (x(0), index(), x(2), x(3));
+                classes::smoothed_cross_entropy_grad(t, k, read, y.real());
+            }
+            Kernel::LogSoftmax(k) => classes::log_softmax(t, k, x(0), y.real()),
+            Kernel::LogSoftmaxGrad(k) => {
+                classes::log_softmax_grad(t, k, x(0), x(1), y.real());
+            }
+            Kernel::Share(k) => classes::share(t, k, x(0), x(1)[0], y.real()),
             Kernel::Correct(k) => loss::correct(t, k, x(0), index(), y.real()),
             Kernel::Sum(k) => reduce::sum(t, k, x(0), y.real()),
             Kernel::Broadcast(k) => reduce::broadcast(t, k, x(0), y.real()),

@@ -7,6 +7,7 @@
 //! Adding a kernel touches four places that one name finds: `shaders/NAME.wgsl`, `Kernel::Name` here,
 //! `reference::name`, and its row in the test table (`tests/kernels/table.rs`).
 
+mod classes;
 mod elementwise;
 mod finish;
 mod gradient;
@@ -23,6 +24,10 @@ mod shader;
 mod source;
 mod state;
 
+pub use classes::{
+    ClassLoss, ClassLossGrad, ClassLossKind, LogSoftmax, LogSoftmaxGrad, Share,
+    SmoothedCrossEntropy, SmoothedCrossEntropyGrad,
+};
 pub use elementwise::{
     Activation, ActivationGrad, ActivationKind, BiasAdd, Binary, BinaryKind, Dropout, Scale,
     Softmax, SoftmaxGrad,
@@ -208,6 +213,20 @@ kernels! {
     PointwiseLoss,
     /// Its gradient at the prediction or at the target.
     PointwiseLossGrad,
+    /// Loss of each row from outputs and a class.
+    ClassLoss,
+    /// Its gradient at the outputs.
+    ClassLossGrad,
+    /// Loss of each row from logits, a class whose label is smoothed, and weights of the classes.
+    SmoothedCrossEntropy,
+    /// Its gradient at the logits.
+    SmoothedCrossEntropyGrad,
+    /// Logarithm of the softmax of each row.
+    LogSoftmax,
+    /// Its gradient.
+    LogSoftmaxGrad,
+    /// What each weight is of the sum of all.
+    Share,
     /// 1 for each row whose largest output is the class, else 0.
     Correct,
     /// Sum along an axis, times a factor.

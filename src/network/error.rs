@@ -60,6 +60,16 @@ pub enum NetworkError {
         /// Its widths.
         network: String,
     },
+    /// A loss's parameter that makes no sense.
+    #[error("the {what} is {found}; expected {expected}")]
+    Parameter {
+        /// Which.
+        what: &'static str,
+        /// What was given.
+        found: String,
+        /// What would do.
+        expected: String,
+    },
     /// A word that is none of the known ones.
     #[error("unknown {what} `{found}`{hint}; known: {known}")]
     Unknown {

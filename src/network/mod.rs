@@ -7,11 +7,13 @@ mod error;
 mod init;
 mod layers;
 mod loss;
+mod weighing;
 
 pub use crate::graph::ops::ActivationFunction as Activation;
 pub use error::NetworkError;
 pub use init::Init;
 pub use loss::{Loss, LossTensors};
+pub use weighing::{ClassOptions, Weighing};
 
 use serde::{Deserialize, Serialize};
 

@@ -55,6 +55,7 @@
 //!   tested on the bits, not compared.
 
 mod bounded;
+mod classes;
 mod compare;
 mod elementwise;
 mod executor;
@@ -71,6 +72,10 @@ mod rows;
 mod state;
 
 pub use bounded::Bounded;
+pub use classes::{
+    class_loss, class_loss_grad, log_softmax, log_softmax_grad, share, smoothed_cross_entropy,
+    smoothed_cross_entropy_grad,
+};
 pub use compare::{Closeness, Difference, compare, compare_half};
 pub use elementwise::{
     activation, activation_grad, bias_add, binary, dropout, scale, softmax, softmax_grad,
@@ -135,6 +140,20 @@ pub fn run<T: Real>(kernel: &Kernel, inputs: &[View<'_, T>], outputs: &mut [View
         Kernel::PointwiseLossGrad(p) => {
             pointwise_loss_grad(p, real(0), real(1), real(2), y.real());
         }
+        Kernel::ClassLoss(p) => class_loss(p, real(0), integers(1), y.real()),
+        Kernel::ClassLossGrad(p) => {
+            class_loss_grad(p, real(0), integers(1), real(2), y.real());
+        }
+        Kernel::SmoothedCrossEntropy(p) => {
+            smoothed_cross_entropy(p, real(0), integers(1), real(2), y.real());
+        }
+        Kernel::SmoothedCrossEntropyGrad(p) => {
+            let read = (real(0), integers(1), real(2));
+            smoothed_cross_entropy_grad(p, read, real(3), y.real());
+        }
+        Kernel::LogSoftmax(p) => log_softmax(p, real(0), y.real()),
+        Kernel::LogSoftmaxGrad(p) => log_softmax_grad(p, real(0), real(1), y.real()),
+        Kernel::Share(p) => share(p, real(0), real(1), y.real()),
         Kernel::Correct(p) => correct(p, real(0), integers(1), y.real()),
         Kernel::Sum(p) => sum(p, real(0), y.real()),
         Kernel::Broadcast(p) => broadcast(p, real(0), y.real()),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::tensors::{HEADER, TensorFile};
 use super::{RunError, files};
 use crate::data::Preparation;
-use crate::network::{Activation, Loss, Network, Parameter};
+use crate::network::{Activation, ClassOptions, Loss, Network, Parameter};
 use crate::train::Model;
 
 /// The format of model files that this version writes, and the newest it reads.
@@ -31,6 +31,8 @@ pub struct ModelFile {
     pub model: Model,
     /// What it was trained with; nothing for a loss of one's own.
     pub loss: Option<Loss>,
+    /// What the loss takes of the classes.
+    pub classes: ClassOptions,
     /// How raw data become numbers, where the run knew.
     pub preparation: Option<Preparation>,
     /// Training steps it has seen.
@@ -46,6 +48,8 @@ struct Description {
     network: Network,
     output: Activation,
     loss: Option<Loss>,
+    #[serde(default, skip_serializing_if = "ClassOptions::is_plain")]
+    classes: ClassOptions,
     preparation: Option<Preparation>,
     #[serde(default)]
     steps: u64,
@@ -61,6 +65,7 @@ struct AnyFormat {
 pub(super) struct Parts<'a> {
     pub(super) model: &'a Model,
     pub(super) loss: Option<Loss>,
+    pub(super) classes: &'a ClassOptions,
     pub(super) preparation: Option<&'a Preparation>,
     pub(super) steps: u64,
 }
@@ -73,6 +78,7 @@ impl Parts<'_> {
             network: self.model.network.clone(),
             output: self.model.output,
             loss: self.loss,
+            classes: self.classes.clone(),
             preparation: self.preparation.cloned(),
             steps: self.steps,
         };
@@ -135,6 +141,7 @@ impl ModelFile {
         let parts = Parts {
             model: &self.model,
             loss: self.loss,
+            classes: &self.classes,
             preparation: self.preparation.as_ref(),
             steps: self.steps,
         };
@@ -206,6 +213,7 @@ impl ModelFile {
             network,
             output,
             loss,
+            classes,
             preparation,
             steps,
             ..
@@ -232,6 +240,7 @@ impl ModelFile {
         Ok(Self {
             model,
             loss,
+            classes,
             preparation,
             steps,
         })

@@ -99,7 +99,7 @@ pub struct Trainer {
     pub device: Device,
     /// The first values of the parameters, and of the statistics behind them, if they are not drawn.
     pub initial: Option<Vec<Vec<f32>>>,
-    /// The scales of the targets, one an output, in which a squared error is told.
+    /// The scales of the targets, one an output, in which squared and absolute errors are told.
     pub units: Option<Vec<f64>>,
 }
 
@@ -135,6 +135,26 @@ impl Trainer {
         + 'static,
     ) -> Self {
         self.objective = Objective::Custom(Arc::new(loss));
+        self
+    }
+
+    /// Takes this share from each label, and gives it to all classes alike: PyTorch's `label_smoothing`. Only for
+    /// [`Loss::CrossEntropy`].
+    #[must_use]
+    pub fn label_smoothing(mut self, share: f64) -> Self {
+        if let Objective::Loss { classes, .. } = &mut self.objective {
+            classes.label_smoothing = share;
+        }
+        self
+    }
+
+    /// Weighs the rows of each class so, in training and in validation. See [`Dataset::with_weights`] for weights of rows;
+    /// both are multiplied.
+    #[must_use]
+    pub fn class_weights(mut self, weights: &[f32]) -> Self {
+        if let Objective::Loss { classes, .. } = &mut self.objective {
+            classes.weights = Some(weights.to_vec());
+        }
         self
     }
 
@@ -375,6 +395,7 @@ impl Trainer {
 
     fn check(&self) -> Result<(), TrainError> {
         self.network.check()?;
+        self.objective.check(self.network.outputs())?;
         if let Some(values) = &self.initial {
             model::check_parameters(&self.network, values)?;
         }

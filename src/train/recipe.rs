@@ -197,10 +197,11 @@ impl Recipe {
         mode: Mode,
     ) -> Result<TensorId, GraphError> {
         let y = self.network.forward(graph, store, batch.x, mode)?;
-        let tensors = self.objective.build(graph, y, batch.target)?;
+        let tensors = self.objective.build(graph, y, &batch)?;
         graph.rename(tensors.loss, "loss");
         let log = graph.stored(store, &tables.part("log.loss"))?;
-        graph.record(tensors.loss, log)?;
+        let told = tables.told(graph, &tensors)?;
+        graph.record(told, log)?;
         let metric = match (tables.metric(), batch.labels, tensors.by_output) {
             (Metric::Nothing, _, _) => return Ok(tensors.loss),
             (Metric::Correct, Some(labels), _) => {
@@ -208,7 +209,11 @@ impl Recipe {
                 graph.sum(correct)?
             }
             // The loss is the metric already.
-            (_, _, Some(by_output)) if self.objective.is_squared_error() => by_output,
+            (_, _, Some(by_output))
+                if self.objective.is_squared_error() && tensors.weight.is_none() =>
+            {
+                by_output
+            }
             _ => {
                 let prediction = graph.activation(y, self.objective.output())?;
                 let errors = graph.squared_error(prediction, batch.target)?;

@@ -2,13 +2,14 @@
 
 use thalweg::kernel::{
     Accumulate, Activation, ActivationGrad, ActivationKind, Adadelta, Adagrad, AdamUpdate, Adamax,
-    BatchNormGrad, BiasAdd, Binary, BinaryKind, Broadcast, ClipNorm, ClipValue, Concat, Copy,
-    Correct, Dropout, Finish, Function, Gather, GatherGrad, Kernel, L1Gradient, LayerNormGrad,
-    LerpUpdate, Lion, Matmul, MaxNormUpdate, MaxPieces, MaxPiecesGrad, Moments, Nadam, Narrow,
-    Noise, Nonfinite, Normalize, NormalizeSums, Pad, PointwiseLoss, PointwiseLossGrad,
-    PointwiseLossKind, Radam, Record, Rmsprop, Rule, RuleUpdate, RunningMoments, Scale, Scaler,
-    SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad,
-    SquareSum, Sum,
+    BatchNormGrad, BiasAdd, Binary, BinaryKind, Broadcast, ClassLoss, ClassLossGrad, ClassLossKind,
+    ClipNorm, ClipValue, Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad,
+    Kernel, L1Gradient, LayerNormGrad, LerpUpdate, Lion, LogSoftmax, LogSoftmaxGrad, Matmul,
+    MaxNormUpdate, MaxPieces, MaxPiecesGrad, Moments, Nadam, Narrow, Noise, Nonfinite, Normalize,
+    NormalizeSums, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Radam, Record,
+    Rmsprop, Rule, RuleUpdate, RunningMoments, Scale, Scaler, SgdUpdate, Share, Slice,
+    SmoothedCrossEntropy, SmoothedCrossEntropyGrad, Softmax, SoftmaxCrossEntropy,
+    SoftmaxCrossEntropyGrad, SoftmaxGrad, SquareSum, Sum,
 };
 use thalweg::tensor::Element;
 
@@ -234,10 +235,41 @@ fn losses() -> Vec<Kernel> {
         SoftmaxCrossEntropy { rows, columns },
         SoftmaxCrossEntropyGrad { rows, columns },
         Correct { rows, columns },
+        LogSoftmax { rows, columns },
+        LogSoftmaxGrad { rows, columns },
+        Share { count },
+        SmoothedCrossEntropy {
+            rows,
+            columns,
+            smoothing: 0.1,
+        },
+        SmoothedCrossEntropyGrad {
+            rows,
+            columns,
+            smoothing: 0.1,
+        },
     ];
+    for kind in [ClassLossKind::Hinge, ClassLossKind::NegativeLogLikelihood] {
+        kernels.extend(kernels![
+            ClassLoss {
+                kind,
+                rows,
+                columns,
+            },
+            ClassLossGrad {
+                kind,
+                rows,
+                columns,
+            },
+        ]);
+    }
     for kind in [
         PointwiseLossKind::SquaredError,
         PointwiseLossKind::SigmoidCrossEntropy,
+        PointwiseLossKind::AbsoluteError,
+        PointwiseLossKind::Huber(1.5),
+        PointwiseLossKind::SmoothL1(0.5),
+        PointwiseLossKind::Divergence,
     ] {
         kernels.push(Kernel::from(PointwiseLoss { kind, count }));
         kernels.extend([false, true].map(|at_target| {

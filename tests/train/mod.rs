@@ -6,6 +6,7 @@ mod evaluation;
 mod grad_scaler;
 mod layers;
 mod learning;
+mod losses;
 mod memory;
 mod mixed;
 mod nonfinite;

@@ -191,6 +191,19 @@ pub(super) fn axes(kernel: &Kernel) -> Vec<Axis> {
         Kernel::SoftmaxGrad(k) => rows!(k, [ROWS, ROWS, ROWS]),
         Kernel::SoftmaxCrossEntropy(k) => rows!(k, [ROWS, ROW, ROW]),
         Kernel::SoftmaxCrossEntropyGrad(k) => rows!(k, [ROWS, ROW, ROW, ROWS]),
+        Kernel::ClassLoss(k) => rows!(k, [ROWS, ROW, ROW]),
+        Kernel::ClassLossGrad(k) => rows!(k, [ROWS, ROW, ROW, ROWS]),
+        Kernel::SmoothedCrossEntropy(k) => rows!(k, [ROWS, ROW, (&[], Whole), ROW]),
+        Kernel::SmoothedCrossEntropyGrad(k) => rows!(k, [ROWS, ROW, (&[], Whole), ROW, ROWS]),
+        Kernel::LogSoftmax(k) => rows!(k, [ROWS, ROWS]),
+        Kernel::LogSoftmaxGrad(k) => rows!(k, [ROWS, ROWS, ROWS]),
+        Kernel::Share(k) => {
+            let table = Table {
+                extents: &[k.count],
+                operands: &[ROW, (&[], Whole), ROW],
+            };
+            vec![table.axis(0, move |_, count| kernel::Share { count }.into())]
+        }
         Kernel::Correct(k) => rows!(k, [ROWS, ROW, ROW]),
         Kernel::Sum(k) => sum(k),
         Kernel::Broadcast(k) => broadcast(k),
