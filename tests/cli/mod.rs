@@ -9,6 +9,7 @@ mod predictions;
 mod profile;
 mod resume;
 mod streaming;
+mod sweep;
 mod train;
 mod tuning;
 mod verbs;
