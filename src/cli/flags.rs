@@ -29,7 +29,12 @@ pub(super) struct Flags {
     #[arg(long, value_name = "COLUMN", help_heading = "Data")]
     pub(super) target: Option<String>,
     /// The column of a CSV that holds the weights of the rows in the loss; it is no input
-    #[arg(long, visible_alias = "sample-weights", value_name = "COLUMN", help_heading = "Data")]
+    #[arg(
+        long,
+        visible_alias = "sample-weights",
+        value_name = "COLUMN",
+        help_heading = "Data"
+    )]
     pub(super) weights: Option<String>,
     /// Validate on this data set, and train on all of --data
     #[arg(long, value_name = "SPEC", help_heading = "Data")]

@@ -22,7 +22,13 @@ pub(super) fn class_loss(
 ) {
     let size = (x.len(), LIGHT);
     let pieces = (Rows::new(x, kernel.columns as usize), target, loss);
-    threads.rows(kernel.rows as usize, size, pieces, kernel.kind, class_loss_loop);
+    threads.rows(
+        kernel.rows as usize,
+        size,
+        pieces,
+        kernel.kind,
+        class_loss_loop,
+    );
 }
 
 /// How far below the margin `chosen` stands over `x`, or 0; NaN stays.
@@ -167,7 +173,13 @@ pub(super) fn smoothed_cross_entropy_grad(
     let pieces = (Rows::new(x, columns), target, dloss, Rows::new(dx, columns));
     let parameters = smoothing(kernel.columns, kernel.smoothing, weights);
     let rows = kernel.rows as usize;
-    threads.rows(rows, size, pieces, parameters, smoothed_cross_entropy_grad_loop);
+    threads.rows(
+        rows,
+        size,
+        pieces,
+        parameters,
+        smoothed_cross_entropy_grad_loop,
+    );
 }
 
 bodies! {
@@ -241,7 +253,13 @@ pub(super) fn log_softmax_grad(
         Rows::new(dy, columns),
         Rows::new(dx, columns),
     );
-    threads.rows(kernel.rows as usize, size, pieces, (), log_softmax_grad_loop);
+    threads.rows(
+        kernel.rows as usize,
+        size,
+        pieces,
+        (),
+        log_softmax_grad_loop,
+    );
 }
 
 type LogSoftmaxGradRows<'a> = (Rows<&'a [f32]>, Rows<&'a [f32]>, Rows<&'a mut [f32]>);

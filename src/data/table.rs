@@ -388,9 +388,7 @@ fn check_finite(source: &str, inputs: &TableInputs, target: &TableTarget) -> Res
     match target {
         TableTarget::Matrix { values, outputs } => check("targets", values, *outputs),
         TableTarget::Column(column) => check_column(&check, column),
-        TableTarget::Columns(columns) => {
-            columns.iter().try_for_each(|c| check_column(&check, c))
-        }
+        TableTarget::Columns(columns) => columns.iter().try_for_each(|c| check_column(&check, c)),
         _ => Ok(()),
     }
 }

@@ -63,8 +63,7 @@ impl Spec for ClassLoss {
     }
 
     fn shader(&self, limits: &Limits) -> Shader {
-        Shader::strided("class_loss", self.rows as usize, limits)
-            .with("KIND", self.kind.constant())
+        Shader::strided("class_loss", self.rows as usize, limits).with("KIND", self.kind.constant())
     }
 }
 

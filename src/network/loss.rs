@@ -150,12 +150,7 @@ impl Loss {
     }
 
     /// The loss of each row or element.
-    fn parts(
-        self,
-        graph: &mut Graph,
-        y: TensorId,
-        target: TensorId,
-    ) -> Result<Parts, GraphError> {
+    fn parts(self, graph: &mut Graph, y: TensorId, target: TensorId) -> Result<Parts, GraphError> {
         Ok(match self {
             Self::CrossEntropy => Parts::Rows(graph.softmax_cross_entropy(y, target)?),
             Self::Hinge => Parts::Rows(graph.hinge(y, target)?),

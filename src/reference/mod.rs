@@ -68,13 +68,13 @@ mod rows;
 mod state;
 
 pub use bounded::Bounded;
-pub use compare::{Closeness, Difference, compare, compare_half};
-pub use elementwise::{
-    activation, activation_grad, bias_add, binary, dropout, scale, softmax, softmax_grad,
-};
 pub use classes::{
     class_loss, class_loss_grad, log_softmax, log_softmax_grad, share, smoothed_cross_entropy,
     smoothed_cross_entropy_grad,
+};
+pub use compare::{Closeness, Difference, compare, compare_half};
+pub use elementwise::{
+    activation, activation_grad, bias_add, binary, dropout, scale, softmax, softmax_grad,
 };
 pub use executor::{Reference, ReferenceKernels};
 pub use loss::{

@@ -118,7 +118,8 @@ impl Totals {
                 scale.map_or(1.0, |scale| scale.powi(self.power))
             };
             let own = self.by_output.iter().enumerate();
-            own.map(|(output, loss)| unit(output) * loss / weight).sum::<f64>()
+            own.map(|(output, loss)| unit(output) * loss / weight)
+                .sum::<f64>()
                 / self.by_output.len() as f64
         } else if squared && numbers {
             own.iter().sum::<f64>() / own.len() as f64

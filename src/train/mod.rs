@@ -24,7 +24,9 @@ mod ring;
 mod room;
 mod session;
 mod submission;
+mod suit;
 mod tables;
+mod told;
 mod trace;
 mod validation;
 

@@ -41,7 +41,10 @@ impl Objective {
             Self::Loss { loss, classes } => {
                 let weighing = Weighing {
                     rows: batch.weights,
-                    classes: batch.class_weights.zip(batch.labels).map(<[TensorId; 2]>::from),
+                    classes: batch
+                        .class_weights
+                        .zip(batch.labels)
+                        .map(<[TensorId; 2]>::from),
                     label_smoothing: classes.label_smoothing,
                 };
                 loss.build_weighed(graph, (y, batch.target), &weighing)

@@ -124,14 +124,22 @@ fn losses_of_classes() {
     check("hinge", &[&[5, 3]], labels, |graph, x, i| {
         graph.hinge(x[0], i[0])
     });
-    check("negative_log_likelihood", &[&[5, 3]], labels, |graph, x, i| {
-        graph.negative_log_likelihood(x[0], i[0])
-    });
+    check(
+        "negative_log_likelihood",
+        &[&[5, 3]],
+        labels,
+        |graph, x, i| graph.negative_log_likelihood(x[0], i[0]),
+    );
     for smoothing in [0.0, 0.2, 1.0] {
-        check("smoothed_cross_entropy", &[&[5, 3]], labels, |graph, x, i| {
-            let ones = graph.constant([3], 1.5);
-            graph.smoothed_cross_entropy(x[0], i[0], ones, smoothing)
-        });
+        check(
+            "smoothed_cross_entropy",
+            &[&[5, 3]],
+            labels,
+            |graph, x, i| {
+                let ones = graph.constant([3], 1.5);
+                graph.smoothed_cross_entropy(x[0], i[0], ones, smoothing)
+            },
+        );
     }
 }
 

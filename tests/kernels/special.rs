@@ -2,10 +2,10 @@
 
 use thalweg::executor::Data;
 use thalweg::kernel::{
-    Activation, ActivationGrad, ActivationKind, BiasAdd, Binary, BinaryKind, Copy, Dropout, Kernel,
-    ClassLoss, ClassLossKind, Limits, LogSoftmax, LogSoftmaxGrad, Matmul, Nonfinite, PointwiseLoss, Scale,
-    SmoothedCrossEntropy, SmoothedCrossEntropyGrad, Softmax, SoftmaxCrossEntropy,
-    SoftmaxCrossEntropyGrad, SoftmaxGrad, Spec, Sum,
+    Activation, ActivationGrad, ActivationKind, BiasAdd, Binary, BinaryKind, ClassLoss,
+    ClassLossKind, Copy, Dropout, Kernel, Limits, LogSoftmax, LogSoftmaxGrad, Matmul, Nonfinite,
+    PointwiseLoss, Scale, SmoothedCrossEntropy, SmoothedCrossEntropyGrad, Softmax,
+    SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Spec, Sum,
 };
 use thalweg::random::{Random, stream};
 

@@ -8,10 +8,9 @@ mod storage;
 use thalweg::kernel::{
     Activation, ActivationGrad, ActivationKind, BiasAdd, Binary, BinaryKind, Broadcast, ClassLoss,
     ClassLossGrad, ClassLossKind, Copy, Correct, Dropout, Finish, Function, LogSoftmax,
-    LogSoftmaxGrad, Matmul, PointwiseLoss, PointwiseLossGrad,
-    PointwiseLossKind, Scale, Share, SmoothedCrossEntropy, SmoothedCrossEntropyGrad, Softmax,
-    SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad,
-    Sum,
+    LogSoftmaxGrad, Matmul, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Scale, Share,
+    SmoothedCrossEntropy, SmoothedCrossEntropyGrad, Softmax, SoftmaxCrossEntropy,
+    SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
 };
 use thalweg::random::stream;
 use thalweg::tensor::Element;

@@ -2,10 +2,11 @@
 
 use thalweg::kernel::{
     Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Binary, BinaryKind, Broadcast,
-    ClassLoss, ClassLossGrad, ClassLossKind, Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad, Kernel, LogSoftmax,
-    LogSoftmaxGrad, Matmul, Narrow,
-    Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record, Scale, Scaler,
-    SgdUpdate, Share, Slice, SmoothedCrossEntropy, SmoothedCrossEntropyGrad, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
+    ClassLoss, ClassLossGrad, ClassLossKind, Concat, Copy, Correct, Dropout, Finish, Function,
+    Gather, GatherGrad, Kernel, LogSoftmax, LogSoftmaxGrad, Matmul, Narrow, Nonfinite, Pad,
+    PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record, Scale, Scaler, SgdUpdate, Share,
+    Slice, SmoothedCrossEntropy, SmoothedCrossEntropyGrad, Softmax, SoftmaxCrossEntropy,
+    SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
 };
 use thalweg::tensor::Element;
 

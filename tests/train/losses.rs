@@ -53,7 +53,7 @@ fn loss(value: &Value) -> Loss {
 fn value_and_gradient(case: &Value, executor: &mut dyn Executor) -> [Vec<f64>; 2] {
     let loss = loss(case);
     let extent = |i: usize| case["inputs"]["shape"][i].as_u64().expect("a size");
-    let (rows, columns) = (extent(0) as usize, extent(1) as usize);
+    let [rows, columns] = [0, 1].map(|i| usize::try_from(extent(i)).expect("it is small"));
     let is_class = case["targets"]["shape"].as_array().map(Vec::len) == Some(1);
     let (smoothing, [of_classes, of_rows]) = (
         case["smoothing"].as_f64().expect("a number"),
@@ -77,7 +77,11 @@ fn value_and_gradient(case: &Value, executor: &mut dyn Executor) -> [Vec<f64>; 2
         classes: of_classes.as_ref().map(|_| [class_weights, labels]),
         label_smoothing: smoothing,
     };
-    let target = if loss.takes_classes() { labels } else { targets };
+    let target = if loss.takes_classes() {
+        labels
+    } else {
+        targets
+    };
     let built = loss.build_weighed(&mut graph, (y, target), &weighing);
     let built = built.expect("it fits");
     let dy = graph.differentiate(built.loss, &[y]).expect("it has one")[0];
@@ -87,7 +91,8 @@ fn value_and_gradient(case: &Value, executor: &mut dyn Executor) -> [Vec<f64>; 2
     let handle = executor.load(plan, &store).expect("it loads");
     let target = array(&case["targets"]);
     let one_hot = || {
-        let hot = |&class: &u32| (0..columns).map(move |c| f32::from(u8::from(c == class as usize)));
+        let hot =
+            |&class: &u32| (0..columns).map(move |c| f32::from(u8::from(c == class as usize)));
         integers(&target).iter().flat_map(hot).collect::<Vec<_>>()
     };
     let mut write = |name: &str, data| executor.write_stored(&store, name, &data).expect("it fits");
@@ -185,7 +190,12 @@ fn runs() -> Vec<Run> {
         let mut trainer = Trainer::new(network.clone(), loss)
             .optimizer(optimizer)
             .batch_size(16);
-        trainer.initial = Some(of(&training["parameters"]).iter().map(|v| exact(v)).collect());
+        trainer.initial = Some(
+            of(&training["parameters"])
+                .iter()
+                .map(|v| exact(v))
+                .collect(),
+        );
         trainer.options.shuffle = false;
         trainer.options.steps = Some(20);
         trainer.objective = Objective::Loss {
@@ -197,10 +207,16 @@ fn runs() -> Vec<Run> {
         };
         let losses = run["losses"].as_array().expect("a list");
         Run {
-            name: format!("{} {}", run["loss"], trainer.options.optimizer.learning_rate),
+            name: format!(
+                "{} {}",
+                run["loss"], trainer.options.optimizer.learning_rate
+            ),
             trainer,
             data,
-            losses: losses.iter().map(|x| x.as_f64().expect("a number")).collect(),
+            losses: losses
+                .iter()
+                .map(|x| x.as_f64().expect("a number"))
+                .collect(),
             after,
         }
     };
@@ -229,7 +245,9 @@ fn twenty_steps_in_double_precision_are_those_of_pytorch() {
             };
             let handle = ready.expect("it can be built").handle;
             session.executor.run(handle, &[tick]).expect("it runs");
-            let log = session.executor.read_stored(&session.store, "train.log.loss");
+            let log = session
+                .executor
+                .read_stored(&session.store, "train.log.loss");
             let found = log.expect("a log").to_f64()[0];
             assert!(
                 (found - expected).abs() <= 1e-10,
@@ -238,9 +256,16 @@ fn twenty_steps_in_double_precision_are_those_of_pytorch() {
             );
         }
         for (parameter, expected) in run.trainer.network.parameters().iter().zip(&run.after) {
-            let found = session.executor.read_stored(&session.store, &parameter.name);
+            let found = session
+                .executor
+                .read_stored(&session.store, &parameter.name);
             let off = largest_difference(&found.expect("it is there").to_f64(), expected);
-            assert!(off <= 1e-10, "{}: {} off by {off:e}", run.name, parameter.name);
+            assert!(
+                off <= 1e-10,
+                "{}: {} off by {off:e}",
+                run.name,
+                parameter.name
+            );
         }
     }
 }
@@ -298,7 +323,9 @@ fn an_epoch_is_the_mean_with_weights() {
             trainer.options.shuffle = false;
             trainer.units = Some(units.to_vec());
             let mut notes = Notes::default();
-            let fit = trainer.fit_on(executor, &data, Some(&data), &mut notes).expect("it trains");
+            let fit = trainer
+                .fit_on(executor, &data, Some(&data), &mut notes)
+                .expect("it trains");
             let y = fit.model.predict(&inputs(&data)).expect("whole rows");
             let (mut sum, mut all) = (0.0, 0.0);
             for (row, weight) in weights(75).into_iter().enumerate() {
@@ -316,7 +343,10 @@ fn an_epoch_is_the_mean_with_weights() {
                 all += f64::from(weight);
             }
             let what = format!("{name}: {loss}");
-            assert_eq!(notes.losses[0], 0.0, "{what}: the first batch weighs nothing");
+            assert_eq!(
+                notes.losses[0], 0.0,
+                "{what}: the first batch weighs nothing"
+            );
             let validation = fit.summary.validation.expect("there are rows");
             for (found, of) in [(&fit.summary.train, "train"), (&validation, "validation")] {
                 assert!(
@@ -358,7 +388,11 @@ fn an_epoch_is_the_mean_with_weights() {
                 found.loss,
                 sum / all
             );
-            assert_eq!(found.accuracy, Some(right as f64 / 75.0), "accuracy knows no weights");
+            assert_eq!(
+                found.accuracy,
+                Some(right as f64 / 75.0),
+                "accuracy knows no weights"
+            );
         }
     }
 }
@@ -368,7 +402,9 @@ fn an_epoch_is_the_mean_with_weights() {
 fn the_size_of_weights_does_not_matter() {
     let data = classes(203, 12, 4);
     let train = |data: &Dataset, executor| {
-        let trainer = Trainer::new(network(12, 4), Loss::CrossEntropy).batch_size(16).epochs(2);
+        let trainer = Trainer::new(network(12, 4), Loss::CrossEntropy)
+            .batch_size(16)
+            .epochs(2);
         let fit = trainer.fit_on(executor, data, Some(data), &mut Notes::default());
         fit.expect("it trains")
     };
@@ -376,10 +412,17 @@ fn the_size_of_weights_does_not_matter() {
     for Named { name, executor } in first {
         let plain = train(&data, executor);
         for weight in [3e38_f32, 1e-40] {
-            let data = data.clone().with_weights(vec![weight; 203]).expect("they fit");
+            let data = data
+                .clone()
+                .with_weights(vec![weight; 203])
+                .expect("they fit");
             let executor = others
                 .iter_mut()
-                .find_map(|list| list.iter().position(|n| n.name == name).map(|at| list.remove(at)))
+                .find_map(|list| {
+                    list.iter()
+                        .position(|n| n.name == name)
+                        .map(|at| list.remove(at))
+                })
                 .expect("another of them");
             let weighed = train(&data, executor.executor);
             let off = (weighed.summary.train.loss - plain.summary.train.loss).abs();
@@ -393,12 +436,21 @@ fn the_size_of_weights_does_not_matter() {
 fn plain_plans_have_no_weights() {
     let trainer = Trainer::new(network(12, 4), Loss::CrossEntropy);
     let executor: Box<dyn Executor> = Box::new(Reference::f32());
-    let mut session = trainer.session(executor, &classes(20, 12, 4)).expect("it fits");
+    let mut session = trainer
+        .session(executor, &classes(20, 12, 4))
+        .expect("it fits");
     let plan = session.plan(Purpose::Training(8)).expect("it builds").plan;
     let kernels: Vec<_> = plan.steps.iter().map(|s| s.kernel.name()).collect();
-    assert!(!kernels.contains(&"share") && !kernels.contains(&"concat"), "{kernels:?}");
     assert!(
-        session.store.blocks().iter().all(|b| !b.name.contains("weights")),
+        !kernels.contains(&"share") && !kernels.contains(&"concat"),
+        "{kernels:?}"
+    );
+    assert!(
+        session
+            .store
+            .blocks()
+            .iter()
+            .all(|b| !b.name.contains("weights")),
         "no table of weights"
     );
 }
@@ -410,23 +462,78 @@ fn what_makes_no_sense_is_refused() {
     let numbers = numbers(10, 12, 4);
     let cases: Vec<(Trainer, &Dataset, [&str; 2])> = vec![
         (trainer(Loss::Hinge), &numbers, ["hinge", "classes"]),
-        (trainer(Loss::NegativeLogLikelihood), &numbers, ["negative_log", "classes"]),
-        (trainer(Loss::KullbackLeibler), &numbers, ["kullback_leibler", "sum"]),
-        (trainer(Loss::Huber { delta: 0.0 }), &numbers, ["delta", "above 0"]),
-        (trainer(Loss::Huber { delta: f64::NAN }), &numbers, ["delta", "NaN"]),
-        (trainer(Loss::SmoothL1 { beta: -1.0 }), &numbers, ["beta", "-1"]),
-        (trainer(Loss::CrossEntropy).label_smoothing(1.0), &classes, ["label_smoothing", "below 1"]),
-        (trainer(Loss::Hinge).label_smoothing(0.1), &classes, ["label_smoothing", "hinge"]),
-        (trainer(Loss::SquaredError).class_weights(&[1.0; 4]), &classes, ["class_weights", "squared_error"]),
-        (trainer(Loss::CrossEntropy).class_weights(&[1.0; 3]), &classes, ["class_weights", "3 numbers"]),
-        (trainer(Loss::CrossEntropy).class_weights(&[1.0, -1.0, 0.0, 0.0]), &classes, ["class_weights", "-1"]),
-        (trainer(Loss::CrossEntropy).class_weights(&[0.0; 4]), &classes, ["class_weights", "above 0"]),
+        (
+            trainer(Loss::NegativeLogLikelihood),
+            &numbers,
+            ["negative_log", "classes"],
+        ),
+        (
+            trainer(Loss::KullbackLeibler),
+            &numbers,
+            ["kullback_leibler", "sum"],
+        ),
+        (
+            trainer(Loss::Huber { delta: 0.0 }),
+            &numbers,
+            ["delta", "above 0"],
+        ),
+        (
+            trainer(Loss::Huber { delta: f64::NAN }),
+            &numbers,
+            ["delta", "NaN"],
+        ),
+        (
+            trainer(Loss::SmoothL1 { beta: -1.0 }),
+            &numbers,
+            ["beta", "-1"],
+        ),
+        (
+            trainer(Loss::CrossEntropy).label_smoothing(1.0),
+            &classes,
+            ["label_smoothing", "below 1"],
+        ),
+        (
+            trainer(Loss::Hinge).label_smoothing(0.1),
+            &classes,
+            ["label_smoothing", "hinge"],
+        ),
+        (
+            trainer(Loss::SquaredError).class_weights(&[1.0; 4]),
+            &classes,
+            ["class_weights", "squared_error"],
+        ),
+        (
+            trainer(Loss::CrossEntropy).class_weights(&[1.0; 3]),
+            &classes,
+            ["class_weights", "3 numbers"],
+        ),
+        (
+            trainer(Loss::CrossEntropy).class_weights(&[1.0, -1.0, 0.0, 0.0]),
+            &classes,
+            ["class_weights", "-1"],
+        ),
+        (
+            trainer(Loss::CrossEntropy).class_weights(&[0.0; 4]),
+            &classes,
+            ["class_weights", "above 0"],
+        ),
     ];
     for (trainer, data, parts) in cases {
-        let error = trainer.fit(data).expect_err("it makes no sense").to_string();
-        assert!(parts.iter().all(|p| error.contains(p)), "{error}: {parts:?}");
+        let error = trainer
+            .fit(data)
+            .expect_err("it makes no sense")
+            .to_string();
+        assert!(
+            parts.iter().all(|p| error.contains(p)),
+            "{error}: {parts:?}"
+        );
     }
-    for weights in [vec![1.0; 9], vec![-1.0; 10], vec![f32::NAN; 10], vec![0.0; 10]] {
+    for weights in [
+        vec![1.0; 9],
+        vec![-1.0; 10],
+        vec![f32::NAN; 10],
+        vec![0.0; 10],
+    ] {
         let found = classes.clone().with_weights(weights);
         assert!(found.is_err(), "{found:?}");
     }
@@ -438,7 +545,10 @@ fn what_makes_no_sense_is_refused() {
     });
     let data = numbers.with_weights(vec![1.0; 10]).expect("they fit");
     let error = own.fit(&data).expect_err("it cannot weigh").to_string();
-    assert!(error.contains("custom") && error.contains("weights"), "{error}");
+    assert!(
+        error.contains("custom") && error.contains("weights"),
+        "{error}"
+    );
 }
 
 /// Words, aliases and parameters.
@@ -448,20 +558,37 @@ fn words() {
         (vec!["absolute_error", "mae", "l1"], Loss::AbsoluteError),
         (vec!["huber", "huber:1"], Loss::Huber { delta: 1.0 }),
         (vec!["huber:1.5"], Loss::Huber { delta: 1.5 }),
-        (vec!["smooth_l1", "smooth_l1:1"], Loss::SmoothL1 { beta: 1.0 }),
+        (
+            vec!["smooth_l1", "smooth_l1:1"],
+            Loss::SmoothL1 { beta: 1.0 },
+        ),
         (vec!["smooth_l1:0"], Loss::SmoothL1 { beta: 0.0 }),
         (vec!["hinge"], Loss::Hinge),
         (vec!["kl", "kullback_leibler"], Loss::KullbackLeibler),
-        (vec!["nll", "negative_log_likelihood"], Loss::NegativeLogLikelihood),
+        (
+            vec!["nll", "negative_log_likelihood"],
+            Loss::NegativeLogLikelihood,
+        ),
     ] {
         for word in words {
             assert_eq!(word.parse::<Loss>().expect("a known one"), loss, "{word}");
         }
         assert_eq!(loss.to_string().parse::<Loss>().expect("its own"), loss);
         let json = serde_json::to_string(&loss).expect("it can be written");
-        assert_eq!(serde_json::from_str::<Loss>(&json).expect("its own"), loss, "{json}");
+        assert_eq!(
+            serde_json::from_str::<Loss>(&json).expect("its own"),
+            loss,
+            "{json}"
+        );
     }
-    for word in ["huber:x", "huber:0", "huber:inf", "smooth_l1:-1", "mse:1", "hubr"] {
+    for word in [
+        "huber:x",
+        "huber:0",
+        "huber:inf",
+        "smooth_l1:-1",
+        "mse:1",
+        "hubr",
+    ] {
         assert!(word.parse::<Loss>().is_err(), "{word}");
     }
     assert_eq!(

@@ -307,18 +307,25 @@ fn side_by_side(columns: &[Column], source: &str) -> Result<Numbers, DataError> 
             Values::Text { names, .. } => {
                 return Err(DataError::malformed(
                     format!("{source}, target {:?}", column.name),
-                    format!("text such as {:?}", names.first().map_or("", String::as_str)),
+                    format!(
+                        "text such as {:?}",
+                        names.first().map_or("", String::as_str)
+                    ),
                     "numbers, as every one of several targets",
                     "name one target alone for a classification, or leave this one out",
                 ));
             }
         }
     }
-    let wide = numbers.iter().any(|values| matches!(values, Numbers::F64(_)));
+    let wide = numbers
+        .iter()
+        .any(|values| matches!(values, Numbers::F64(_)));
     let rows = numbers.first().map_or(0, |values| values.len());
     let mut matrix = Numbers::with_capacity(wide, rows * numbers.len());
     for row in 0..rows {
-        numbers.iter().for_each(|values| matrix.push(values.get(row)));
+        numbers
+            .iter()
+            .for_each(|values| matrix.push(values.get(row)));
     }
     Ok(matrix)
 }
