@@ -31,7 +31,9 @@ mod session;
 mod snapshot;
 mod stopping;
 mod submission;
+mod suit;
 mod tables;
+mod told;
 mod trace;
 mod validation;
 
