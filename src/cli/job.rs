@@ -7,7 +7,7 @@ use etcetera::BaseStrategy;
 use super::config::Config;
 use super::exit::Exit;
 use super::flags::LossChoice;
-use super::layers;
+use super::network;
 use crate::data::{Dataset, InFile, Preparation, Spec, TableOptions, Task, split};
 use crate::device::{Device, Opened, Opening};
 use crate::executor::{DeviceInfo, ExecutorError};
@@ -112,7 +112,7 @@ pub(super) fn rows(config: &Config, rows: usize) -> Result<(Vec<u32>, Vec<u32>),
 
 fn trainer(config: &Config, loss: Loss, preparation: &Preparation) -> Result<Trainer, Exit> {
     let (inputs, outputs) = (preparation.features(), preparation.outputs());
-    let network = layers::network(config, inputs, outputs);
+    let network = network::network(config, inputs, outputs);
     network.check()?;
     let mut trainer = Trainer::new(network, loss);
     trainer.options = config.options;

@@ -14,6 +14,7 @@ mod inspect;
 mod interrupt;
 mod job;
 mod layers;
+mod network;
 mod output;
 mod predict;
 mod profile;

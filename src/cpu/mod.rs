@@ -17,6 +17,7 @@ mod loss;
 mod math;
 mod matmul;
 mod mixed;
+mod moments;
 mod normalize;
 mod optimizer;
 mod philox;
@@ -152,7 +153,7 @@ impl Kernels {
             Kernel::Nonfinite(k) => state::nonfinite(t, k, x(0), y.u32()),
             Kernel::Narrow(k) => mixed::narrow(t, k, x(0), y.real()),
             Kernel::Scaler(_) => panic!("scaler needs its counts and a place for its verdict"),
-            Kernel::Moments(k) => normalize::moments(t, k, x(0), y.real()),
+            Kernel::Moments(k) => moments::moments(t, k, x(0), y.real()),
             Kernel::Normalize(k) => {
                 normalize::normalize(t, k, x(0), (x(1), x(2), x(3)), y.real());
             }
@@ -202,7 +203,7 @@ impl Kernels {
                 optimizer::adam_update(t, k, scaled(k.scaled), w, states);
             }
             (Kernel::RunningMoments(k), [variance]) => {
-                normalize::running_moments(k, inputs[0].real(), w, variance.real());
+                moments::running_moments(k, inputs[0].real(), w, variance.real());
             }
             _ => panic!("{}: more tensors to write to than it binds", kernel.name()),
         }

@@ -19,6 +19,7 @@ mod pack;
 mod pointwise_loss;
 mod record;
 mod reshape;
+mod running_moments;
 mod scale;
 mod scaler;
 mod slice;
