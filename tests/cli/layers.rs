@@ -78,7 +78,7 @@ fn a_list_of_layers() {
     let text = place.ok("inspect run");
     for part in [
         "maxout 8 of 3 pieces",
-        "residual (linear 6, elu:0.5, residual (",
+        "residual (linear 6, elu:0.5",
         "batch_norm",
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
