@@ -155,6 +155,7 @@ fn flags() {
         .ok("train --data flowers.csv --batch-norm --batch-size 47 --steps 1 --device cpu --quiet");
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of what can be wrong")]
 #[test]
 fn what_is_wrong_in_a_list_is_told_with_its_line() {
     let cases: [(&str, &[&str]); 26] = [
@@ -297,6 +298,9 @@ fn huge_layers_are_refused() {
     }
 }
 
+/// What becomes of a tensor's bytes; none for a tensor that is left out.
+type Change<'a> = &'a dyn Fn(&str, Vec<u8>) -> Option<Vec<u8>>;
+
 /// What `torch.save` would write by safetensors: the running statistics, and a count of batches that nothing here uses.
 #[test]
 fn weights_of_pytorch_with_running_statistics() {
@@ -332,7 +336,7 @@ fn weights_of_pytorch_with_running_statistics() {
         ("layers.2.weight", Dtype::F32, vec![3, 2], floats(&[0.3; 6])),
         ("layers.2.bias", Dtype::F32, vec![3], floats(&[0.0; 3])),
     ];
-    let file = |change: &dyn Fn(&str, Vec<u8>) -> Option<Vec<u8>>| {
+    let file = |change: Change<'_>| {
         let kept: Vec<_> = tensors
             .iter()
             .filter_map(|(n, d, s, b)| Some((*n, *d, s.clone(), change(n, b.clone())?)))
