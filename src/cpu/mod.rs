@@ -19,6 +19,7 @@ mod loss;
 mod math;
 mod matmul;
 mod mixed;
+mod moments;
 mod normalize;
 mod optimizer;
 mod philox;
@@ -193,7 +194,7 @@ impl Kernels {
             Kernel::Nonfinite(k) => state::nonfinite(t, k, x(0), y.u32()),
             Kernel::Narrow(k) => mixed::narrow(t, k, x(0), y.real()),
             Kernel::Scaler(_) => panic!("scaler needs its counts and a place for its verdict"),
-            Kernel::Moments(k) => normalize::moments(t, k, x(0), y.real()),
+            Kernel::Moments(k) => moments::moments(t, k, x(0), y.real()),
             Kernel::Normalize(k) => {
                 normalize::normalize(t, k, x(0), (x(1), x(2), x(3)), y.real());
             }
@@ -253,7 +254,7 @@ impl Kernels {
                 state,
             ) => optimizer::rules::run(t, kernel, scaled(inputs.len() > 1), w, state),
             (Kernel::RunningMoments(k), [variance]) => {
-                normalize::running_moments(k, inputs[0].real(), w, variance.real());
+                moments::running_moments(k, inputs[0].real(), w, variance.real());
             }
             _ => panic!("{}: more tensors to write to than it binds", kernel.name()),
         }

@@ -3,6 +3,7 @@
 mod bad_input;
 mod bench;
 mod interruption;
+mod layers;
 mod losses;
 mod model_files;
 mod predictions;
