@@ -4,6 +4,7 @@ mod bad_input;
 mod bench;
 mod interruption;
 mod model_files;
+mod optimizers;
 mod predictions;
 mod profile;
 mod resume;

@@ -13,6 +13,7 @@ mod pytorch;
 mod reading;
 mod repeat;
 mod resume;
+mod rules;
 mod schedule;
 mod shared;
 mod split;
