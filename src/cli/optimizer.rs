@@ -9,10 +9,6 @@ use crate::train::{Group, Optimizer, Rules};
 
 /// The flags that only some optimizers have.
 #[derive(Debug, Clone, Default, Args)]
-#[expect(
-    clippy::doc_markdown,
-    reason = "these docs are the help texts, which would show the backticks"
-)]
 pub(super) struct UpdateFlags {
     /// The decay of the mean of adam, adamw, adamax, nadam, radam and lion [default: 0.9]
     #[arg(long, value_name = "FRACTION", value_parser = fraction, allow_negative_numbers = true, help_heading = "Training")]
