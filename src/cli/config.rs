@@ -9,11 +9,11 @@ use toml::de::{DeTable, DeValue};
 use super::course::Course;
 use super::exit::Exit;
 use super::flags::{Flags, LossChoice, Widths};
-use super::job;
 use super::optimizer::{self, Given};
+use super::{job, layers};
 use crate::data::{Normalize, Spec, Task, nearest};
 use crate::device::{Device, Opening};
-use crate::network::{Activation, Init};
+use crate::network::{Activation, Init, Layer};
 use crate::train::Options;
 
 /// A TOML file larger than this is taken for another kind of file.
@@ -26,6 +26,7 @@ const MIB: u64 = 1 << 20;
 pub(super) struct Config {
     pub(super) data: Spec,
     pub(super) target: Option<String>,
+    pub(super) weights: Option<String>,
     pub(super) val_data: Option<Spec>,
     pub(super) val_fraction: f64,
     pub(super) task: Task,
@@ -33,8 +34,15 @@ pub(super) struct Config {
     pub(super) hidden: Vec<usize>,
     pub(super) activation: Activation,
     pub(super) dropout: f64,
+    pub(super) batch_norm: bool,
+    pub(super) layer_norm: bool,
+    pub(super) noise: f64,
+    /// In place of all these.
+    pub(super) layers: Option<Vec<Layer>>,
     pub(super) init_weights: Option<PathBuf>,
     pub(super) loss: LossChoice,
+    pub(super) label_smoothing: f64,
+    pub(super) class_weights: Option<String>,
     pub(super) optimizer: String,
     pub(super) options: Options,
     pub(super) device: Device,
@@ -56,6 +64,7 @@ impl Flags {
 
     /// Fills in the defaults.
     pub(super) fn resolve(&self) -> Result<Config, Exit> {
+        self.check_network()?;
         let kind = self.optimizer.clone().unwrap_or_else(|| "adam".to_owned());
         let defaults = Options::default();
         let mut options = Options {
@@ -94,6 +103,7 @@ impl Flags {
         Ok(Config {
             data: self.data.clone().unwrap_or_else(glyphs),
             target: self.target.clone(),
+            weights: self.weights.clone(),
             val_data: self.val_data.clone(),
             val_fraction: self.val_fraction.unwrap_or(0.2),
             task: self.task.unwrap_or_default(),
@@ -104,14 +114,38 @@ impl Flags {
                 .map_or_else(|| vec![256, 128], |Widths(widths)| widths),
             activation: self.activation.unwrap_or(Activation::Relu),
             dropout: self.dropout.unwrap_or(0.0),
+            batch_norm: self.batch_norm.unwrap_or(false),
+            layer_norm: self.layer_norm.unwrap_or(false),
+            noise: self.noise.unwrap_or(0.0),
+            layers: self.layers.clone(),
             init_weights: self.init_weights.clone(),
             loss: self.loss.unwrap_or(LossChoice::Auto),
+            label_smoothing: self.label_smoothing.unwrap_or(0.0),
+            class_weights: self.class_weights.clone(),
             optimizer: kind,
             options,
             device: self.device.clone().unwrap_or_default(),
             threads: self.threads,
             autotune: self.autotune.unwrap_or(false),
         })
+    }
+
+    /// A list of layers says all that the flags for hidden layers would.
+    fn check_network(&self) -> Result<(), Exit> {
+        let given = [
+            ("hidden", self.hidden.is_some()),
+            ("activation", self.activation.is_some()),
+            ("dropout", self.dropout.is_some()),
+            ("batch-norm", self.batch_norm.is_some()),
+            ("layer-norm", self.layer_norm.is_some()),
+            ("noise", self.noise.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((flag, _)) if self.layers.is_some() => Err(Exit::usage(format!(
+                "--{flag} and a list of [[layers]] are given; the list says all hidden layers, so leave one of both out"
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -151,15 +185,21 @@ fn parse(text: &str, file: &str) -> Result<Flags, Exit> {
     let table = DeTable::parse(text).map_err(malformed)?;
     let command = Flags::augment_args(Command::new("config").no_binary_name(true));
     let mut arguments = Vec::new();
+    let mut list = None;
     for (key, value) in table.get_ref() {
         let place = at(key.span().start);
         let name = key.get_ref().replace('_', "-");
+        if name == "layers" {
+            list = Some(layers::parse(value.get_ref(), &at, key.span().start)?);
+            continue;
+        }
         let known: Vec<_> = command
             .get_arguments()
             .filter_map(|a| a.get_long())
             .filter(|n| *n != "config")
+            .chain(["layers"])
             .collect();
-        if !known.contains(&name.as_str()) && name != "l2" {
+        if !known.contains(&name.as_str()) && !["l2", "sample-weights"].contains(&name.as_str()) {
             let hint = nearest(&name, known.iter().copied())
                 .map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
             let known = known.join(", ");
@@ -201,11 +241,13 @@ fn parse(text: &str, file: &str) -> Result<Flags, Exit> {
     }
     let both = |e: clap::Error| Exit::usage(format!("{file}: {}", reason(&e)));
     let matches: ArgMatches = command.try_get_matches_from(arguments).map_err(both)?;
-    Flags::from_arg_matches(&matches).map_err(both)
+    let mut flags = Flags::from_arg_matches(&matches).map_err(both)?;
+    flags.layers = list;
+    Ok(flags)
 }
 
 /// A value as it would be written behind a flag.
-fn words(value: &DeValue<'_>) -> Option<String> {
+pub(super) fn words(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
         DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str().to_owned()),
@@ -280,6 +322,7 @@ impl Config {
         let number = |x: f64| format!("{x:?}");
         put("data", Some(quoted(absolute(&self.data))));
         put("target", self.target.clone().map(quoted));
+        put("weights", self.weights.clone().map(quoted));
         put(
             "val-data",
             self.val_data.as_ref().map(|spec| quoted(absolute(spec))),
@@ -287,15 +330,24 @@ impl Config {
         put("val-fraction", Some(number(self.val_fraction)));
         put("task", Some(quoted(self.task.to_string())));
         put("normalize", Some(quoted(self.normalize.to_string())));
-        put("hidden", Some(format!("{:?}", self.hidden)));
-        put("activation", Some(quoted(self.activation.to_string())));
-        put("dropout", Some(number(self.dropout)));
+        if self.layers.is_none() {
+            put("hidden", Some(format!("{:?}", self.hidden)));
+            put("activation", Some(quoted(self.activation.to_string())));
+            put("dropout", Some(number(self.dropout)));
+            put("batch-norm", Some(self.batch_norm.to_string()));
+            put("layer-norm", Some(self.layer_norm.to_string()));
+            put("noise", Some(number(self.noise)));
+        } else if self.layers.as_ref().is_some_and(Vec::is_empty) {
+            put("layers", Some("[]".to_owned()));
+        }
         put("init", Some(quoted(Init::WORDS[init as usize].to_owned())));
         put(
             "init-weights",
             self.init_weights.as_ref().map(|path| quoted(full(path))),
         );
         put("loss", Some(quoted(loss)));
+        put("label-smoothing", Some(number(self.label_smoothing)));
+        put("class-weights", self.class_weights.clone().map(quoted));
         put("optimizer", Some(quoted(self.optimizer.clone())));
         put("lr", Some(number(optimizer.learning_rate)));
         put("momentum", momentum.map(number));
@@ -326,6 +378,8 @@ impl Config {
         put("stream", stream.map(|bytes| (bytes / MIB).to_string()));
         put("autotune", Some(self.autotune.to_string()));
         put("no-fusion", Some((!fuse).to_string()));
+        // Behind all keys, which would be the list's own otherwise.
+        text.push_str(&layers::to_toml(self.layers.as_deref().unwrap_or_default()));
         text
     }
 }

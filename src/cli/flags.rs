@@ -11,7 +11,7 @@ use super::optimizer::UpdateFlags;
 use crate::data::{Normalize, Spec, Task};
 use crate::device::Device;
 use crate::graph::Precision;
-use crate::network::{Activation, Init, Loss};
+use crate::network::{Activation, Init, Layer, Loss};
 
 /// The flags. What is not given is `None`, so that a file can give it.
 #[derive(Debug, Clone, Default, Args)]
@@ -27,9 +27,17 @@ pub(super) struct Flags {
     /// A generator (glyphs, xor, or, parity:8, circles, moons, spirals, blobs, with :n=…,noise=…,seed=…) or a path (CSV with a header, NPZ with x and y, IDX pair `images,labels` or a folder) [default: glyphs]
     #[arg(long, value_name = "SPEC", help_heading = "Data")]
     pub(super) data: Option<Spec>,
-    /// The target's column in a CSV [default: the last]
+    /// The target's column in a CSV, or several separated by commas, all numbers [default: the last]
     #[arg(long, value_name = "COLUMN", help_heading = "Data")]
     pub(super) target: Option<String>,
+    /// The column of a CSV that holds the weights of the rows in the loss; it is no input
+    #[arg(
+        long,
+        visible_alias = "sample-weights",
+        value_name = "COLUMN",
+        help_heading = "Data"
+    )]
+    pub(super) weights: Option<String>,
     /// Validate on this data set, and train on all of --data
     #[arg(long, value_name = "SPEC", help_heading = "Data")]
     pub(super) val_data: Option<Spec>,
@@ -52,6 +60,18 @@ pub(super) struct Flags {
     /// The share of hidden units that is dropped in training [default: 0]
     #[arg(long, value_name = "FRACTION", value_parser = fraction, allow_negative_numbers = true, help_heading = "Network")]
     pub(super) dropout: Option<f64>,
+    /// Normalise batches behind each hidden layer, before its activation (PyTorch's BatchNorm1d)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Network")]
+    pub(super) batch_norm: Option<bool>,
+    /// Normalise rows behind each hidden layer, before its activation (PyTorch's LayerNorm)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Network")]
+    pub(super) layer_norm: Option<bool>,
+    /// The standard deviation of normal noise that is added to the inputs in training [default: 0]
+    #[arg(long, value_name = "STD", value_parser = deviation, allow_negative_numbers = true, help_heading = "Network")]
+    pub(super) noise: Option<f64>,
+    /// The hidden layers as a list, which only a file can give.
+    #[arg(skip)]
+    pub(super) layers: Option<Vec<Layer>>,
     /// default (PyTorch's), xavier_uniform, xavier_normal, he_uniform or he_normal
     #[arg(long, value_name = "HOW", value_parser = word::<Init>, help_heading = "Network")]
     pub(super) init: Option<Init>,
@@ -59,9 +79,15 @@ pub(super) struct Flags {
     #[arg(long, value_name = "FILE.safetensors", help_heading = "Network")]
     pub(super) init_weights: Option<PathBuf>,
 
-    /// auto (by the task), cross_entropy, sigmoid_cross_entropy (bce) or squared_error (mse)
+    /// auto (by the task), cross_entropy, sigmoid_cross_entropy (bce), hinge, negative_log_likelihood (nll), kullback_leibler (kl), squared_error (mse), absolute_error (mae), huber:1 or smooth_l1:1
     #[arg(long, value_name = "NAME", value_parser = loss, help_heading = "Training")]
     pub(super) loss: Option<LossChoice>,
+    /// What is taken from each label and given to all classes alike, for cross_entropy [default: 0]
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) label_smoothing: Option<f64>,
+    /// What the rows of each class count in the loss: balanced, a number a class, or name=number for some
+    #[arg(long, value_name = "WEIGHTS", value_parser = super::class_weights::checked, allow_hyphen_values = true, help_heading = "Training")]
+    pub(super) class_weights: Option<String>,
     /// sgd, momentum, nesterov, adam, adamw, rmsprop, adagrad, adadelta, adamax, nadam, radam or lion [default: adam]
     #[arg(long, value_name = "NAME", value_parser = optimizer, help_heading = "Training")]
     pub(super) optimizer: Option<String>,
@@ -143,7 +169,7 @@ pub(super) struct Flags {
 pub(super) struct Widths(pub(super) Vec<usize>);
 
 /// A loss, or the one that the task asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum LossChoice {
     Auto,
     Loss(Loss),
@@ -162,6 +188,7 @@ impl Flags {
             config,
             data,
             target,
+            weights,
             val_data,
             val_fraction,
             task,
@@ -169,9 +196,15 @@ impl Flags {
             hidden,
             activation,
             dropout,
+            batch_norm,
+            layer_norm,
+            noise,
+            layers,
             init,
             init_weights,
             loss,
+            label_smoothing,
+            class_weights,
             optimizer,
             lr,
             momentum,
@@ -204,7 +237,7 @@ pub(super) fn word<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
         .map_err(|e: T::Err| e.to_string())
 }
 
-fn activation(text: &str) -> Result<Activation, String> {
+pub(super) fn activation(text: &str) -> Result<Activation, String> {
     let (word, parameter) = text
         .split_once(':')
         .map_or((text, None), |(word, parameter)| (word, Some(parameter)));
@@ -216,10 +249,15 @@ fn activation(text: &str) -> Result<Activation, String> {
 
 fn loss(text: &str) -> Result<LossChoice, String> {
     if text == "auto" {
-        Ok(LossChoice::Auto)
-    } else {
-        word(text).map(LossChoice::Loss)
+        return Ok(LossChoice::Auto);
     }
+    // A parameter may be negative, and is told as it was given.
+    let word = match text.split_once(':') {
+        Some((word, parameter)) => format!("{}:{parameter}", word.replace('-', "_")),
+        None => text.replace('-', "_"),
+    };
+    let loss: Result<Loss, crate::network::NetworkError> = word.parse();
+    loss.map(LossChoice::Loss).map_err(|e| e.to_string())
 }
 
 fn optimizer(text: &str) -> Result<String, String> {
@@ -266,6 +304,14 @@ pub(super) fn positive(text: &str) -> Result<f64, String> {
     within(
         text,
         |x| x.is_finite() && x >= 0.0,
+        "a finite number of at least 0",
+    )
+}
+
+fn deviation(text: &str) -> Result<f64, String> {
+    within(
+        text,
+        |x| (0.0..=f64::from(f32::MAX)).contains(&x),
         "a finite number of at least 0",
     )
 }

@@ -56,7 +56,7 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<(), Exit>
         values: Vec::new(),
     };
     let mut recorder =
-        Recorder::new(out, files)?.describe(empty, job.loss(), job.preparation.clone())?;
+        Recorder::new(out, files)?.describe(empty, job.objective(), job.preparation.clone())?;
     *recorder.facts() = Facts {
         thalweg: env!("CARGO_PKG_VERSION").to_owned(),
         device: json!(run.device),
@@ -192,7 +192,9 @@ fn failed(error: TrainError, job: &Job, recorder: &mut Recorder) -> Exit {
             let saved = rescue(&found.last_good, found.last_good_step, recorder);
             Exit::from(error).hint(&saved)
         }
-        TrainError::Targets { .. } if job.loss() == Loss::SigmoidCrossEntropy => {
+        TrainError::Targets { .. }
+            if [Loss::SigmoidCrossEntropy, Loss::KullbackLeibler].contains(&job.loss()) =>
+        {
             Exit::from(error).hint("`--normalize none` leaves the target as it is; `--task classification` makes it classes")
         }
         TrainError::Executor(ExecutorError::DeviceLost { .. } | ExecutorError::Device { .. }) => match recorder.path() {

@@ -4,6 +4,7 @@
 //! failed, 2 for bad usage or bad input, and 130 for a run that was interrupted after its model was saved.
 
 mod bench;
+mod class_weights;
 mod config;
 mod course;
 mod devices;
@@ -15,6 +16,7 @@ mod inspect;
 mod interrupt;
 mod job;
 mod launch;
+mod layers;
 mod optimizer;
 mod output;
 mod predict;

@@ -10,7 +10,6 @@ use super::progress::Progress;
 use crate::data::Task;
 use crate::device::Opened;
 use crate::executor::DeviceInfo;
-use crate::network::Loss;
 use crate::train::{Fitted, LossScale, Precision, Summary};
 
 /// What is told of a run beside what it came to.
@@ -46,7 +45,7 @@ impl Run {
             .steps
             .map_or(options.epochs, |steps| steps.div_ceil(batches));
         let unit = match job.preparation.target_scale().map(|scale| scale.scale) {
-            Some([scale]) if job.loss() == Loss::SquaredError => scale * scale,
+            Some([scale]) => scale.powi(job.loss().unit_power()),
             _ => 1.0,
         };
         Progress::new(quiet, epochs, unit)

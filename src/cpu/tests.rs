@@ -4,11 +4,12 @@ use super::elementwise::Function;
 use super::{Kernels, activation, math, philox};
 use crate::executor::{View, ViewMut};
 use crate::kernel::{
-    Access, Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Broadcast, ClipNorm,
-    ClipValue, Concat, Copy, Correct, Dropout, Finish, Gather, GatherGrad, Kernel, L1Gradient,
-    LerpUpdate, Matmul, MaxNormUpdate, Nadam, Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad,
-    PointwiseLossKind, Rmsprop, RuleUpdate, SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy,
-    SoftmaxCrossEntropyGrad, SoftmaxGrad, SquareSum, Sum,
+    Access, Activation, ActivationGrad, ActivationKind, AdamUpdate, BatchNormGrad, BiasAdd,
+    Broadcast, ClipNorm, ClipValue, Concat, Copy, Correct, Dropout, Finish, Gather, GatherGrad,
+    Kernel, L1Gradient, LayerNormGrad, LerpUpdate, Matmul, MaxNormUpdate, MaxPieces, MaxPiecesGrad,
+    Moments, Nadam, Noise, Nonfinite, Normalize, NormalizeSums, Pad, PointwiseLoss,
+    PointwiseLossGrad, PointwiseLossKind, Rmsprop, RuleUpdate, SgdUpdate, Slice, Softmax,
+    SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, SquareSum, Sum,
 };
 use crate::tensor::Element;
 
@@ -329,6 +330,17 @@ fn extents() -> Vec<Kernel> {
         Slice { outer: 1001, axis: 31, inner: 17, start: 3, len: 20 }.into(),
         Pad { outer: 1001, axis: 31, inner: 17, start: 3, len: 20 }.into(),
         Concat { outer: 1001, axis_a: 31, axis_b: 5, inner: 17 }.into(),
+        Moments { rows: 1001, columns: 301, by_row: false }.into(),
+        Moments { rows, columns, by_row: true }.into(),
+        Normalize { rows, columns, by_row: true, epsilon: 0.1 }.into(),
+        Normalize { rows: 1001, columns: 301, by_row: false, epsilon: 0.1 }.into(),
+        NormalizeSums { rows, columns, by_row: false, epsilon: 0.1 }.into(),
+        NormalizeSums { rows: 1001, columns: 301, by_row: true, epsilon: 0.1 }.into(),
+        BatchNormGrad { rows, columns, epsilon: 0.1, factor }.into(),
+        LayerNormGrad { rows, columns, epsilon: 0.1 }.into(),
+        MaxPieces { count: 100_001, pieces: 3 }.into(),
+        MaxPiecesGrad { count: 100_001, pieces: 3 }.into(),
+        Noise { count: 300_007, offset: 64, deviation: 0.1, seed: 1, stream: 2, step: 3 }.into(),
     ]
 }
 
@@ -415,18 +427,9 @@ fn no_thread_is_an_error() {
 #[test]
 fn random_numbers_are_philox() {
     let word = |seed, stream, step, block: u64| {
-        let (count, threshold, factor) = (0, 0, 1.0);
-        let kernel = Dropout {
-            count,
-            offset: 0,
-            threshold,
-            factor,
-            seed,
-            stream,
-            step,
-        };
         let at = usize::try_from(block % 16).unwrap() * 4;
-        philox::block(&kernel, usize::try_from(block / 16).unwrap())[at..at + 4].to_vec()
+        philox::block((seed, stream, step), usize::try_from(block / 16).unwrap())[at..at + 4]
+            .to_vec()
     };
     assert_eq!(
         word(0, 0, 0, 0),

@@ -9,7 +9,8 @@ use self::records::Records;
 use super::error::{DataError, list, nearest, quote};
 use super::numbers::{Numbers, is_exact, rounded};
 use super::prepare::ColumnKind;
-use super::table::{Column, Lines, Table, TableInputs, TableOptions, TableTarget, Values};
+use super::roles::Roles;
+use super::table::{Column, Lines, Table, TableInputs, TableOptions, Values};
 
 mod guard;
 mod records;
@@ -52,7 +53,7 @@ pub(super) fn read(path: &Path, options: &TableOptions) -> Result<Table, DataErr
     let mut records = Records::new(&file, path, &source)?;
     let header = header(&mut records)?;
     let line = records.line;
-    let (mut plans, target) = choose(&header, options, &source)?;
+    let (mut plans, roles) = choose(&header, options, &source)?;
     let found = survey(&mut records, &mut plans, header.len())?;
     if options.schema.is_none() {
         check_header(&plans, &found.columns, &format!("{source}:{line}"))?;
@@ -62,16 +63,10 @@ pub(super) fn read(path: &Path, options: &TableOptions) -> Result<Table, DataErr
         .map_err(|error| DataError::io(path, error))?;
     let mut records = Records::new(&file, path, &source)?;
     records.next()?;
-    let (mut columns, lines) = fill(&mut records, &plans, [found.rows, header.len()])?;
-    let target = match target {
-        true => TableTarget::Column(
-            columns
-                .pop()
-                .expect("the target is the last of the chosen columns"),
-        ),
-        false => TableTarget::None,
-    };
-    Ok(Table::new(source, TableInputs::Columns(columns), target)?.with_lines(lines))
+    let (columns, lines) = fill(&mut records, &plans, [found.rows, header.len()])?;
+    let parts = roles.part(columns);
+    let table = Table::new(source, TableInputs::Columns(parts.inputs), parts.target)?;
+    Ok(table.with_weights(parts.weights).with_lines(lines))
 }
 
 /// The names of the columns.
@@ -130,12 +125,12 @@ fn header(records: &mut Records<'_>) -> Result<Vec<String>, DataError> {
     Ok(names)
 }
 
-/// The columns to read, the target last, and whether there is a target.
+/// The columns to read: the inputs, then the targets, then the weights.
 fn choose(
     header: &[String],
     options: &TableOptions,
     file: &str,
-) -> Result<(Vec<Plan>, bool), DataError> {
+) -> Result<(Vec<Plan>, Roles), DataError> {
     let place: HashMap<&str, usize> = header.iter().map(String::as_str).zip(0..).collect();
     let missing = |column: &str| DataError::UnknownColumn {
         file: file.to_owned(),
@@ -149,27 +144,19 @@ fn choose(
         kind,
         wide: false,
     };
-    let target = match &options.target {
-        Some(name) => match place.get(name.as_str()) {
-            Some(&at) => Some(at),
-            None if options.require_target => return Err(missing(name)),
-            None => None,
-        },
-        None if options.require_target => Some(header.len() - 1),
-        None => None,
-    };
-    let mut kind_of_target = None;
+    let roles = Roles::find(header, options, file)?;
+    let mut kinds_of_targets = HashMap::new();
     let mut plans = Vec::new();
     match &options.schema {
         None => plans.extend(
             (0..header.len())
-                .filter(|&at| Some(at) != target)
+                .filter(|&at| !roles.has(at))
                 .map(|at| plan(at, None)),
         ),
         Some(schema) => {
             for (name, kind) in schema {
-                if options.target.as_ref() == Some(name) {
-                    kind_of_target = Some(*kind);
+                if options.is_target(name) {
+                    kinds_of_targets.insert(name.as_str(), *kind);
                     continue;
                 }
                 let at = *place.get(name.as_str()).ok_or_else(|| missing(name))?;
@@ -185,8 +172,10 @@ fn choose(
             "add a column, or name another target",
         ));
     }
-    plans.extend(target.map(|at| plan(at, kind_of_target)));
-    Ok((plans, target.is_some()))
+    let kind = |at: usize| kinds_of_targets.get(header[at].as_str()).copied();
+    plans.extend(roles.targets.iter().map(|&at| plan(at, kind(at))));
+    plans.extend(roles.weights.map(|at| plan(at, Some(ColumnKind::Number))));
+    Ok((plans, roles))
 }
 
 /// Counts the rows, and decides for the columns of unknown kind: numbers, if more than half of the values are. Sees

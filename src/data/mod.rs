@@ -27,6 +27,7 @@ mod numbers;
 mod order;
 mod prepare;
 mod read;
+mod roles;
 mod rows;
 mod spec;
 mod split;

@@ -281,7 +281,15 @@ impl Spec {
             Self::Generator(generator) => generate::generate(generator)?,
             Self::Path(path) => load_path(path, options)?,
         };
-        if options.target.is_some() && !matches!(table.inputs(), super::TableInputs::Columns(_)) {
+        let columns = matches!(table.inputs(), super::TableInputs::Columns(_));
+        if let (Some(name), None, false) = (&options.weights, &options.schema, columns) {
+            return Err(DataError::mismatch(
+                format!("weights {name:?} of {}", table.source()),
+                "data without named columns",
+                "a CSV file, or no column of weights",
+            ));
+        }
+        if options.target.is_some() && !columns {
             return Err(DataError::mismatch(
                 format!(
                     "target {:?} of {}",

@@ -9,8 +9,13 @@ use super::stored::Stored;
 #[derive(Debug, Clone)]
 pub struct TableOptions {
     /// The column of a CSV that holds the target. Not given, it is the last column if a target is required, and there
-    /// is none otherwise.
+    /// is none otherwise. The name of a column, or several with commas between them; a column whose own name has commas
+    /// is found by that.
     pub target: Option<String>,
+    /// The columns of a CSV that hold several targets, when they are known from training; they win over `target`.
+    pub targets: Vec<String>,
+    /// The column of a CSV that holds the weights of the rows. It may be missing where the schema is known.
+    pub weights: Option<String>,
     /// Whether a file without a target is an error. A prediction needs none.
     pub require_target: bool,
     /// The columns of a CSV to read, with their kinds, when they are known from training; other columns are not looked
@@ -45,11 +50,24 @@ impl InFile {
     }
 }
 
+impl TableOptions {
+    /// Whether a column is a target that is known from training.
+    pub(super) fn is_target(&self, name: &String) -> bool {
+        if self.targets.is_empty() {
+            self.target.as_ref() == Some(name)
+        } else {
+            self.targets.contains(name)
+        }
+    }
+}
+
 impl Default for TableOptions {
     /// For training: the target is required.
     fn default() -> Self {
         Self {
             target: None,
+            targets: Vec::new(),
+            weights: None,
             require_target: true,
             schema: None,
             in_file: InFile::Never,
@@ -134,6 +152,8 @@ pub enum TableTarget {
     Labels(Vec<u32>),
     /// A column of a CSV.
     Column(Column),
+    /// Several columns of a CSV.
+    Columns(Vec<Column>),
     /// Finite numbers, row-major `[rows, outputs]`.
     Matrix {
         /// The numbers.
@@ -152,6 +172,7 @@ pub struct Table {
     target: TableTarget,
     generated: bool,
     lines: Option<Lines>,
+    weights: Option<Column>,
 }
 
 impl Table {
@@ -177,6 +198,11 @@ impl Table {
             TableTarget::None => rows,
             TableTarget::Labels(labels) => labels.len(),
             TableTarget::Column(column) => column.values.len(),
+            TableTarget::Columns(columns) => {
+                let found = columns.first().map_or(0, |column| column.values.len());
+                let same = columns.iter().all(|column| column.values.len() == found);
+                if same { found } else { 0 }
+            }
             TableTarget::Matrix { values, outputs }
                 if *outputs > 0 && values.len() % outputs == 0 =>
             {
@@ -199,7 +225,19 @@ impl Table {
             target,
             generated: false,
             lines: None,
+            weights: None,
         })
+    }
+
+    /// The same rows with weights, if there are some.
+    pub(crate) fn with_weights(self, weights: Option<Column>) -> Self {
+        Self { weights, ..self }
+    }
+
+    /// The weights of the rows, if there are some.
+    #[must_use]
+    pub fn weights(&self) -> Option<&Column> {
+        self.weights.as_ref()
     }
 
     /// Marks the numbers as made by a generator, so that `Normalize::Auto` leaves them as they are.
@@ -349,11 +387,18 @@ fn check_finite(source: &str, inputs: &TableInputs, target: &TableTarget) -> Res
     }
     match target {
         TableTarget::Matrix { values, outputs } => check("targets", values, *outputs),
-        TableTarget::Column(Column {
-            name,
-            values: Values::Numbers(values),
-        }) => check(&format!("column {name:?}"), values, 1),
+        TableTarget::Column(column) => check_column(&check, column),
+        TableTarget::Columns(columns) => columns.iter().try_for_each(|c| check_column(&check, c)),
         _ => Ok(()),
+    }
+}
+
+type Check<'a> = dyn Fn(&str, &Numbers, usize) -> Result<(), DataError> + 'a;
+
+fn check_column(check: &Check<'_>, column: &Column) -> Result<(), DataError> {
+    match &column.values {
+        Values::Numbers(values) => check(&format!("column {:?}", column.name), values, 1),
+        Values::Text { .. } => Ok(()),
     }
 }
 

@@ -7,12 +7,15 @@
 //! Adding a kernel touches four places that one name finds: `shaders/NAME.wgsl`, `Kernel::Name` here,
 //! `reference::name`, and its row in the test table (`tests/kernels/table.rs`).
 
+mod classes;
 mod elementwise;
 mod finish;
 mod gradient;
+mod layers;
 mod loss;
 mod matmul;
 mod mixed;
+mod normalize;
 mod optimizer;
 mod parameters;
 mod reduce;
@@ -21,21 +24,29 @@ mod shader;
 mod source;
 mod state;
 
+pub use classes::{
+    ClassLoss, ClassLossGrad, ClassLossKind, LogSoftmax, LogSoftmaxGrad, Share,
+    SmoothedCrossEntropy, SmoothedCrossEntropyGrad,
+};
 pub use elementwise::{
     Activation, ActivationGrad, ActivationKind, BiasAdd, Binary, BinaryKind, Dropout, Scale,
     Softmax, SoftmaxGrad,
 };
 pub use finish::{Finish, Function};
 pub use gradient::{Accumulate, ClipNorm, ClipValue, L1Gradient, MaxNormUpdate, SquareSum};
+pub use layers::{MaxPieces, MaxPiecesGrad, Noise};
 pub use loss::{
     Correct, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, SoftmaxCrossEntropy,
     SoftmaxCrossEntropyGrad,
 };
 pub use matmul::Matmul;
 pub use mixed::{Narrow, Scaler};
+pub use normalize::{
+    BatchNormGrad, LayerNormGrad, Moments, Normalize, NormalizeSums, RunningMoments,
+};
 pub use optimizer::{
     Adadelta, AdadeltaUpdate, Adagrad, AdagradUpdate, AdamUpdate, Adamax, AdamaxUpdate, Allowed,
-    Lion, LionUpdate, Moments, Nadam, NadamUpdate, Number, Radam, RadamUpdate, Rmsprop,
+    Betas, Lion, LionUpdate, Nadam, NadamUpdate, Number, Radam, RadamUpdate, Rmsprop,
     RmspropUpdate, Rule, RuleUpdate, SgdUpdate,
 };
 pub use parameters::{Field, FieldKind, Parameters};
@@ -202,6 +213,20 @@ kernels! {
     PointwiseLoss,
     /// Its gradient at the prediction or at the target.
     PointwiseLossGrad,
+    /// Loss of each row from outputs and a class.
+    ClassLoss,
+    /// Its gradient at the outputs.
+    ClassLossGrad,
+    /// Loss of each row from logits, a class whose label is smoothed, and weights of the classes.
+    SmoothedCrossEntropy,
+    /// Its gradient at the logits.
+    SmoothedCrossEntropyGrad,
+    /// Logarithm of the softmax of each row.
+    LogSoftmax,
+    /// Its gradient.
+    LogSoftmaxGrad,
+    /// What each weight is of the sum of all.
+    Share,
     /// 1 for each row whose largest output is the class, else 0.
     Correct,
     /// Sum along an axis, times a factor.
@@ -260,6 +285,24 @@ kernels! {
     Narrow,
     /// The loss scale, and whether a step is skipped.
     Scaler,
+    /// Mean and variance of each column, or of each row.
+    Moments,
+    /// Batch or layer normalisation, from the moments.
+    Normalize,
+    /// Its gradients at `beta` and `gamma`.
+    NormalizeSums,
+    /// Gradient of batch normalisation at `x`.
+    BatchNormGrad,
+    /// Gradient of layer normalisation at `x`.
+    LayerNormGrad,
+    /// The running statistics of batch normalisation, in place.
+    RunningMoments,
+    /// The largest of several pieces.
+    MaxPieces,
+    /// Its gradient.
+    MaxPiecesGrad,
+    /// Normal noise, added.
+    Noise,
 }
 
 impl Kernel {
@@ -279,6 +322,7 @@ impl Kernel {
         match &mut self {
             Self::Gather(k) if k.batch => k.start = tick.start + k.skip,
             Self::Dropout(k) => k.step = tick.step,
+            Self::Noise(k) => k.step = tick.step,
             // Before the first row it wraps round, and is outside the log.
             Self::Record(k) => k.slot = tick.slot.wrapping_sub(k.first_slot),
             Self::Matmul(k) => k.at(tick),

@@ -96,5 +96,8 @@ pub fn fingerprint(data: &Dataset) -> String {
         Targets::Numbers { values, .. } => values.iter().for_each(|v| put(&v.to_le_bytes())),
         Targets::None => {}
     }
+    for weight in data.weights().unwrap_or_default() {
+        put(&weight.to_le_bytes());
+    }
     hex(hash)
 }

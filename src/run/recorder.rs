@@ -12,7 +12,7 @@ use super::model_file::Parts;
 use super::writer::Writer;
 use super::{BEST, MODEL, RunError, RunFolder};
 use crate::data::Preparation;
-use crate::network::Loss;
+use crate::network::{ClassOptions, Loss};
 use crate::train::{EpochReport, Evaluation, Model, Observer, Snapshot, StepsReport};
 
 /// Where a run is written.
@@ -44,6 +44,7 @@ pub struct Recorder {
     out: Out,
     files: Vec<(&'static str, String)>,
     loss: Option<Loss>,
+    classes: ClassOptions,
     preparation: Option<Preparation>,
     /// What the loss of a step is multiplied by to be in the target's own units.
     unit: f64,
@@ -80,6 +81,7 @@ impl Recorder {
             out,
             files,
             loss,
+            classes: ClassOptions::default(),
             preparation,
             unit: 1.0,
             folder,
@@ -100,14 +102,13 @@ impl Recorder {
     pub fn describe(
         mut self,
         model: Model,
-        loss: Loss,
+        (loss, classes): (Loss, ClassOptions),
         preparation: Preparation,
     ) -> Result<Self, RunError> {
-        if let (Loss::SquaredError, Some(scale)) = (loss, preparation.target_scale())
-            && let [scale] = scale.scale
-        {
-            self.unit = scale * scale;
+        if let Some([scale]) = preparation.target_scale().map(|scale| scale.scale) {
+            self.unit = scale.powi(loss.unit_power());
         }
+        self.classes = classes;
         (self.loss, self.preparation) = (Some(loss), Some(preparation));
         self.bytes(&model)?;
         Ok(self)
@@ -177,6 +178,7 @@ impl Recorder {
         let parts = Parts {
             model,
             loss: self.loss,
+            classes: &self.classes,
             preparation: self.preparation.as_ref(),
             steps,
         };

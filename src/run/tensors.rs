@@ -130,14 +130,14 @@ impl TensorFile {
         list
     }
 
-    /// The values of a network's parameters, in its order. Doubles and half-precision numbers become f32.
+    /// The values of a network's parameters and then of its statistics, in its order. Doubles and half-precision numbers become f32.
     ///
     /// # Errors
     /// If one is missing, has another shape or a type that is not real, or holds NaN or infinity; or if there are
     /// tensors that the network has not.
     pub fn values(&self, network: &Network) -> Result<Vec<Vec<f32>>, RunError> {
         let tensors = self.tensors();
-        let parameters = network.parameters();
+        let parameters: Vec<_> = network.lasting().collect();
         let wrong = |tensor: &str, found: String, expected: String, hint| {
             let (path, tensor) = (self.path.clone(), tensor.to_owned());
             Err(RunError::Tensor {
@@ -202,6 +202,8 @@ impl TensorFile {
         let extra = tensors
             .iter()
             .map(|(name, _)| name)
+            // PyTorch counts the batches that its running statistics have seen, and uses the count nowhere by default.
+            .filter(|name| !name.ends_with(".num_batches_tracked"))
             .filter(|name| parameters.iter().all(|p| p.name != *name));
         let mut extra = extra.peekable();
         match extra.peek() {

@@ -7,11 +7,12 @@ use super::tables::Metric;
 use crate::data::{Dataset, Targets};
 
 /// The loss and the metrics over some rows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// How many rows.
     pub rows: usize,
-    /// The mean loss. A squared error is in the target's own units, if they are known.
+    /// The mean loss, over the rows' weights if they have any. A squared or an absolute error is in the target's own units,
+    /// if they are known.
     pub loss: f64,
     /// The share of rows classified right, if there are classes.
     pub accuracy: Option<f64>,
@@ -37,7 +38,7 @@ impl Evaluation {
     }
 }
 
-/// Sums of losses and metrics, weighted by rows.
+/// Sums of losses and metrics, weighted by rows; losses by the weights of the rows, if they have any.
 #[derive(Debug, Clone)]
 pub(super) struct Totals {
     metric: Metric,
@@ -48,8 +49,13 @@ pub(super) struct Totals {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Sums {
     rows: usize,
+    /// The sum of the weights of the rows: their number, where they have none.
+    weight: f64,
     loss: f64,
     metrics: Vec<f64>,
+    /// The loss of each output, where it is told in their units, and the power of these.
+    by_output: Vec<f64>,
+    power: i32,
 }
 
 impl Totals {
@@ -60,8 +66,11 @@ impl Totals {
             metric,
             sums: Sums {
                 rows,
+                weight: 0.0,
                 loss,
                 metrics,
+                by_output: Vec::new(),
+                power: 0,
             },
         }
     }
@@ -84,15 +93,23 @@ impl Totals {
         reason = "batches have far fewer than 2^53 rows"
     )]
     pub(super) fn add(&mut self, logged: &Logged, rows: usize) {
-        let weight = rows as f64;
-        for (loss, metrics) in logged.losses.iter().zip(&logged.metrics) {
+        let counted = rows as f64;
+        self.sums.power = logged.power;
+        for (batch, (loss, metrics)) in logged.losses.iter().zip(&logged.metrics).enumerate() {
+            let weight = logged.weights.get(batch).copied().unwrap_or(counted);
             self.sums.rows += rows;
+            self.sums.weight += weight;
             self.sums.loss += weight * loss;
             for (total, metric) in self.sums.metrics.iter_mut().zip(metrics) {
                 *total += match self.metric {
                     Metric::Correct => *metric,
-                    Metric::SquaredErrors { .. } | Metric::Nothing => weight * metric,
+                    Metric::SquaredErrors { .. } | Metric::Nothing => counted * metric,
                 };
+            }
+            let by_output = logged.by_output.get(batch).into_iter().flatten();
+            self.sums.by_output.resize(by_output.clone().count(), 0.0);
+            for (total, loss) in self.sums.by_output.iter_mut().zip(by_output) {
+                *total += weight * loss;
             }
         }
     }
@@ -115,13 +132,28 @@ impl Totals {
             Metric::Nothing => (None, None),
         };
         let numbers = matches!(self.metric, Metric::SquaredErrors { .. });
+        // Where all rows weigh nothing, nothing is lost.
+        let weight = if self.sums.weight > 0.0 {
+            self.sums.weight
+        } else {
+            1.0
+        };
         let loss = if self.sums.rows == 0 {
             // All steps were skipped.
             f64::NAN
+        } else if !self.sums.by_output.is_empty() {
+            let unit = |output: usize| {
+                let scale = units.and_then(|units| units.get(output));
+                scale.map_or(1.0, |scale| scale.powi(self.sums.power))
+            };
+            let own = self.sums.by_output.iter().enumerate();
+            own.map(|(output, loss)| unit(output) * loss / weight)
+                .sum::<f64>()
+                / self.sums.by_output.len() as f64
         } else if squared && numbers {
             own.iter().sum::<f64>() / own.len() as f64
         } else {
-            self.sums.loss / rows
+            self.sums.loss / weight
         };
         Evaluation {
             rows: self.sums.rows,

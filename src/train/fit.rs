@@ -116,8 +116,9 @@ impl Fit<'_> {
             open: false,
             sent: None,
             received: begun,
-            best: best.map(|best| (best, None)),
+            best,
             saved: begun,
+            fixed_rate: None,
         })
     }
 
@@ -130,6 +131,14 @@ impl Fit<'_> {
         progress.guard.begin(&mut self.session, progress.at.steps)?;
         loop {
             self.shuffle(tables, progress.at.epoch)?;
+            progress.fixed_rate = self.observer.epoch_begins(progress.at.epoch)?;
+            if let Some(rate) = progress.fixed_rate.filter(|r| !r.is_finite() || *r < 0.0) {
+                return Err(TrainError::Option {
+                    name: "the learning rate that an observer gave",
+                    found: rate.to_string(),
+                    expected: "a finite number of at least 0",
+                });
+            }
             let train = self.epoch(tables, batches, &mut progress)?;
             if progress.interrupted && self.observer.keeps_snapshots() {
                 // The rest of the epoch, and its end, come when the run is resumed.
@@ -139,20 +148,25 @@ impl Fit<'_> {
             let (model, validation) = self.finish_epoch(&train, &mut progress)?;
             let exhausted = (self.options.stopping.as_ref())
                 .is_some_and(|stopping| progress.is_exhausted(stopping));
-            progress.interrupted |= self.observer.interrupted();
             let stops = exhausted || self.observer.stops();
-            if progress.at.steps >= progress.total || progress.interrupted || stops {
+            let over = progress.at.steps >= progress.total || stops;
+            progress.interrupted |= !over && self.observer.interrupted();
+            if over || progress.interrupted {
                 let (mut model, mut summary) = self.end(&progress, model, train, validation)?;
                 summary.stopped_early = stops && progress.at.steps < progress.total;
                 let restores = self.options.stopping.is_some_and(|s| s.restore_best);
-                if let Some((best, validation)) = progress.best.take().filter(|_| restores) {
+                if let Some(best) = progress.best.take_if(|_| over && restores) {
                     model = Arc::unwrap_or_clone(best);
-                    summary.validation = validation;
+                    summary.validation = progress.at.best_validation.take();
+                }
+                if progress.interrupted && self.observer.keeps_snapshots() {
+                    progress.next_epoch();
+                    let totals = Totals::new(tables.metric());
+                    self.snapshot(&totals, &mut progress)?;
                 }
                 return Ok((model, summary));
             }
-            progress.at.epoch += 1;
-            progress.at.batches = 0;
+            progress.next_epoch();
             progress.at.sums = Totals::new(tables.metric()).sums().clone();
         }
     }
@@ -242,7 +256,7 @@ impl Fit<'_> {
         let snapshot = Snapshot {
             standing: progress.at.clone(),
             tensors: self.session.kept()?,
-            best: progress.best.as_ref().map(|(model, _)| Arc::clone(model)),
+            best: progress.best.clone(),
         };
         self.observer.snapshot(snapshot)?;
         progress.saved = Instant::now();
@@ -331,7 +345,8 @@ impl Fit<'_> {
         self.observer.epoch(&report)?;
         self.note(|| format!("end of epoch {epoch}"), start);
         if best && self.options.keeps_best() {
-            progress.best = Some((Arc::new(model.clone()), validation.clone()));
+            progress.best = Some(Arc::new(model.clone()));
+            progress.at.best_validation.clone_from(&validation);
         }
         Ok((model, validation))
     }
@@ -348,6 +363,10 @@ impl Fit<'_> {
             schedule,
             ..
         } = self.options;
-        schedule.rate(optimizer.learning_rate, moment, &progress.at.plateau)
+        let rate = schedule.rate(optimizer.learning_rate, moment, &progress.at.plateau);
+        Rate {
+            learning_rate: progress.fixed_rate.unwrap_or(rate.learning_rate),
+            ..rate
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! is an [`Observer`].
 
 mod accumulate;
+mod callbacks;
 mod chunk;
 mod error;
 mod evaluation;
@@ -37,6 +38,7 @@ mod validation;
 
 pub use crate::graph::Precision;
 pub use crate::graph::ops::Scaling;
+pub use callbacks::{Callbacks, Then};
 pub use error::{LostRows, NonFinite, ScaleCollapse, TrainError};
 pub use evaluation::Evaluation;
 pub use fit::Summary;
@@ -96,9 +98,9 @@ pub struct Trainer {
     pub options: Options,
     /// Where it runs: on the CPU, if nothing else is asked for.
     pub device: Device,
-    /// The first values of the parameters, if they are not drawn.
+    /// The first values of the parameters, and of the statistics behind them, if they are not drawn.
     pub initial: Option<Vec<Vec<f32>>>,
-    /// The scales of the targets, one an output, in which a squared error is told.
+    /// The scales of the targets, one an output, in which squared and absolute errors are told.
     pub units: Option<Vec<f64>>,
 }
 
@@ -134,6 +136,26 @@ impl Trainer {
         + 'static,
     ) -> Self {
         self.objective = Objective::Custom(Arc::new(loss));
+        self
+    }
+
+    /// Takes this share from each label, and gives it to all classes alike: PyTorch's `label_smoothing`. Only for
+    /// [`Loss::CrossEntropy`].
+    #[must_use]
+    pub fn label_smoothing(mut self, share: f64) -> Self {
+        if let Objective::Loss { classes, .. } = &mut self.objective {
+            classes.label_smoothing = share;
+        }
+        self
+    }
+
+    /// Weighs the rows of each class so, in training and in validation. See [`Dataset::with_weights`] for weights of rows;
+    /// both are multiplied.
+    #[must_use]
+    pub fn class_weights(mut self, weights: &[f32]) -> Self {
+        if let Objective::Loss { classes, .. } = &mut self.objective {
+            classes.weights = Some(weights.to_vec());
+        }
         self
     }
 
@@ -242,6 +264,7 @@ impl Trainer {
         snapshot: Option<Snapshot>,
     ) -> Result<Fitted, TrainError> {
         let begun = Instant::now();
+        self.check_rows(data.rows())?;
         let mut session = self.empty(executor)?;
         let kept = observer.keeps(session.model_bytes());
         let rows = Rows {
@@ -271,9 +294,10 @@ impl Trainer {
             options,
             rows,
             units,
-            observer,
+            observer: &mut *observer,
         }
         .run(begun, snapshot)?;
+        observer.ends(&summary, &model)?;
         Ok(Fitted { model, summary })
     }
 
@@ -286,6 +310,7 @@ impl Trainer {
         executor: Box<dyn Executor>,
         data: &Dataset,
     ) -> Result<Session, TrainError> {
+        self.check_rows(data.rows())?;
         let mut session = self.empty(executor)?;
         session.set_training(data)?;
         self.set_parameters(&mut session)?;
@@ -304,6 +329,7 @@ impl Trainer {
         validation: Option<&Dataset>,
         keeps: impl Fn(u64) -> u64,
     ) -> Result<Foretold, TrainError> {
+        self.check_rows(data.rows())?;
         let mut session = self.empty(executor)?;
         let kept = keeps(session.model_bytes());
         let rows = Rows {
@@ -349,8 +375,28 @@ impl Trainer {
         }
     }
 
+    /// Refuses batches that are too small for the network, before an epoch's last one ends the run.
+    fn check_rows(&self, rows: usize) -> Result<(), TrainError> {
+        self.check()?;
+        let options = &self.options;
+        let most = options.steps.unwrap_or(u64::MAX);
+        let least = self.network.least_rows();
+        let sizes = footprint::sizes(rows, options.batch_size, most);
+        if sizes.iter().all(|&size| size >= least) {
+            return Ok(());
+        }
+        let size = options.batch_size;
+        Err(TrainError::Option {
+            name: "batch_size",
+            found: format!("{size}, which makes a batch of 1 row out of {rows}"),
+            expected: "one with at least 2 rows in every batch, the last of an epoch too: batch normalisation has no \
+                       variance of a single row; choose another batch size, or leave a row out",
+        })
+    }
+
     fn check(&self) -> Result<(), TrainError> {
         self.network.check()?;
+        self.objective.check(self.network.outputs())?;
         if let Some(values) = &self.initial {
             model::check_parameters(&self.network, values)?;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Evaluation, Model, Profile, Snapshot, Streamed};
+use super::{Evaluation, Model, Profile, Snapshot, Streamed, Summary};
 
 /// Training steps that have just been done.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +63,23 @@ pub trait Observer {
     /// # Errors
     /// An error ends the run and comes back as it is.
     fn streams(&mut self, _streamed: &[Streamed]) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    /// Before an epoch, or before the rest of one where a run goes on: the learning rate for it, if it is not to be the
+    /// schedule's.
+    ///
+    /// # Errors
+    /// An error ends the run and comes back as it is.
+    fn epoch_begins(&mut self, _epoch: u64) -> std::io::Result<Option<f64>> {
+        Ok(None)
+    }
+
+    /// After the run, with the model that it ends with.
+    ///
+    /// # Errors
+    /// An error comes back as it is, and the model is lost to who trained it.
+    fn ends(&mut self, _summary: &Summary, _model: &Model) -> std::io::Result<()> {
         Ok(())
     }
 

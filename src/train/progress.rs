@@ -31,8 +31,10 @@ pub(super) struct Progress {
     /// The submission whose losses are on their way, and when those of the one before came.
     pub(super) sent: Option<Sent>,
     pub(super) received: Instant,
-    /// The model and the evaluation of the best epoch, where they may be wanted again.
-    pub(super) best: Option<(Arc<Model>, Option<Evaluation>)>,
+    /// The best epoch's model, where it may be wanted again.
+    pub(super) best: Option<Arc<Model>>,
+    /// The learning rate of this epoch, if an observer has given one.
+    pub(super) fixed_rate: Option<f64>,
     /// When the last snapshot was taken, or the run began.
     pub(super) saved: Instant,
     /// Seconds that passed before the run was resumed.
@@ -72,6 +74,12 @@ impl Progress {
             Some(batch) => (self.at.epoch, batch.start as usize),
             None => (self.at.epoch + 1, 0),
         }
+    }
+
+    /// Goes on to the next epoch.
+    pub(super) const fn next_epoch(&mut self) {
+        self.at.epoch += 1;
+        self.at.batches = 0;
     }
 
     /// Judges an epoch, and says whether it is the best so far.

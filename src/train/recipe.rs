@@ -4,7 +4,7 @@ use super::tables::{Batch, Metric, Tables};
 use super::{Objective, Optimizer, Rules};
 use crate::graph::ops::Scaling;
 use crate::graph::{Graph, GraphError, Phase, Precision, Store, TensorId};
-use crate::network::{Mode, Network, PARAMETERS};
+use crate::network::{Mode, Network, PARAMETERS, STATISTICS};
 
 /// What to train and by which rule: all that the graphs depend on, but for the data.
 #[derive(Debug, Clone)]
@@ -25,9 +25,9 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// The blocks of the store that a training step changes: the parameters, the states of the optimiser, under mixed
-    /// precision the loss scale and its counts, and if they are asked for the parameters' average and the gradient that is
-    /// gathered of several batches.
+    /// The blocks of the store that a training step changes: the parameters, the states of the optimiser, the statistics if
+    /// the network has any, under mixed precision the loss scale and its counts, and if they are asked for the parameters'
+    /// average and the gradient that is gathered of several batches.
     pub fn blocks(&self) -> Vec<String> {
         let states = self
             .optimizer
@@ -37,9 +37,11 @@ impl Recipe {
             .map(|state| format!("{PARAMETERS}.{state}"));
         let gradient = std::iter::once(format!("{PARAMETERS}.{}", Rules::GRADIENT));
         let average = std::iter::once(format!("{PARAMETERS}.{}", Rules::AVERAGE));
+        let statistics = !self.network.statistics().is_empty();
         let scaler = [Scaling::SCALE, Scaling::COUNTS].map(str::to_owned);
         std::iter::once(PARAMETERS.to_owned())
             .chain(states)
+            .chain(statistics.then(|| STATISTICS.to_owned()))
             .chain(scaler.into_iter().filter(|_| self.mixed.is_some()))
             .chain(average.filter(|_| self.rules.ema.is_some()))
             .chain(gradient.filter(|_| self.rules.accumulates()))
@@ -210,10 +212,11 @@ impl Recipe {
         mode: Mode,
     ) -> Result<TensorId, GraphError> {
         let y = self.network.forward(graph, store, batch.x, mode)?;
-        let tensors = self.objective.build(graph, y, batch.target)?;
+        let tensors = self.objective.build(graph, y, &batch)?;
         graph.rename(tensors.loss, "loss");
         let log = graph.stored(store, &tables.part("log.loss"))?;
-        graph.record(tensors.loss, log)?;
+        let told = tables.told(graph, &tensors)?;
+        graph.record(told, log)?;
         let metric = match (tables.metric(), batch.labels, tensors.by_output) {
             (Metric::Nothing, _, _) => return Ok(tensors.loss),
             (Metric::Correct, Some(labels), _) => {
@@ -221,7 +224,11 @@ impl Recipe {
                 graph.sum(correct)?
             }
             // The loss is the metric already.
-            (_, _, Some(by_output)) if self.objective.is_squared_error() => by_output,
+            (_, _, Some(by_output))
+                if self.objective.is_squared_error() && tensors.weight.is_none() =>
+            {
+                by_output
+            }
             _ => {
                 let prediction = graph.activation(y, self.objective.output())?;
                 let errors = graph.squared_error(prediction, batch.target)?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::evaluation::Sums;
 use super::schedule::PlateauState;
 use super::session::Session;
-use super::{Model, TrainError};
+use super::{Evaluation, Model, TrainError};
 use crate::executor::Data;
 use crate::tensor::Shape;
 
@@ -49,6 +49,8 @@ pub struct Standing {
     pub seconds: f64,
     /// The best epoch so far.
     pub best: Option<Best>,
+    /// What its validation rows came to, where its model may be wanted again.
+    pub best_validation: Option<Evaluation>,
     /// What the epoch's batches came to so far.
     pub(super) sums: Sums,
     /// What a plateau schedule has seen.
@@ -76,6 +78,7 @@ impl Standing {
             samples: 0,
             seconds: 0.0,
             best: None,
+            best_validation: None,
             sums,
             plateau,
         }

@@ -3,12 +3,14 @@
 mod bad_input;
 mod bench;
 mod interruption;
+mod losses;
 mod model_files;
 mod optimizers;
 mod predictions;
 mod profile;
 mod resume;
 mod streaming;
+mod sweep;
 mod train;
 mod tuning;
 mod verbs;

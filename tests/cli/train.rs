@@ -322,6 +322,13 @@ fn every_word_is_understood() {
         "bce",
         "squared_error",
         "mse",
+        "mae",
+        "absolute-error",
+        "huber:0.5",
+        "smooth-l1:0.5",
+        "hinge",
+        "kl",
+        "nll",
         "auto",
     ] {
         train(format!("--loss {word}"));

@@ -79,13 +79,20 @@ fn what_is_not_connected_has_no_gradient() {
 #[test]
 fn a_second_derivative_names_the_op() {
     type Square = fn(&mut Graph, TensorId, TensorId) -> Result<TensorId, GraphError>;
-    let table: [(&str, Square); 5] = [
+    let table: [(&str, Square); 8] = [
         ("activation_grad", |graph, x, _| {
             graph.activation(x, ActivationFunction::Tanh)
         }),
         ("softmax_grad", |graph, x, _| graph.softmax(x)),
         ("softmax_cross_entropy_grad", |graph, x, i| {
             graph.softmax_cross_entropy(x, i)
+        }),
+        ("class_loss_grad", |graph, x, i| graph.hinge(x, i)),
+        ("log_softmax_grad", |graph, x, _| graph.log_softmax(x)),
+        ("smoothed_cross_entropy_grad", |graph, x, i| {
+            let classes = graph.tensor(x).shape.rows_columns()[1];
+            let ones = graph.constant([classes], 1.0);
+            graph.smoothed_cross_entropy(x, i, ones, 0.1)
         }),
         ("pointwise_loss_grad", |graph, x, _| {
             graph.squared_error(x, x)

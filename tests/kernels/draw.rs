@@ -25,6 +25,8 @@ pub(super) enum Draw {
     Variance,
     /// Of at most a half.
     Small,
+    /// Zeros of both signs.
+    Zero,
     /// Around the range of half precision: its smallest and largest numbers, and halfway between its neighbours.
     Half,
     /// What a scaler reads after a step, or an update reads of one: finite or not, with the good steps in a row and the
@@ -155,6 +157,10 @@ impl Case {
             ("target", Kernel::SoftmaxCrossEntropy(k)) => k.columns,
             ("target", Kernel::SoftmaxCrossEntropyGrad(k)) => k.columns,
             ("target", Kernel::Correct(k)) => k.columns,
+            ("target", Kernel::ClassLoss(k)) => k.columns,
+            ("target", Kernel::ClassLossGrad(k)) => k.columns,
+            ("target", Kernel::SmoothedCrossEntropy(k)) => k.columns,
+            ("target", Kernel::SmoothedCrossEntropyGrad(k)) => k.columns,
             ("index", Kernel::Gather(k)) => k.table_rows,
             ("index", Kernel::GatherGrad(k)) => k.table_rows,
             _ => return random.bits(i),
@@ -175,14 +181,16 @@ impl Case {
             ("square", _) if is_centered(&self.kernel) => Draw::Variance,
             ("average", _) => Draw::Small,
             // Sums and means of squares are not negative.
-            ("square" | "squares" | "total" | "delta" | "norm", _) => Draw::Probability,
+            ("square" | "squares" | "total" | "delta" | "norm" | "moments", _) => Draw::Probability,
+            // No class weighs less than nothing.
+            ("weights", _) => Draw::Probability,
             (_, Draw::Step { .. }) => Draw::Normal,
             ("dloss" | "dy", Draw::Probability | Draw::Logits | Draw::FiniteLogits) => Draw::Normal,
             ("dy", _) if matches!(self.kernel, Kernel::ActivationGrad(_)) => Draw::Normal,
             // What these save is their output.
             ("saved", _) if saves_probability(&self.kernel) => Draw::Probability,
-            // The target of a sigmoid is between 0 and 1.
-            ("t", _) if is_sigmoid_cross_entropy(&self.kernel) => Draw::Probability,
+            // These targets are between 0 and 1.
+            ("t", _) if is_of_probabilities(&self.kernel) => Draw::Probability,
             (_, draw) => draw,
         }
     }
@@ -200,6 +208,7 @@ impl Case {
             sign * libm::exp2(exponent) as f32
         };
         match draw {
+            Draw::Zero => sign * 0.0,
             Draw::Normal if zero == 0 => sign * 0.0,
             Draw::Normal => normal,
             Draw::Wide => match i % 64 {
@@ -241,6 +250,11 @@ impl Case {
             Kernel::SoftmaxCrossEntropy(k) => k.columns,
             Kernel::SoftmaxCrossEntropyGrad(k) => k.columns,
             Kernel::Correct(k) => k.columns,
+            Kernel::LogSoftmax(k) => k.columns,
+            Kernel::ClassLoss(k) => k.columns,
+            Kernel::ClassLossGrad(k) => k.columns,
+            Kernel::SmoothedCrossEntropy(k) => k.columns,
+            Kernel::SmoothedCrossEntropyGrad(k) => k.columns,
             _ => 1,
         };
         let sign = if random.bits(i) & 1 == 0 { 1.0 } else { -1.0 };
@@ -276,11 +290,14 @@ fn is_centered(kernel: &Kernel) -> bool {
     matches!(kernel, Kernel::RmspropUpdate(k) if k.rule.centered)
 }
 
-fn is_sigmoid_cross_entropy(kernel: &Kernel) -> bool {
+fn is_of_probabilities(kernel: &Kernel) -> bool {
     let kind = match kernel {
         Kernel::PointwiseLoss(k) => k.kind,
         Kernel::PointwiseLossGrad(k) => k.kind,
         _ => return false,
     };
-    kind == PointwiseLossKind::SigmoidCrossEntropy
+    matches!(
+        kind,
+        PointwiseLossKind::SigmoidCrossEntropy | PointwiseLossKind::Divergence
+    )
 }

@@ -174,6 +174,11 @@ fn watch() {
 }
 
 #[test]
+fn layers() {
+    check(&table::layers());
+}
+
+#[test]
 fn mixed() {
     check(&table::mixed());
 }
@@ -297,6 +302,8 @@ fn every_kind_and_flag_is_in_the_table() {
         ("binary", table::BINARIES.len()),
         ("pointwise_loss", table::LOSSES.len()),
         ("pointwise_loss_grad", 2 * table::LOSSES.len()),
+        ("class_loss", table::CLASS_LOSSES.len()),
+        ("class_loss_grad", table::CLASS_LOSSES.len()),
         ("gather", 6),
         ("sgd_update", 6),
         ("adam_update", 4),
@@ -331,6 +338,8 @@ fn kind(kernel: &Kernel) -> Option<String> {
         Kernel::ActivationGrad(k) => format!("{:?}", k.kind),
         Kernel::Binary(k) => format!("{:?}", k.kind),
         Kernel::PointwiseLoss(k) => format!("{:?}", k.kind),
+        Kernel::ClassLoss(k) => format!("{:?}", k.kind),
+        Kernel::ClassLossGrad(k) => format!("{:?}", k.kind),
         Kernel::PointwiseLossGrad(k) => format!("{:?} {}", k.kind, k.at_target),
         Kernel::Gather(k) => format!("{} {}", k.element, k.batch),
         Kernel::SgdUpdate(k) => format!("{} {} {}", k.momentum != 0.0, k.nesterov, k.scaled),

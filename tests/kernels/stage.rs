@@ -22,6 +22,7 @@ pub(super) fn tick(kernel: &Kernel) -> Tick {
     match *kernel {
         Kernel::Gather(k) if k.batch => tick.start = k.start,
         Kernel::Dropout(k) => tick.step = k.step,
+        Kernel::Noise(k) => tick.step = k.step,
         Kernel::Record(k) => tick.slot = k.slot,
         Kernel::Matmul(k) => {
             if let Finish::Sgd { learning_rate, .. } = k.finish {

@@ -197,9 +197,13 @@ fn losses() {
     let (count, rows, columns) = (105, 21, 5);
     check_inexact(SoftmaxCrossEntropy { rows, columns });
     check_inexact(SoftmaxCrossEntropyGrad { rows, columns });
+    check_inexact(LogSoftmax { rows, columns });
+    check_inexact(LogSoftmaxGrad { rows, columns });
     for kind in [
         PointwiseLossKind::SquaredError,
         PointwiseLossKind::SigmoidCrossEntropy,
+        PointwiseLossKind::Huber(1.3),
+        PointwiseLossKind::SmoothL1(0.7),
     ] {
         check_inexact(PointwiseLoss { kind, count });
         for at_target in [false, true] {

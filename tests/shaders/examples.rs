@@ -2,11 +2,14 @@
 
 use thalweg::kernel::{
     Accumulate, Activation, ActivationGrad, ActivationKind, Adadelta, Adagrad, AdamUpdate, Adamax,
-    BiasAdd, Binary, BinaryKind, Broadcast, ClipNorm, ClipValue, Concat, Copy, Correct, Dropout,
-    Finish, Function, Gather, GatherGrad, Kernel, L1Gradient, LerpUpdate, Lion, Matmul,
-    MaxNormUpdate, Nadam, Narrow, Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad,
-    PointwiseLossKind, Radam, Record, Rmsprop, Rule, RuleUpdate, Scale, Scaler, SgdUpdate, Slice,
-    Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, SquareSum, Sum,
+    BatchNormGrad, BiasAdd, Binary, BinaryKind, Broadcast, ClassLoss, ClassLossGrad, ClassLossKind,
+    ClipNorm, ClipValue, Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad,
+    Kernel, L1Gradient, LayerNormGrad, LerpUpdate, Lion, LogSoftmax, LogSoftmaxGrad, Matmul,
+    MaxNormUpdate, MaxPieces, MaxPiecesGrad, Moments, Nadam, Narrow, Noise, Nonfinite, Normalize,
+    NormalizeSums, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Radam, Record,
+    Rmsprop, Rule, RuleUpdate, RunningMoments, Scale, Scaler, SgdUpdate, Share, Slice,
+    SmoothedCrossEntropy, SmoothedCrossEntropyGrad, Softmax, SoftmaxCrossEntropy,
+    SoftmaxCrossEntropyGrad, SoftmaxGrad, SquareSum, Sum,
 };
 use thalweg::tensor::Element;
 
@@ -35,6 +38,58 @@ pub(super) fn all() -> Vec<Kernel> {
     kernels.extend(losses());
     kernels.extend(updates());
     kernels.extend(matmuls());
+    kernels.extend(layers());
+    kernels
+}
+
+fn layers() -> Vec<Kernel> {
+    let (columns, count, pieces, epsilon) = (20, 1000, 3, 1e-5);
+    let mut kernels = kernels![
+        BatchNormGrad {
+            rows: 7,
+            columns,
+            epsilon,
+            factor: 0.1
+        },
+        LayerNormGrad {
+            rows: 7,
+            columns,
+            epsilon
+        },
+        RunningMoments {
+            columns,
+            momentum: 0.1,
+            correction: 1.1
+        },
+        MaxPieces { count, pieces },
+        MaxPiecesGrad { count, pieces },
+        Noise {
+            count,
+            deviation: 0.1,
+            ..Noise::default()
+        },
+    ];
+    for (rows, by_row) in [(7, false), (2000, false), (7, true)] {
+        kernels.extend(kernels![
+            Moments {
+                rows,
+                columns,
+                by_row
+            },
+            Normalize {
+                rows,
+                columns,
+                by_row,
+                epsilon
+            },
+            NormalizeSums {
+                rows,
+                columns,
+                by_row,
+                epsilon
+            },
+        ]);
+    }
     kernels
 }
 
@@ -180,10 +235,41 @@ fn losses() -> Vec<Kernel> {
         SoftmaxCrossEntropy { rows, columns },
         SoftmaxCrossEntropyGrad { rows, columns },
         Correct { rows, columns },
+        LogSoftmax { rows, columns },
+        LogSoftmaxGrad { rows, columns },
+        Share { count },
+        SmoothedCrossEntropy {
+            rows,
+            columns,
+            smoothing: 0.1,
+        },
+        SmoothedCrossEntropyGrad {
+            rows,
+            columns,
+            smoothing: 0.1,
+        },
     ];
+    for kind in [ClassLossKind::Hinge, ClassLossKind::NegativeLogLikelihood] {
+        kernels.extend(kernels![
+            ClassLoss {
+                kind,
+                rows,
+                columns,
+            },
+            ClassLossGrad {
+                kind,
+                rows,
+                columns,
+            },
+        ]);
+    }
     for kind in [
         PointwiseLossKind::SquaredError,
         PointwiseLossKind::SigmoidCrossEntropy,
+        PointwiseLossKind::AbsoluteError,
+        PointwiseLossKind::Huber(1.5),
+        PointwiseLossKind::SmoothL1(0.5),
+        PointwiseLossKind::Divergence,
     ] {
         kernels.push(Kernel::from(PointwiseLoss { kind, count }));
         kernels.extend([false, true].map(|at_target| {

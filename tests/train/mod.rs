@@ -1,9 +1,12 @@
 //! Training, evaluation and prediction on every device.
 
+mod callbacks;
 mod errors;
 mod evaluation;
 mod grad_scaler;
+mod layers;
 mod learning;
+mod losses;
 mod memory;
 mod mixed;
 mod nonfinite;

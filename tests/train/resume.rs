@@ -69,6 +69,7 @@ struct Run {
     kept: Vec<(Snapshot, Told)>,
     values: Vec<Vec<u32>>,
     steps: u64,
+    validation: Option<Evaluation>,
 }
 
 fn run(
@@ -92,6 +93,7 @@ fn run(
         kept: keeper.kept,
         values: bits(&fit.model.values),
         steps: fit.summary.steps,
+        validation: fit.summary.validation,
     }
 }
 
@@ -160,6 +162,10 @@ fn a_run_goes_on_as_if_it_had_never_stopped() {
                 assert_eq!(again.told, whole.told, "{name}: from step {step}");
                 assert_eq!(again.values, whole.values, "{name}: from step {step}");
                 assert_eq!(again.steps, whole.steps, "{name}: from step {step}");
+                assert_eq!(
+                    again.validation, whole.validation,
+                    "{name}: from step {step}"
+                );
             }
         }
     }
@@ -278,4 +284,54 @@ fn a_snapshot_of_another_run_is_refused() {
     let later = whole.kept.last().expect("there are several").0.best.clone();
     let later: Arc<_> = later.expect("an epoch has ended");
     assert_eq!(later.network, trainer.network);
+}
+
+/// Somebody interrupts while an epoch is evaluated and told, behind its last step.
+#[test]
+fn a_run_that_is_interrupted_between_epochs_goes_on() {
+    struct Between(Keeper, u64);
+
+    impl Observer for Between {
+        fn steps(&mut self, report: &StepsReport<'_>) -> io::Result<()> {
+            self.0.steps(report)
+        }
+
+        fn epoch(&mut self, report: &EpochReport<'_>) -> io::Result<()> {
+            self.0.epoch(report)
+        }
+
+        fn keeps_snapshots(&self) -> bool {
+            true
+        }
+
+        fn snapshot(&mut self, snapshot: Snapshot) -> io::Result<()> {
+            self.0.snapshot(snapshot)
+        }
+
+        fn interrupted(&self) -> bool {
+            self.0.told.epochs.len() as u64 == self.1
+        }
+    }
+
+    let (data, validation) = (classes(203, 12, 4), classes(90, 12, 4));
+    // One that stops early does so before.
+    for (what, trainer) in trainers()
+        .into_iter()
+        .filter(|(what, _)| *what != "early stopping")
+    {
+        let whole = run(&trainer, Box::new(cpu(2)), [&data, &validation], None);
+        let mut between = Between(Keeper::default(), 2);
+        let executor = Box::new(cpu(2));
+        let fit = trainer.fit_on(executor, &data, Some(&validation), &mut between);
+        let fit = fit.expect("it trains");
+        assert!(
+            fit.summary.interrupted && fit.summary.validation.is_some(),
+            "{what}"
+        );
+        let (snapshot, told) = between.0.kept.pop().expect("a snapshot");
+        let rows = [&data, &validation];
+        let again = run(&trainer, Box::new(cpu(2)), rows, Some((snapshot, told)));
+        assert_eq!(again.told, whole.told, "{what}");
+        assert_eq!(again.values, whole.values, "{what}");
+    }
 }

@@ -3,6 +3,7 @@
 mod inputs;
 mod scaling;
 mod target;
+mod weights;
 
 use std::fmt;
 use std::str::FromStr;
@@ -107,6 +108,9 @@ pub struct TargetScale<'a> {
 pub struct Preparation {
     inputs: InputPreparation,
     target: TargetPreparation,
+    /// The column that held the weights of the rows, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    weights: Option<String>,
 }
 
 impl Preparation {
@@ -133,7 +137,12 @@ impl Preparation {
         }
         let inputs = InputPreparation::fit(table, rows, normalize)?;
         let target = TargetPreparation::fit(table, rows, task, normalize)?;
-        Ok(Self { inputs, target })
+        let weights = table.weights().map(|column| column.name.clone());
+        Ok(Self {
+            inputs,
+            target,
+            weights,
+        })
     }
 
     /// Makes `table` numbers. Columns are found by name, in any order; other columns are ignored. A table without a
@@ -144,7 +153,8 @@ impl Preparation {
     pub fn prepare(&self, table: &Table) -> Result<Dataset, DataError> {
         let (inputs, shape) = self.inputs.prepare(table)?;
         let targets = self.target.prepare(table)?;
-        Dataset::new(inputs, &shape, targets)
+        let data = Dataset::new(inputs, &shape, targets)?;
+        weights::weigh(data, weights::prepare(table)?)
     }
 
     /// As [`prepare`](Self::prepare), for a table that is not wanted any more: what need not change is not copied, and
@@ -154,8 +164,10 @@ impl Preparation {
     /// As [`prepare`](Self::prepare).
     pub fn prepare_owned(&self, table: Table) -> Result<Dataset, DataError> {
         let targets = self.target.prepare(&table)?;
+        let weights = weights::prepare(&table)?;
         let (inputs, shape) = self.inputs.prepare_owned(table.without_target())?;
-        Dataset::new(inputs, &shape, targets)
+        let data = Dataset::new(inputs, &shape, targets)?;
+        weights::weigh(data, weights)
     }
 
     /// Whether what was read from a file makes sense, so that [`prepare`](Self::prepare) gives numbers.
@@ -179,6 +191,8 @@ impl Preparation {
     pub fn table_options(&self, require_target: bool) -> TableOptions {
         TableOptions {
             target: self.target.column().map(str::to_owned),
+            targets: self.target_names().unwrap_or_default().to_vec(),
+            weights: self.weights.clone(),
             require_target,
             schema: self.schema(),
             ..TableOptions::default()
@@ -242,6 +256,25 @@ impl Preparation {
     #[must_use]
     pub fn target_name(&self) -> Option<&str> {
         self.target.column()
+    }
+
+    /// The names of the targets' columns, where several columns are the target.
+    #[must_use]
+    pub fn target_names(&self) -> Option<&[String]> {
+        match &self.target {
+            TargetPreparation::Numbers {
+                names,
+                several: true,
+                ..
+            } => Some(names),
+            _ => None,
+        }
+    }
+
+    /// The column that held the weights of the rows in training, if one did.
+    #[must_use]
+    pub fn weights_name(&self) -> Option<&str> {
+        self.weights.as_deref()
     }
 
     /// How answers go back to their own units, for a regression.

@@ -6,7 +6,7 @@ mod rule;
 
 pub use adaptive::{Adadelta, AdadeltaUpdate, Adagrad, AdagradUpdate, Rmsprop, RmspropUpdate};
 pub use moments::{
-    Adamax, AdamaxUpdate, Lion, LionUpdate, Moments, Nadam, NadamUpdate, Radam, RadamUpdate,
+    Adamax, AdamaxUpdate, Betas, Lion, LionUpdate, Nadam, NadamUpdate, Radam, RadamUpdate,
 };
 pub use rule::{Allowed, Number, Rule, RuleUpdate};
 

@@ -8,7 +8,7 @@ use crate::kernel::Parameters;
 
 /// The numbers of `Adamax` and `RAdam`. The defaults are PyTorch's.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Moments {
+pub struct Betas {
     /// Decay of the mean.
     pub beta1: f64,
     /// Decay of the mean square, or of the norm.
@@ -19,7 +19,7 @@ pub struct Moments {
     pub weight_decay: f64,
 }
 
-impl Default for Moments {
+impl Default for Betas {
     fn default() -> Self {
         Self {
             beta1: 0.9,
@@ -30,7 +30,7 @@ impl Default for Moments {
     }
 }
 
-impl Moments {
+impl Betas {
     fn numbers(&self) -> Vec<Number> {
         vec![
             ("beta1", self.beta1, Allowed::Fraction),
@@ -56,7 +56,7 @@ impl Moments {
 pub struct Adamax {
     /// Its numbers.
     #[serde(flatten)]
-    pub moments: Moments,
+    pub moments: Betas,
 }
 
 /// [`Adamax`] in place.
@@ -107,7 +107,7 @@ impl Rule for Adamax {
 pub struct Nadam {
     /// Its numbers.
     #[serde(flatten)]
-    pub moments: Moments,
+    pub moments: Betas,
     /// How fast the momentum nears its full strength.
     pub momentum_decay: f64,
 }
@@ -115,7 +115,7 @@ pub struct Nadam {
 impl Default for Nadam {
     fn default() -> Self {
         Self {
-            moments: Moments::default(),
+            moments: Betas::default(),
             momentum_decay: 0.004,
         }
     }
@@ -202,7 +202,7 @@ impl Rule for Nadam {
 pub struct Radam {
     /// Its numbers.
     #[serde(flatten)]
-    pub moments: Moments,
+    pub moments: Betas,
 }
 
 /// [`Radam`] in place.
@@ -211,7 +211,7 @@ pub type RadamUpdate = RuleUpdate<Radam>;
 impl RuleUpdate<Radam> {
     /// What the mean is multiplied by, and whether it is divided by the root of the mean square.
     pub fn step_size(&self) -> (f64, bool) {
-        let Moments { beta1, beta2, .. } = self.rule.moments;
+        let Betas { beta1, beta2, .. } = self.rule.moments;
         let t = f64::from(self.step);
         let plain = self.learning_rate / (1.0 - beta1.powf(t));
         let (power, left) = (beta2.powf(t), 1.0 - beta2.powf(t));

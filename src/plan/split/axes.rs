@@ -29,16 +29,16 @@ pub(super) struct Axis {
 }
 
 /// The axes of a kernel's operands by number, slowest first, and what a piece takes of an operand without the axis.
-type Operand = (&'static [usize], Along);
+pub(super) type Operand = (&'static [usize], Along);
 
 /// Extents by number, and operands.
-struct Table<'a> {
-    extents: &'a [u32],
-    operands: &'a [Operand],
+pub(super) struct Table<'a> {
+    pub(super) extents: &'a [u32],
+    pub(super) operands: &'a [Operand],
 }
 
 impl Table<'_> {
-    fn axis(&self, axis: usize, piece: impl Fn(u32, u32) -> Kernel + 'static) -> Axis {
+    pub(super) fn axis(&self, axis: usize, piece: impl Fn(u32, u32) -> Kernel + 'static) -> Axis {
         let along = |&(axes, absent): &Operand| match axes.iter().position(|&a| a == axis) {
             Some(at) => {
                 let product =
@@ -159,6 +159,24 @@ pub(super) fn axes(kernel: &Kernel) -> Vec<Axis> {
                 kernel::Dropout { count, offset, ..k }.into()
             })]
         }
+        Kernel::Noise(k) => {
+            let table = Table {
+                extents: &[k.count],
+                operands: &[ROW, ROW],
+            };
+            vec![table.axis(0, move |from, count| {
+                let offset = k.offset + from;
+                kernel::Noise { count, offset, ..k }.into()
+            })]
+        }
+        Kernel::MaxPieces(_)
+        | Kernel::MaxPiecesGrad(_)
+        | Kernel::Moments(_)
+        | Kernel::Normalize(_)
+        | Kernel::NormalizeSums(_)
+        | Kernel::BatchNormGrad(_)
+        | Kernel::LayerNormGrad(_)
+        | Kernel::RunningMoments(_) => super::layers::axes(kernel),
         Kernel::Nonfinite(k) => {
             let table = Table {
                 extents: &[k.count],
@@ -173,6 +191,19 @@ pub(super) fn axes(kernel: &Kernel) -> Vec<Axis> {
         Kernel::SoftmaxGrad(k) => rows!(k, [ROWS, ROWS, ROWS]),
         Kernel::SoftmaxCrossEntropy(k) => rows!(k, [ROWS, ROW, ROW]),
         Kernel::SoftmaxCrossEntropyGrad(k) => rows!(k, [ROWS, ROW, ROW, ROWS]),
+        Kernel::ClassLoss(k) => rows!(k, [ROWS, ROW, ROW]),
+        Kernel::ClassLossGrad(k) => rows!(k, [ROWS, ROW, ROW, ROWS]),
+        Kernel::SmoothedCrossEntropy(k) => rows!(k, [ROWS, ROW, (&[], Whole), ROW]),
+        Kernel::SmoothedCrossEntropyGrad(k) => rows!(k, [ROWS, ROW, (&[], Whole), ROW, ROWS]),
+        Kernel::LogSoftmax(k) => rows!(k, [ROWS, ROWS]),
+        Kernel::LogSoftmaxGrad(k) => rows!(k, [ROWS, ROWS, ROWS]),
+        Kernel::Share(k) => {
+            let table = Table {
+                extents: &[k.count],
+                operands: &[ROW, (&[], Whole), ROW],
+            };
+            vec![table.axis(0, move |_, count| kernel::Share { count }.into())]
+        }
         Kernel::Correct(k) => rows!(k, [ROWS, ROW, ROW]),
         Kernel::Sum(k) => sum(k),
         Kernel::Broadcast(k) => broadcast(k),

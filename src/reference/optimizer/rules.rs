@@ -2,7 +2,7 @@
 
 use crate::executor::{View, ViewMut};
 use crate::kernel::{
-    AdadeltaUpdate, AdagradUpdate, AdamaxUpdate, Kernel, LionUpdate, Moments, NadamUpdate,
+    AdadeltaUpdate, AdagradUpdate, AdamaxUpdate, Betas, Kernel, LionUpdate, NadamUpdate,
     RadamUpdate, RmspropUpdate,
 };
 use crate::reference::Real;
@@ -130,7 +130,7 @@ pub fn adamax_update<T: Real>(
 }
 
 /// `g = gradient + weight_decay w`, and the moments' new values.
-fn follow<T: Real>(p: &Moments, gradient: T, w: T, mean: &mut T, square: &mut T) -> T {
+fn follow<T: Real>(p: &Betas, gradient: T, w: T, mean: &mut T, square: &mut T) -> T {
     let [one_minus_beta1, beta2, one_minus_beta2, weight_decay] =
         [1.0 - p.beta1, p.beta2, 1.0 - p.beta2, p.weight_decay].map(T::parameter);
     let g = gradient + weight_decay * w;

@@ -1,8 +1,8 @@
 //! The updates beside SGD and Adam: with weight decay and without, early and late, by gradients that are scaled or not.
 
 use thalweg::kernel::{
-    Accumulate, Adadelta, Adagrad, Adamax, ClipNorm, ClipValue, Kernel, L1Gradient, Lion,
-    MaxNormUpdate, Moments, Nadam, Radam, Rmsprop, Rule, RuleUpdate, SquareSum,
+    Accumulate, Adadelta, Adagrad, Adamax, Betas, ClipNorm, ClipValue, Kernel, L1Gradient, Lion,
+    MaxNormUpdate, Nadam, Radam, Rmsprop, Rule, RuleUpdate, SquareSum,
 };
 
 use super::super::draw::{Case, Draw, case};
@@ -89,9 +89,9 @@ fn limits() -> Vec<Case> {
 
 /// Every rule that suits the gradient, in all its forms.
 fn all(count: u32, weight_decay: f64, scaled: bool) -> Vec<Kernel> {
-    let moments = Moments {
+    let moments = Betas {
         weight_decay,
-        ..Moments::default()
+        ..Betas::default()
     };
     let mut kernels = Vec::new();
     for (centered, momentum) in [(false, 0.0), (false, 0.9), (true, 0.0), (true, 0.9)] {
