@@ -4,6 +4,7 @@
 //! of training, evaluation, checking and keeping over one store, and runs the epochs. Whoever wants to know how it goes
 //! is an [`Observer`].
 
+mod accumulate;
 mod callbacks;
 mod chunk;
 mod error;

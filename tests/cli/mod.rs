@@ -6,6 +6,7 @@ mod interruption;
 mod layers;
 mod losses;
 mod model_files;
+mod optimizers;
 mod predictions;
 mod profile;
 mod resume;
