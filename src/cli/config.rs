@@ -7,9 +7,9 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use toml::de::{DeTable, DeValue};
 
 use super::exit::Exit;
-use super::flags::{Flags, LossChoice, Widths};
+use super::flags::{Columns, Flags, LossChoice, Widths};
 use super::job;
-use crate::data::{Normalize, Spec, Task, nearest};
+use crate::data::{Missing, Normalize, Spec, Task, nearest};
 use crate::device::{Device, Opening};
 use crate::graph::ops::Update;
 use crate::network::{Activation, Init};
@@ -29,6 +29,8 @@ pub(super) struct Config {
     pub(super) val_fraction: f64,
     pub(super) task: Task,
     pub(super) normalize: Normalize,
+    pub(super) missing: Missing,
+    pub(super) drop: Vec<String>,
     pub(super) hidden: Vec<usize>,
     pub(super) activation: Activation,
     pub(super) dropout: f64,
@@ -87,6 +89,11 @@ impl Flags {
             val_fraction: self.val_fraction.unwrap_or(0.2),
             task: self.task.unwrap_or_default(),
             normalize: self.normalize.unwrap_or_default(),
+            missing: self.missing.unwrap_or_default(),
+            drop: self
+                .drop
+                .clone()
+                .map_or_else(Vec::new, |Columns(names)| names),
             hidden: self
                 .hidden
                 .clone()
@@ -288,6 +295,14 @@ impl Config {
         put("val-fraction", Some(number(self.val_fraction)));
         put("task", Some(quoted(self.task.to_string())));
         put("normalize", Some(quoted(self.normalize.to_string())));
+        put("missing", Some(quoted(self.missing.to_string())));
+        put(
+            "drop",
+            (!self.drop.is_empty()).then(|| {
+                let names: Vec<_> = self.drop.iter().cloned().map(quoted).collect();
+                format!("[{}]", names.join(", "))
+            }),
+        );
         put("hidden", Some(format!("{:?}", self.hidden)));
         put("activation", Some(quoted(self.activation.to_string())));
         put("dropout", Some(number(self.dropout)));

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use crate::data::{Normalize, Spec, Task};
+use crate::data::{Missing, Normalize, Spec, Task};
 use crate::device::Device;
 use crate::graph::Precision;
 use crate::network::{Activation, Init, Loss};
@@ -22,7 +22,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "FILE.toml", help_heading = "Data")]
     pub(super) config: Option<PathBuf>,
 
-    /// A generator (glyphs, xor, or, parity:8, circles, moons, spirals, blobs, with :n=…,noise=…,seed=…) or a path (CSV with a header, NPZ with x and y, IDX pair `images,labels` or a folder) [default: glyphs]
+    /// A generator (glyphs, xor, or, parity:8, circles, moons, spirals, blobs, with :n=…,noise=…,seed=…) or a path (CSV or TSV with a header, gzipped or not; NPZ with x and y; IDX pair `images,labels` or its folder; a folder of pictures with a sub-folder for each class, with :size=28x28,grey) [default: glyphs]
     #[arg(long, value_name = "SPEC", help_heading = "Data")]
     pub(super) data: Option<Spec>,
     /// The target's column in a CSV [default: the last]
@@ -40,6 +40,12 @@ pub(super) struct Flags {
     /// auto, standard, minmax or none [default: auto]
     #[arg(long, value_name = "HOW", value_parser = word::<Normalize>, help_heading = "Data")]
     pub(super) normalize: Option<Normalize>,
+    /// What to do about missing values of a CSV: error, mean (the column's, of the training rows; a category of its own for text) or drop (the row) [default: error]
+    #[arg(long, value_name = "HOW", value_parser = word::<Missing>, help_heading = "Data")]
+    pub(super) missing: Option<Missing>,
+    /// Columns of a CSV to leave out
+    #[arg(long, value_name = "COLUMN,…", value_parser = columns, help_heading = "Data")]
+    pub(super) drop: Option<Columns>,
 
     /// Units of the hidden layers; empty for none [default: 256,128]
     #[arg(long, value_name = "UNITS,…", value_parser = widths, help_heading = "Network")]
@@ -135,6 +141,10 @@ pub(super) struct Flags {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Widths(pub(super) Vec<usize>);
 
+/// Names of columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Columns(pub(super) Vec<String>);
+
 /// A loss, or the one that the task asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LossChoice {
@@ -156,6 +166,8 @@ impl Flags {
             val_fraction,
             task,
             normalize,
+            missing,
+            drop,
             hidden,
             activation,
             dropout,
@@ -187,7 +199,7 @@ impl Flags {
 }
 
 /// A word in which `-` is as good as `_`.
-fn word<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+pub(super) fn word<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
     text.replace('-', "_")
         .parse()
         .map_err(|e: T::Err| e.to_string())
@@ -229,6 +241,14 @@ fn widths(text: &str) -> Result<Widths, String> {
     widths.map(Widths).ok_or_else(|| {
         "expected whole numbers of at least 1, separated by commas, as in 256,128".to_owned()
     })
+}
+
+pub(super) fn columns(text: &str) -> Result<Columns, String> {
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    if names.iter().any(String::is_empty) {
+        return Err("expected names of columns, separated by commas, as in id,name".to_owned());
+    }
+    Ok(Columns(names))
 }
 
 fn within(text: &str, holds: impl Fn(f64) -> bool, expected: &str) -> Result<f64, String> {

@@ -70,6 +70,9 @@ impl Train {
         // Whether the place is taken is known without reading the data.
         Recorder::new(out.clone(), Vec::new())?;
         let job = Job::load(config)?;
+        if !quiet {
+            job.say_notes();
+        }
         let opened = job::open(&job.config.device, job.config.opening(), quiet)?;
         if self.dry_run {
             return foretell(&job, opened, json);

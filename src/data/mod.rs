@@ -16,11 +16,14 @@
 //! # Ok::<(), thalweg::data::DataError>(())
 //! ```
 
+mod columns;
 mod csv;
 mod dataset;
 mod error;
 mod generate;
 mod idx;
+mod lines;
+mod missing;
 mod npy;
 mod npz;
 mod numbers;
@@ -33,11 +36,12 @@ mod split;
 mod stored;
 mod table;
 
+pub use columns::ColumnFile;
 pub use dataset::{Dataset, Inputs, Targets};
 pub use error::{DataError, nearest};
 pub use numbers::Numbers;
 pub use order::Order;
-pub use prepare::{ColumnKind, Normalize, Preparation, TargetScale, Task};
+pub use prepare::{ColumnKind, Missing, Normalize, Preparation, TargetScale, Task};
 pub(crate) use rows::{ReadInto, Reader, gather};
 pub use spec::{Generator, GeneratorKind, Spec};
 pub use split::split;

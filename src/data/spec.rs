@@ -7,12 +7,12 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::error::{DataError, nearest, quote};
-use super::table::{Table, TableOptions};
+use super::table::{Table, TableInputs, TableOptions};
 use super::{csv, generate, idx, npz, read};
 
 /// Which data set: a generator with its options, or a path.
 ///
-/// A path is a CSV with a header, an `.npz` with `x` and `y`, an `.npy` with inputs alone, a pair of IDX files given as
+/// A path is a CSV or TSV with a header, gzipped or not, an `.npz` with `x` and `y`, an `.npy` with inputs alone, a pair of IDX files given as
 /// `images,labels`, a folder that holds one such pair, or an IDX file of inputs alone. What a file is, its first bytes
 /// say, not its name. A file whose name is that of a generator is reached as `./xor`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -281,7 +281,18 @@ impl Spec {
             Self::Generator(generator) => generate::generate(generator)?,
             Self::Path(path) => load_path(path, options)?,
         };
-        if options.target.is_some() && !matches!(table.inputs(), super::TableInputs::Columns(_)) {
+        let is_named = matches!(
+            table.inputs(),
+            TableInputs::Columns(_) | TableInputs::StoredColumns(_)
+        );
+        if let Some(column) = options.drop.first().filter(|_| !is_named) {
+            return Err(DataError::mismatch(
+                format!("column {column:?} of {}, to be left out", table.source()),
+                "data without named columns",
+                "a CSV file, or no columns to leave out",
+            ));
+        }
+        if options.target.is_some() && !is_named {
             return Err(DataError::mismatch(
                 format!(
                     "target {:?} of {}",
@@ -318,6 +329,12 @@ fn load_path(text: &str, options: &TableOptions) -> Result<Table, DataError> {
         read::Format::Zip => npz::read(path, options.require_target),
         read::Format::Npy => npz::read_npy(path, options.require_target),
         read::Format::Idx => idx::read(path, None, options),
+        read::Format::Picture => Err(DataError::malformed(
+            text,
+            "a picture",
+            "a folder of pictures, with a sub-folder for each class",
+            "name the folder",
+        )),
         read::Format::Text => csv::read(path, options),
     }
 }

@@ -1,8 +1,13 @@
 //! A data set as it is in its file, before anything is scaled or encoded.
 
+use std::sync::Arc;
+
+use super::columns::ColumnFile;
 use super::error::{DataError, list};
+use super::lines::Lines;
+use super::missing::Findings;
 use super::numbers::Numbers;
-use super::prepare::ColumnKind;
+use super::prepare::{ColumnKind, Missing};
 use super::stored::Stored;
 
 /// What to take from a file.
@@ -18,10 +23,16 @@ pub struct TableOptions {
     pub schema: Option<Vec<(String, ColumnKind)>>,
     /// Whether inputs may stay in their file.
     pub in_file: InFile,
+    /// What to do about missing values of a CSV.
+    pub missing: Missing,
+    /// Columns of a CSV that are not read, where `schema` does not name those that are.
+    pub drop: Vec<String>,
+    /// Whether the table is only to be described: what training refuses of a column of a CSV is then told, not refused.
+    pub describe: bool,
 }
 
-/// Whether inputs stay in their file and are read whenever they are wanted, where the format lets them be read from any
-/// place on: IDX that is not gzipped. Others are read into memory.
+/// Whether inputs stay in a file and are read whenever they are wanted: IDX that is not gzipped in its own, and the columns
+/// of CSV in a temporary one, which is as large as they are in memory. Others are read into memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum InFile {
     /// They are read into memory.
@@ -53,6 +64,9 @@ impl Default for TableOptions {
             require_target: true,
             schema: None,
             in_file: InFile::Never,
+            missing: Missing::Error,
+            drop: Vec::new(),
+            describe: false,
         }
     }
 }
@@ -60,7 +74,7 @@ impl Default for TableOptions {
 /// The values of one column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
-    /// Finite numbers.
+    /// Finite numbers; NaN where one is missing, in a CSV that was read with [`Missing::Mean`].
     Numbers(Numbers),
     /// Text: row `i` is `names[codes[i]]`, the names being in order of first occurrence.
     Text {
@@ -123,6 +137,8 @@ pub enum TableInputs {
     },
     /// Named columns.
     Columns(Vec<Column>),
+    /// Named columns, read when they are wanted.
+    StoredColumns(Arc<ColumnFile>),
 }
 
 /// A table's target.
@@ -152,6 +168,7 @@ pub struct Table {
     target: TableTarget,
     generated: bool,
     lines: Option<Lines>,
+    findings: Findings,
 }
 
 impl Table {
@@ -165,6 +182,16 @@ impl Table {
         target: TableTarget,
     ) -> Result<Self, DataError> {
         let source = source.into();
+        check_finite(&source, &inputs, &target)?;
+        Self::checked(source, inputs, target)
+    }
+
+    /// A table whose numbers are known to be finite, or missing.
+    pub(super) fn checked(
+        source: String,
+        inputs: TableInputs,
+        target: TableTarget,
+    ) -> Result<Self, DataError> {
         let rows = input_rows(&source, &inputs)?;
         if rows == 0 || u32::try_from(rows).is_err() {
             return Err(DataError::mismatch(
@@ -191,7 +218,6 @@ impl Table {
                 "the same number of both",
             ));
         }
-        check_finite(&source, &inputs, &target)?;
         Ok(Self {
             source,
             rows,
@@ -199,6 +225,7 @@ impl Table {
             target,
             generated: false,
             lines: None,
+            findings: Findings::default(),
         })
     }
 
@@ -215,6 +242,35 @@ impl Table {
             lines: Some(lines),
             ..self
         }
+    }
+
+    pub(crate) fn with_findings(self, findings: Findings) -> Self {
+        Self { findings, ..self }
+    }
+
+    /// What was found beside the values.
+    pub(crate) const fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    /// What whoever trains on it should know, one sentence each: what was done about missing values, and where rows are
+    /// that do not stay in memory.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = self.findings.notes();
+        if let TableInputs::StoredColumns(file) = &self.inputs {
+            notes.push(format!(
+                "{} rows do not stay in memory: {} MiB of them are in a temporary file in {}, which goes with the \
+                 program",
+                self.rows,
+                file.bytes().div_ceil(1 << 20),
+                file.folder().display()
+            ));
+        }
+        for note in &mut notes {
+            *note = format!("{}: {note}", self.source);
+        }
+        notes
     }
 
     /// The inputs alone, as a prediction takes them.
@@ -256,7 +312,10 @@ impl Table {
     /// Whether its inputs are read only when they are wanted.
     #[must_use]
     pub const fn is_stored(&self) -> bool {
-        matches!(self.inputs, TableInputs::Stored { .. })
+        matches!(
+            self.inputs,
+            TableInputs::Stored { .. } | TableInputs::StoredColumns(_)
+        )
     }
 
     /// Whether a generator made it.
@@ -287,6 +346,10 @@ impl Table {
                 let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
                 format!("{} columns: {}", names.len(), list(&names))
             }
+            TableInputs::StoredColumns(file) => {
+                let names = file.names();
+                format!("{} columns: {}", names.len(), list(&names))
+            }
         }
     }
 }
@@ -296,6 +359,7 @@ fn input_rows(source: &str, inputs: &TableInputs) -> Result<usize, DataError> {
         TableInputs::Pixels { values, shape } => (values.len(), shape),
         TableInputs::Stored { rows, shape } => (rows.rows() * rows.features(), shape),
         TableInputs::Matrix { values, shape } => (values.len(), shape),
+        TableInputs::StoredColumns(file) => return Ok(file.rows()),
         TableInputs::Columns(columns) => {
             let rows = columns.first().map_or(0, |column| column.values.len());
             return match columns.iter().find(|column| column.values.len() != rows) {
@@ -345,7 +409,8 @@ fn check_finite(source: &str, inputs: &TableInputs, target: &TableTarget) -> Res
                 }
             }
         }
-        TableInputs::Pixels { .. } | TableInputs::Stored { .. } => {}
+        TableInputs::Pixels { .. } | TableInputs::Stored { .. } | TableInputs::StoredColumns(_) => {
+        }
     }
     match target {
         TableTarget::Matrix { values, outputs } => check("targets", values, *outputs),
@@ -354,31 +419,5 @@ fn check_finite(source: &str, inputs: &TableInputs, target: &TableTarget) -> Res
             values: Values::Numbers(values),
         }) => check(&format!("column {name:?}"), values, 1),
         _ => Ok(()),
-    }
-}
-
-/// The line of each row of a text file, kept as the places where the two stop running in step.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Lines {
-    /// `(row, line)`: from `row` on, lines count up from `line`.
-    breaks: Vec<(usize, u64)>,
-    rows: usize,
-}
-
-impl Lines {
-    /// Adds the next row, which starts at `line`.
-    pub(crate) fn push(&mut self, line: u64) {
-        if self.rows == 0 || self.line(self.rows) != line {
-            self.breaks.push((self.rows, line));
-        }
-        self.rows += 1;
-    }
-
-    pub(crate) fn line(&self, row: usize) -> u64 {
-        let after = self.breaks.partition_point(|&(start, _)| start <= row);
-        match after.checked_sub(1).map(|at| self.breaks[at]) {
-            Some((start, line)) => line + (row - start) as u64,
-            None => row as u64 + 1,
-        }
     }
 }

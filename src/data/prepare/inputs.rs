@@ -6,7 +6,7 @@ use std::mem::take;
 use serde::{Deserialize, Serialize};
 
 use super::scaling::Scaling;
-use super::{ColumnKind, Normalize};
+use super::{ColumnKind, Missing, Normalize, stored};
 use crate::data::dataset::Inputs;
 use crate::data::error::{DataError, nearest};
 use crate::data::numbers::{Numbers, rounded};
@@ -38,6 +38,9 @@ pub(super) enum ColumnPreparation {
         name: String,
         offset: f64,
         scale: f64,
+        /// What a missing value counts as, if one may be missing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fill: Option<f64>,
     },
     /// One input a category, 1 for the row's own and 0 for the others.
     Category {
@@ -65,7 +68,7 @@ impl InputPreparation {
                 };
                 let name = |column| format!("{}, inputs, column {column}", table.source());
                 let features = shape.iter().product();
-                let scaling = Scaling::fit_numbers(values, features, rows, how, name)?;
+                let scaling = Scaling::fit_numbers(values, features, rows, (how, &[]), name)?;
                 Self::Matrix {
                     shape: shape.clone(),
                     scaling,
@@ -76,6 +79,9 @@ impl InputPreparation {
                     .iter()
                     .map(|column| fit_column(table, column, rows, normalize))
                     .collect::<Result<_, _>>()?,
+            },
+            TableInputs::StoredColumns(file) => Self::Columns {
+                columns: stored::fit(table, file, rows, normalize)?,
             },
         })
     }
@@ -125,6 +131,9 @@ impl InputPreparation {
             }
             (Self::Columns { columns }, TableInputs::Columns(given)) => {
                 Inputs::F32(prepare_columns(columns, given, table)?)
+            }
+            (Self::Columns { columns }, TableInputs::StoredColumns(file)) => {
+                Inputs::StoredF32(stored::prepare(columns, file, table)?)
             }
             _ => return Err(other()),
         };
@@ -210,8 +219,14 @@ impl InputPreparation {
             Self::Columns { columns } => {
                 !columns.is_empty()
                     && columns.iter().all(|column| match column {
-                        ColumnPreparation::Number { offset, scale, .. } => {
-                            offset.is_finite() && scale.is_finite() && *scale > 0.0
+                        ColumnPreparation::Number {
+                            offset,
+                            scale,
+                            fill,
+                            ..
+                        } => {
+                            let finite = offset.is_finite() && scale.is_finite() && *scale > 0.0;
+                            finite && fill.is_none_or(f64::is_finite)
                         }
                         ColumnPreparation::Category { categories, .. } => !categories.is_empty(),
                     })
@@ -237,7 +252,7 @@ impl InputPreparation {
 }
 
 impl ColumnPreparation {
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         match self {
             Self::Number { name, .. } | Self::Category { name, .. } => name,
         }
@@ -250,7 +265,7 @@ impl ColumnPreparation {
         }
     }
 
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         match self {
             Self::Number { .. } => 1,
             Self::Category { categories, .. } => categories.len(),
@@ -292,7 +307,7 @@ fn fit_pixels(
         Normalize::None => InputPreparation::Pixels { shape, scale: 1.0 },
         how => InputPreparation::Bytes {
             shape,
-            scaling: Scaling::fit(values, features, rows, how),
+            scaling: Scaling::fit(values, features, rows, how, &[]),
         },
     }
 }
@@ -343,11 +358,19 @@ fn fit_column(
     Ok(match &column.values {
         Values::Numbers(values) => {
             let place = |_| format!("{}, column {name:?}", table.source());
-            let fitted = Scaling::fit_numbers(values, 1, rows, normalize, place)?;
+            let fill = match table.findings().missing {
+                Missing::Mean => {
+                    Some(mean_of_present(values, rows).ok_or_else(|| empty(table, &name))?)
+                }
+                Missing::Error | Missing::Drop => None,
+            };
+            let how = (normalize, &[fill.unwrap_or(f64::NAN)][..]);
+            let fitted = Scaling::fit_numbers(values, 1, rows, how, place)?;
             ColumnPreparation::Number {
                 name,
                 offset: fitted.offset[0],
                 scale: fitted.scale[0],
+                fill,
             }
         }
         Values::Text { names, .. } => {
@@ -356,6 +379,51 @@ fn fit_column(
             ColumnPreparation::Category { name, categories }
         }
     })
+}
+
+/// The mean of the training rows that have a value, or nothing if none has.
+fn mean_of_present(values: &Numbers, rows: &[u32]) -> Option<f64> {
+    let mut mean = Mean::default();
+    for &row in rows {
+        mean.add(values.get(row as usize));
+    }
+    mean.get()
+}
+
+/// The mean of numbers as they come, of which some are missing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Mean {
+    origin: f64,
+    sum: f64,
+    count: usize,
+}
+
+impl Mean {
+    pub(super) fn add(&mut self, value: f64) {
+        if value.is_nan() {
+            return;
+        }
+        // Of differences, so that a large offset takes no digits.
+        if self.count == 0 {
+            self.origin = value;
+        }
+        self.sum += value - self.origin;
+        self.count += 1;
+    }
+
+    pub(super) fn get(self) -> Option<f64> {
+        (self.count > 0).then(|| self.origin + self.sum / self.count as f64)
+    }
+}
+
+/// The error for a column that has no value in any training row.
+pub(super) fn empty(table: &Table, column: &str) -> DataError {
+    DataError::malformed(
+        format!("{}, column {column:?}", table.source()),
+        "no value in any training row",
+        "a value to take the mean of",
+        format!("leave the column out with `--drop {column}`"),
+    )
 }
 
 /// Columns for a network that was trained on unnamed numbers: as many, all numeric, in the order of the file.
@@ -390,13 +458,17 @@ fn prepare_columns(
     for column in columns {
         let values = match by_name.get(column.name()) {
             Some(given) => &given.values,
-            None => return Err(unknown_column(table, column.name(), given)),
+            None => {
+                let known = given.iter().map(|column| column.name.clone()).collect();
+                return Err(unknown_column(table, column.name(), known));
+            }
         };
         match column {
             ColumnPreparation::Number {
                 name,
                 offset,
                 scale,
+                fill,
             } => {
                 let Values::Numbers(values) = values else {
                     return Err(DataError::mismatch(
@@ -410,6 +482,11 @@ fn prepare_columns(
                     scale: vec![*scale],
                 };
                 for (row, value) in values.iter().enumerate() {
+                    let value = match fill {
+                        Some(fill) if value.is_nan() => *fill,
+                        None if value.is_nan() => return Err(unfilled(table.place(row), name)),
+                        _ => value,
+                    };
                     out[row * width + at] = scaling.apply(0, value);
                 }
             }
@@ -486,12 +563,21 @@ pub(super) fn written(value: f64, values: &Numbers) -> String {
     }
 }
 
-fn unknown_column(table: &Table, column: &str, given: &[Column]) -> DataError {
+/// The error for a missing value where training had filled in none.
+pub(super) fn unfilled(at: String, column: &str) -> DataError {
+    DataError::malformed(
+        format!("{at}, column {column:?}"),
+        "a missing value",
+        "a number, since the model was not trained to fill one in",
+        "fill in a value or remove the row",
+    )
+}
+
+pub(super) fn unknown_column(table: &Table, column: &str, known: Vec<String>) -> DataError {
     DataError::UnknownColumn {
         file: table.source().to_owned(),
         column: column.to_owned(),
-        nearest: nearest(column, given.iter().map(|column| column.name.as_str()))
-            .map(str::to_owned),
-        known: given.iter().map(|column| column.name.clone()).collect(),
+        nearest: nearest(column, known.iter().map(String::as_str)).map(str::to_owned),
+        known,
     }
 }

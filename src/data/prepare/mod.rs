@@ -2,6 +2,7 @@
 
 mod inputs;
 mod scaling;
+mod stored;
 mod target;
 
 use std::fmt;
@@ -43,6 +44,20 @@ pub enum Normalize {
     MinMax,
     /// As they are.
     None,
+}
+
+/// What to do about missing values of a table: cells that are empty, or say `NA`, `N/A`, `NaN`, `null` or `?`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Missing {
+    /// They are refused, with their line. In a column of text only an empty cell is missing; a word is a category.
+    #[default]
+    Error,
+    /// A number is filled in by the mean of its column in the training rows, which is kept with the model, before the
+    /// column is scaled; a text by a category of its own, `missing`. A target is never filled in.
+    Mean,
+    /// Rows with a missing value are left out. Where rows are to be predicted, they are refused.
+    Drop,
 }
 
 /// Whether a column holds numbers or categories.
@@ -87,6 +102,7 @@ macro_rules! words {
 }
 
 words!(Task, "task", Auto => "auto", Classification => "classification", Regression => "regression");
+words!(Missing, "missing", Error => "error", Mean => "mean", Drop => "drop");
 words!(Normalize, "normalize", Auto => "auto", Standard => "standard", MinMax => "minmax", None => "none");
 
 /// How a regression's prepared targets (and so a network's answers) go back to their own units:
@@ -107,6 +123,18 @@ pub struct TargetScale<'a> {
 pub struct Preparation {
     inputs: InputPreparation,
     target: TargetPreparation,
+    #[serde(default, skip_serializing_if = "Missing::is_error")]
+    missing: Missing,
+    /// Columns that were left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    drop: Vec<String>,
+}
+
+impl Missing {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+    fn is_error(&self) -> bool {
+        *self == Self::Error
+    }
 }
 
 impl Preparation {
@@ -133,7 +161,12 @@ impl Preparation {
         }
         let inputs = InputPreparation::fit(table, rows, normalize)?;
         let target = TargetPreparation::fit(table, rows, task, normalize)?;
-        Ok(Self { inputs, target })
+        Ok(Self {
+            inputs,
+            target,
+            missing: table.findings().missing,
+            drop: table.findings().left_out.clone(),
+        })
     }
 
     /// Makes `table` numbers. Columns are found by name, in any order; other columns are ignored. A table without a
@@ -181,6 +214,11 @@ impl Preparation {
             target: self.target.column().map(str::to_owned),
             require_target,
             schema: self.schema(),
+            missing: match self.missing {
+                // A row that is to be predicted cannot be left out.
+                Missing::Drop if !require_target => Missing::Error,
+                missing => missing,
+            },
             ..TableOptions::default()
         }
     }
@@ -189,6 +227,18 @@ impl Preparation {
         let mut schema = self.inputs.schema()?;
         schema.extend(self.target.schema());
         Some(schema)
+    }
+
+    /// What was done about missing values.
+    #[must_use]
+    pub fn missing(&self) -> Missing {
+        self.missing
+    }
+
+    /// The columns that were left out.
+    #[must_use]
+    pub fn left_out(&self) -> &[String] {
+        &self.drop
     }
 
     /// `Classification` or `Regression`, or `Auto` when there was no target.

@@ -99,7 +99,7 @@ impl TargetPreparation {
             return Ok(Self::Numbers {
                 column: column.cloned(),
                 names,
-                scaling: Scaling::fit_numbers(values, 1, rows, how, |_| {
+                scaling: Scaling::fit_numbers(values, 1, rows, (how, &[]), |_| {
                     format!("target of {}", table.source())
                 })?,
             });
@@ -145,7 +145,7 @@ impl TargetPreparation {
         Ok(Self::Numbers {
             column: None,
             names: (0..outputs).map(|i| format!("y{i}")).collect(),
-            scaling: Scaling::fit_numbers(values, outputs, rows, normalize, |output| {
+            scaling: Scaling::fit_numbers(values, outputs, rows, (normalize, &[]), |output| {
                 format!("target {output} of {}", table.source())
             })?,
         })
