@@ -344,6 +344,9 @@ fn absolute(spec: &Spec) -> String {
     let Spec::Path(text) = spec else {
         return spec.to_string();
     };
+    if let Some((folder, options)) = crate::data::with_options(text) {
+        return format!("{}:{options}", full(Path::new(folder)));
+    }
     match text.split_once(',') {
         Some((images, labels)) if !Path::new(text).exists() => {
             format!("{},{}", full(Path::new(images)), full(Path::new(labels)))

@@ -390,6 +390,7 @@ fn name(data: &Spec) -> String {
     let name = match data {
         Spec::Generator(generator) => generator.kind.name().to_owned(),
         Spec::Path(path) => {
+            let path = crate::data::with_options(path).map_or(path.as_str(), |(folder, _)| folder);
             let first = path.split(',').next().unwrap_or(path);
             let file = Path::new(first)
                 .file_name()

@@ -1,6 +1,7 @@
 //! What a table has beside its values: cells without one, rows that were left out, columns that cannot be used.
 
 use super::error::quote;
+use super::pictures::PictureOptions;
 use super::prepare::{ColumnKind, Missing};
 
 /// What was found while a table was read.
@@ -12,6 +13,10 @@ pub(crate) struct Findings {
     pub(crate) rows: usize,
     /// How many of them were left out.
     pub(crate) dropped: usize,
+    /// What is to be said beside, one sentence each.
+    pub(crate) remarks: Vec<String>,
+    /// How pictures were made alike, if they are read from their files.
+    pub(crate) pictures: Option<PictureOptions>,
     /// Columns that were not to be read.
     pub(crate) left_out: Vec<String>,
     /// One a column that was read, the target last.
@@ -62,7 +67,7 @@ impl Findings {
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        let mut notes = Vec::new();
+        let mut notes = self.remarks.clone();
         let missing = self.columns.iter().any(|column| column.missing > 0);
         match self.missing {
             Missing::Mean if missing => {

@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{DataError, nearest, quote};
 use super::table::{Table, TableInputs, TableOptions};
-use super::{csv, generate, idx, npz, read};
+use super::{csv, generate, idx, npz, pictures, read};
 
 /// Which data set: a generator with its options, or a path.
 ///
 /// A path is a CSV or TSV with a header, gzipped or not, an `.npz` with `x` and `y`, an `.npy` with inputs alone, a pair of IDX files given as
-/// `images,labels`, a folder that holds one such pair, or an IDX file of inputs alone. What a file is, its first bytes
+/// `images,labels`, a folder that holds one such pair, an IDX file of inputs alone, or a folder of pictures, PNG or JPEG,
+/// with a sub-folder for each class, and perhaps options behind it, as in `pictures/:size=28x28,grey`. What a file is, its first bytes
 /// say, not its name. A file whose name is that of a generator is reached as `./xor`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -309,6 +310,12 @@ impl Spec {
 
 fn load_path(text: &str, options: &TableOptions) -> Result<Table, DataError> {
     let path = Path::new(text);
+    if path.is_dir() && pictures::is_folder(path) {
+        return pictures::read(text, None, options);
+    }
+    if let Some((folder, behind)) = pictures::with_options(text) {
+        return pictures::read(folder, Some(behind), options);
+    }
     if path.is_dir() {
         let (images, labels) = idx::find_pair(path)?;
         return idx::read(&images, Some(&labels), options);
@@ -329,6 +336,7 @@ fn load_path(text: &str, options: &TableOptions) -> Result<Table, DataError> {
         read::Format::Zip => npz::read(path, options.require_target),
         read::Format::Npy => npz::read_npy(path, options.require_target),
         read::Format::Idx => idx::read(path, None, options),
+        read::Format::Picture if !options.require_target => pictures::read(text, None, options),
         read::Format::Picture => Err(DataError::malformed(
             text,
             "a picture",

@@ -7,6 +7,7 @@ use super::error::{DataError, list};
 use super::lines::Lines;
 use super::missing::Findings;
 use super::numbers::Numbers;
+use super::pictures::PictureOptions;
 use super::prepare::{ColumnKind, Missing};
 use super::stored::Stored;
 
@@ -29,6 +30,8 @@ pub struct TableOptions {
     pub drop: Vec<String>,
     /// Whether the table is only to be described: what training refuses of a column of a CSV is then told, not refused.
     pub describe: bool,
+    /// How pictures are made alike, where their folder's name does not say it.
+    pub pictures: Option<PictureOptions>,
 }
 
 /// Whether inputs stay in a file and are read whenever they are wanted: IDX that is not gzipped in its own, and the columns
@@ -67,6 +70,7 @@ impl Default for TableOptions {
             missing: Missing::Error,
             drop: Vec::new(),
             describe: false,
+            pictures: None,
         }
     }
 }
@@ -148,6 +152,13 @@ pub enum TableTarget {
     None,
     /// Class numbers, `[rows]`, which are labels by their nature: of an IDX file or a generator.
     Labels(Vec<u32>),
+    /// Classes by name, in the order in which they are to be answered: of pictures in folders.
+    Classes {
+        /// `[rows]`, each the number of a name.
+        labels: Vec<u32>,
+        /// The classes.
+        names: Vec<String>,
+    },
     /// A column of a CSV.
     Column(Column),
     /// Finite numbers, row-major `[rows, outputs]`.
@@ -168,6 +179,8 @@ pub struct Table {
     target: TableTarget,
     generated: bool,
     lines: Option<Lines>,
+    /// The file of each row.
+    files: Option<Vec<String>>,
     findings: Findings,
 }
 
@@ -203,6 +216,16 @@ impl Table {
         let target_rows = match &target {
             TableTarget::None => rows,
             TableTarget::Labels(labels) => labels.len(),
+            TableTarget::Classes { labels, names } => {
+                if labels.iter().any(|&label| label as usize >= names.len()) {
+                    return Err(DataError::mismatch(
+                        format!("labels of {source}"),
+                        "a number without a name",
+                        "a name for each class",
+                    ));
+                }
+                labels.len()
+            }
             TableTarget::Column(column) => column.values.len(),
             TableTarget::Matrix { values, outputs }
                 if *outputs > 0 && values.len() % outputs == 0 =>
@@ -225,6 +248,7 @@ impl Table {
             target,
             generated: false,
             lines: None,
+            files: None,
             findings: Findings::default(),
         })
     }
@@ -240,6 +264,13 @@ impl Table {
     pub(crate) fn with_lines(self, lines: Lines) -> Self {
         Self {
             lines: Some(lines),
+            ..self
+        }
+    }
+
+    pub(crate) fn with_files(self, files: Vec<String>) -> Self {
+        Self {
+            files: Some(files),
             ..self
         }
     }
@@ -324,9 +355,12 @@ impl Table {
         self.generated
     }
 
-    /// The place of a row for a message: `file:line` where lines are known.
+    /// The place of a row for a message: `file:line` where lines are known, and its own file if it has one.
     #[must_use]
     pub fn place(&self, row: usize) -> String {
+        if let Some(file) = self.files.as_ref().and_then(|files| files.get(row)) {
+            return file.clone();
+        }
         match &self.lines {
             Some(lines) => format!("{}:{}", self.source, lines.line(row)),
             None => format!("{}, row {row}", self.source),

@@ -1,12 +1,15 @@
 //! Data sets: generators, preparation, splits, and readers that refuse what is wrong.
 
 mod csv;
+mod files;
 mod generators;
 mod idx;
+mod missing;
 mod mutations;
 mod npz;
 mod order;
 mod preparation;
+mod spilled;
 mod splits;
 mod stored;
 mod targets;

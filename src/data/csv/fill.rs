@@ -72,6 +72,7 @@ impl<'a> Fill<'a> {
                 dropped: 0,
                 left_out: options.drop.clone(),
                 columns: plans.iter().zip(&survey.columns).map(column).collect(),
+                ..Findings::default()
             },
         }
     }

@@ -10,6 +10,7 @@ use super::{ColumnKind, Missing, Normalize, stored};
 use crate::data::dataset::Inputs;
 use crate::data::error::{DataError, nearest};
 use crate::data::numbers::{Numbers, rounded};
+use crate::data::pictures::Picture;
 use crate::data::stored::Stored;
 use crate::data::table::{Column, Table, TableInputs, Values};
 
@@ -176,6 +177,14 @@ impl InputPreparation {
                 shape.clone()
             }
             Self::Columns { columns } => vec![columns.iter().map(ColumnPreparation::width).sum()],
+        }
+    }
+
+    /// What a row's bytes show, if they are pixels.
+    pub(super) fn picture(&self) -> Option<Picture> {
+        match self {
+            Self::Pixels { shape, .. } | Self::Bytes { shape, .. } => Picture::of(shape),
+            Self::Matrix { .. } | Self::Columns { .. } => None,
         }
     }
 

@@ -14,6 +14,7 @@ use self::inputs::InputPreparation;
 use self::target::TargetPreparation;
 use super::dataset::Dataset;
 use super::error::{DataError, nearest};
+use super::pictures::{Picture, PictureOptions};
 use super::table::{Table, TableOptions};
 
 /// What kind of answer is wanted.
@@ -128,6 +129,9 @@ pub struct Preparation {
     /// Columns that were left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     drop: Vec<String>,
+    /// How pictures are made alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pictures: Option<PictureOptions>,
 }
 
 impl Missing {
@@ -166,6 +170,7 @@ impl Preparation {
             target,
             missing: table.findings().missing,
             drop: table.findings().left_out.clone(),
+            pictures: table.findings().pictures,
         })
     }
 
@@ -177,7 +182,7 @@ impl Preparation {
     pub fn prepare(&self, table: &Table) -> Result<Dataset, DataError> {
         let (inputs, shape) = self.inputs.prepare(table)?;
         let targets = self.target.prepare(table)?;
-        Dataset::new(inputs, &shape, targets)
+        Ok(Dataset::new(inputs, &shape, targets)?.with_picture(self.picture()))
     }
 
     /// As [`prepare`](Self::prepare), for a table that is not wanted any more: what need not change is not copied, and
@@ -188,7 +193,7 @@ impl Preparation {
     pub fn prepare_owned(&self, table: Table) -> Result<Dataset, DataError> {
         let targets = self.target.prepare(&table)?;
         let (inputs, shape) = self.inputs.prepare_owned(table.without_target())?;
-        Dataset::new(inputs, &shape, targets)
+        Ok(Dataset::new(inputs, &shape, targets)?.with_picture(self.picture()))
     }
 
     /// Whether what was read from a file makes sense, so that [`prepare`](Self::prepare) gives numbers.
@@ -219,6 +224,10 @@ impl Preparation {
                 Missing::Drop if !require_target => Missing::Error,
                 missing => missing,
             },
+            pictures: Some(PictureOptions {
+                expected: self.picture(),
+                ..self.pictures.unwrap_or_default()
+            }),
             ..TableOptions::default()
         }
     }
@@ -227,6 +236,12 @@ impl Preparation {
         let mut schema = self.inputs.schema()?;
         schema.extend(self.target.schema());
         Some(schema)
+    }
+
+    /// What the pictures are that a row's bytes make, if they do.
+    #[must_use]
+    pub fn picture(&self) -> Option<Picture> {
+        self.inputs.picture()
     }
 
     /// What was done about missing values.

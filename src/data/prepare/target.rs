@@ -44,6 +44,24 @@ impl TargetPreparation {
         let labels;
         let (column, values) = match table.target() {
             TableTarget::None => return Ok(Self::None),
+            TableTarget::Classes { names, .. } => {
+                if task == Task::Regression {
+                    return Err(DataError::mismatch(
+                        format!("target of {}", table.source()),
+                        format!(
+                            "classes such as {:?}",
+                            names.first().map_or("", String::as_str)
+                        ),
+                        "numbers for a regression; choose classification",
+                    ));
+                }
+                let fitted = Self::Classes {
+                    column: None,
+                    classes: names.clone(),
+                    text: true,
+                };
+                return fitted.with_two_classes(table, rows);
+            }
             TableTarget::Column(Column {
                 name,
                 values: Values::Text { names, .. },
@@ -199,6 +217,13 @@ impl TargetPreparation {
                         own = Values::Numbers(label_numbers(labels));
                         &own
                     }
+                    TableTarget::Classes { labels, names } => {
+                        own = Values::Text {
+                            codes: labels.clone(),
+                            names: names.clone(),
+                        };
+                        &own
+                    }
                 };
                 Ok(Targets::Classes {
                     labels: codes(values, name, classes, table)?,
@@ -218,7 +243,8 @@ impl TargetPreparation {
                         outputs: given,
                     } if *given == outputs => scaling.apply_numbers(values),
                     TableTarget::Labels(labels) if outputs == 1 => scaling.apply_all(labels),
-                    TableTarget::Column(Column {
+                    TableTarget::Classes { .. }
+                    | TableTarget::Column(Column {
                         values: Values::Text { .. },
                         ..
                     }) => {
