@@ -5,6 +5,7 @@
 
 mod bench;
 mod config;
+mod data;
 mod devices;
 mod dry_run;
 mod eval;
@@ -51,6 +52,8 @@ enum Verb {
     Eval(eval::Eval),
     /// Write predictions as CSV
     Predict(predict::Predict),
+    /// Describe a data set: columns, ranges, classes, and what training would do to each
+    Data(data::Data),
     /// List the devices, and say which one is taken
     Devices(devices::Devices),
     /// Measure matrix products, training steps, kernels and how cost grows, the CPU against the GPU
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
         Verb::Train(verb) => verb.run(),
         Verb::Eval(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
+        Verb::Data(verb) => verb.run(),
         Verb::Devices(verb) => verb.run(),
         Verb::Bench(verb) => verb.run(),
         Verb::Verify(verb) => verb.run(),

@@ -19,6 +19,7 @@
 mod columns;
 mod csv;
 mod dataset;
+mod describe;
 mod error;
 mod generate;
 mod idx;
@@ -39,6 +40,7 @@ mod table;
 
 pub use columns::ColumnFile;
 pub use dataset::{Dataset, Inputs, Targets};
+pub use describe::{ColumnDescription, Description, Range, TargetDescription};
 pub use error::{DataError, nearest};
 pub use numbers::Numbers;
 pub use order::Order;

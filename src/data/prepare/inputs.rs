@@ -51,6 +51,13 @@ pub(super) enum ColumnPreparation {
 }
 
 impl InputPreparation {
+    /// That of no inputs.
+    pub(super) const fn none() -> Self {
+        Self::Columns {
+            columns: Vec::new(),
+        }
+    }
+
     pub(super) fn fit(
         table: &Table,
         rows: &[u32],

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use self::inputs::InputPreparation;
 use self::target::TargetPreparation;
-use super::dataset::Dataset;
+use super::dataset::{Dataset, Targets};
 use super::error::{DataError, nearest};
 use super::pictures::{Picture, PictureOptions};
 use super::table::{Table, TableOptions};
@@ -172,6 +172,30 @@ impl Preparation {
             drop: table.findings().left_out.clone(),
             pictures: table.findings().pictures,
         })
+    }
+
+    /// Learns of the target alone, if there is one.
+    pub(super) fn fit_target(
+        table: &Table,
+        rows: &[u32],
+        task: Task,
+        normalize: Normalize,
+    ) -> Result<Option<Self>, DataError> {
+        let target = TargetPreparation::fit(table, rows, task, normalize)?;
+        let none = matches!(target, TargetPreparation::None);
+        let fitted = Self {
+            inputs: InputPreparation::none(),
+            target,
+            missing: Missing::Error,
+            drop: Vec::new(),
+            pictures: None,
+        };
+        Ok((!none).then_some(fitted))
+    }
+
+    /// The targets of a table alone.
+    pub(super) fn targets(&self, table: &Table) -> Result<Targets, DataError> {
+        self.target.prepare(table)
     }
 
     /// Makes `table` numbers. Columns are found by name, in any order; other columns are ignored. A table without a
