@@ -7,7 +7,7 @@ use crate::data::{f4, gz, idx_bytes, npy_bytes, npz_bytes};
 
 /// The program must refuse, say all of `parts`, and leave the folder as it was.
 #[track_caller]
-fn refused(place: &Place, arguments: &str, parts: &[&str]) {
+pub(super) fn refused(place: &Place, arguments: &str, parts: &[&str]) {
     let before = place.listing();
     let said = place.run(arguments);
     assert_eq!(said.status, Some(2), "`{arguments}` ended so: {said:#?}");

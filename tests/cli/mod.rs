@@ -2,8 +2,10 @@
 
 mod bad_input;
 mod bench;
+mod data;
 mod interruption;
 mod model_files;
+mod pictures;
 mod predictions;
 mod profile;
 mod streaming;

@@ -1,6 +1,7 @@
 //! Data sets: generators, preparation, splits, and readers that refuse what is wrong.
 
 mod csv;
+mod describe;
 mod files;
 mod generators;
 mod idx;
@@ -8,6 +9,7 @@ mod missing;
 mod mutations;
 mod npz;
 mod order;
+pub(crate) mod pictures;
 mod preparation;
 mod spilled;
 mod splits;

@@ -110,6 +110,27 @@ proptest! {
     }
 
     #[test]
+    fn pictures(changes in changes(), jpeg: bool, name in "[a-z]\\.(png|jpg|JPEG|PNG)") {
+        let picture = super::pictures::picture(5, 4, 1);
+        let mut bytes = if jpeg { super::pictures::jpeg(&picture) } else { super::pictures::png(&picture) };
+        changes.iter().for_each(|each| change(&mut bytes, each));
+        let folder = Folder::new(&[]);
+        for class in ["a", "b"] {
+            std::fs::create_dir(folder.path(class)).unwrap();
+            std::fs::write(folder.path(class).join("whole.png"), super::pictures::png(&picture)).unwrap();
+        }
+        std::fs::write(folder.path("b").join(name), &bytes).unwrap();
+        let spec = folder.0.path().display().to_string();
+        for options in ["", ":size=3x3", ":grey", ":rgb,size=7x2"] {
+            if let Ok(table) = load_with(&format!("{spec}{options}"), &TableOptions::default()) {
+                let rows: Vec<u32> = (0..u32::try_from(table.rows()).unwrap()).collect();
+                let fitted = Preparation::fit(&table, &rows, Task::Auto, Normalize::Auto).unwrap();
+                drop(fitted.prepare_owned(table).unwrap());
+            }
+        }
+    }
+
+    #[test]
     fn idx(changes in changes(), packed: bool, inside: bool) {
         let mut images = idx_bytes(&[3, 2, 2], &(0..12).collect::<Vec<u8>>());
         if inside || !packed {
