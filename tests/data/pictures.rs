@@ -35,7 +35,7 @@ pub(crate) fn jpeg(picture: &DynamicImage) -> Vec<u8> {
 }
 
 /// A folder with files in folders.
-pub(crate) fn folder(files: &[(&str, &[u8])]) -> Folder {
+fn folder(files: &[(&str, &[u8])]) -> Folder {
     let folder = Folder::new(&[]);
     for (name, bytes) in files {
         let path = folder.path(name);

@@ -71,6 +71,8 @@ fn the_bits_are_those_of_memory() {
                 let [found, expected] =
                     [&file, &memory].map(|table| from_file.prepare(table).unwrap());
                 assert_eq!(found.targets(), expected.targets());
+                let targets = 4 * found.rows() as u64;
+                assert_eq!(found.bytes(), targets, "the inputs take no memory");
                 for row in 0..found.rows() {
                     let bits = |x: Vec<f32>| x.into_iter().map(f32::to_bits).collect::<Vec<_>>();
                     assert_eq!(

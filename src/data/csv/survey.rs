@@ -1,6 +1,7 @@
 //! The first reading of a table: how many rows it has, and what its columns hold.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::dates::is_date;
 use super::records::Records;
@@ -30,8 +31,8 @@ pub(super) struct ColumnSurvey {
     /// How many dates, and the first with its line.
     dates: usize,
     first_date: Option<(u64, String)>,
-    /// Different texts that are no numbers, a few more than a column may have of them at most.
-    pub(super) texts: HashSet<String>,
+    /// The hashes of different texts that are no numbers, at most one more than a column may have categories.
+    pub(super) texts: HashSet<u64>,
 }
 
 /// Whether a cell says that there is no value: empty, or `NA`, `N/A`, `NaN`, `null` or `?`.
@@ -61,8 +62,10 @@ impl ColumnSurvey {
                     let first = || (line, text.to_owned());
                     self.first_date.get_or_insert_with(first);
                 }
-                if self.texts.len() <= MOST_CATEGORIES && !self.texts.contains(text) {
-                    self.texts.insert(text.to_owned());
+                if self.texts.len() <= MOST_CATEGORIES {
+                    let mut hasher = DefaultHasher::new();
+                    text.hash(&mut hasher);
+                    self.texts.insert(hasher.finish());
                 }
             }
         }

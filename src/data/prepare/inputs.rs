@@ -5,6 +5,7 @@ use std::mem::take;
 
 use serde::{Deserialize, Serialize};
 
+use super::gaps::{empty, mean_of_present, unfilled};
 use super::scaling::Scaling;
 use super::{ColumnKind, Missing, Normalize, stored};
 use crate::data::dataset::Inputs;
@@ -397,51 +398,6 @@ fn fit_column(
     })
 }
 
-/// The mean of the training rows that have a value, or nothing if none has.
-fn mean_of_present(values: &Numbers, rows: &[u32]) -> Option<f64> {
-    let mut mean = Mean::default();
-    for &row in rows {
-        mean.add(values.get(row as usize));
-    }
-    mean.get()
-}
-
-/// The mean of numbers as they come, of which some are missing.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Mean {
-    origin: f64,
-    sum: f64,
-    count: usize,
-}
-
-impl Mean {
-    pub(super) fn add(&mut self, value: f64) {
-        if value.is_nan() {
-            return;
-        }
-        // Of differences, so that a large offset takes no digits.
-        if self.count == 0 {
-            self.origin = value;
-        }
-        self.sum += value - self.origin;
-        self.count += 1;
-    }
-
-    pub(super) fn get(self) -> Option<f64> {
-        (self.count > 0).then(|| self.origin + self.sum / self.count as f64)
-    }
-}
-
-/// The error for a column that has no value in any training row.
-pub(super) fn empty(table: &Table, column: &str) -> DataError {
-    DataError::malformed(
-        format!("{}, column {column:?}", table.source()),
-        "no value in any training row",
-        "a value to take the mean of",
-        format!("leave the column out with `--drop {column}`"),
-    )
-}
-
 /// Columns for a network that was trained on unnamed numbers: as many, all numeric, in the order of the file.
 fn in_order(columns: &[Column], scaling: &Scaling, rows: usize) -> Option<Vec<f32>> {
     if columns.len() != scaling.offset.len() {
@@ -577,16 +533,6 @@ pub(super) fn written(value: f64, values: &Numbers) -> String {
         Numbers::F32(_) => (rounded(value) + 0.0).to_string(),
         Numbers::F64(_) => (value + 0.0).to_string(),
     }
-}
-
-/// The error for a missing value where training had filled in none.
-pub(super) fn unfilled(at: String, column: &str) -> DataError {
-    DataError::malformed(
-        format!("{at}, column {column:?}"),
-        "a missing value",
-        "a number, since the model was not trained to fill one in",
-        "fill in a value or remove the row",
-    )
 }
 
 pub(super) fn unknown_column(table: &Table, column: &str, known: Vec<String>) -> DataError {

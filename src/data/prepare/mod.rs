@@ -1,5 +1,6 @@
 //! What is learnt from the training rows about the data itself, and kept with the model.
 
+mod gaps;
 mod inputs;
 mod scaling;
 mod stored;

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::inputs::{ColumnPreparation, Mean, empty, unfilled, unknown_column};
+use super::gaps::{Mean, empty, unfilled};
+use super::inputs::{ColumnPreparation, unknown_column};
 use super::scaling::Scaling;
 use super::{Missing, Normalize};
 use crate::data::columns::{ColumnFile, Kind, Prepared, PreparedRows};
