@@ -1,17 +1,21 @@
 //! What a data set holds, and what training would do to each of its columns.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::{Serialize, Serializer};
 
+use self::rows::{each_row, hash};
+use self::target::target;
+
 use super::columns::Kind;
-use super::dataset::Targets;
 use super::error::DataError;
 use super::missing::Finding;
 use super::pictures::Picture;
-use super::prepare::{Missing, Normalize, Preparation, Task};
-use super::table::{Column, Table, TableInputs, TableTarget, Values};
+use super::prepare::{Missing, Normalize, Task};
+use super::table::{Table, TableInputs, Values};
+
+mod rows;
+mod target;
 
 /// A data set in numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -331,150 +335,4 @@ impl Treatment<'_> {
             }
         }
     }
-}
-
-/// Shows the cells of each row: numbers, or the codes of categories.
-fn each_row(table: &Table, mut visit: impl FnMut(&[f64])) -> Result<(), DataError> {
-    let mut cells = Vec::new();
-    match table.inputs() {
-        TableInputs::Columns(columns) => {
-            for row in 0..table.rows() {
-                cells.clear();
-                cells.extend(columns.iter().map(|column| match &column.values {
-                    Values::Numbers(values) => values.get(row),
-                    Values::Text { codes, .. } => codes[row].into(),
-                }));
-                visit(&cells);
-            }
-        }
-        TableInputs::StoredColumns(file) => {
-            let rows: Vec<u32> = (0..).take(table.rows()).collect();
-            file.each(&rows, visit)?;
-        }
-        TableInputs::Pixels { values, .. } => {
-            for row in values.chunks_exact(values.len() / table.rows()) {
-                cells.clear();
-                cells.extend(row.iter().map(|&pixel| f64::from(pixel)));
-                visit(&cells);
-            }
-        }
-        TableInputs::Stored { rows, .. } => {
-            let mut pixels = Vec::new();
-            for row in 0..rows.rows() {
-                pixels.clear();
-                cells.clear();
-                rows.read(row..row + 1, &mut pixels)?;
-                cells.extend(pixels.iter().map(|&pixel| f64::from(pixel)));
-                visit(&cells);
-            }
-        }
-        TableInputs::Matrix { values, .. } => {
-            let features = values.len() / table.rows();
-            for row in 0..table.rows() {
-                cells.clear();
-                cells.extend((row * features..(row + 1) * features).map(|at| values.get(at)));
-                visit(&cells);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// 128 bits of a row, so that two of billions of rows are not the same by chance.
-fn hash(cells: &[f64], target: &TableTarget, row: usize) -> [u64; 2] {
-    [0_u8, 1].map(|salt| {
-        let mut hasher = DefaultHasher::new();
-        salt.hash(&mut hasher);
-        for cell in cells {
-            cell.to_bits().hash(&mut hasher);
-        }
-        match target {
-            TableTarget::None => {}
-            TableTarget::Labels(labels) | TableTarget::Classes { labels, .. } => {
-                labels[row].hash(&mut hasher);
-            }
-            TableTarget::Column(Column { values, .. }) => match values {
-                Values::Numbers(values) => values.get(row).to_bits().hash(&mut hasher),
-                Values::Text { codes, .. } => codes[row].hash(&mut hasher),
-            },
-            TableTarget::Matrix { values, outputs } => {
-                for at in row * outputs..(row + 1) * outputs {
-                    values.get(at).to_bits().hash(&mut hasher);
-                }
-            }
-        }
-        hasher.finish()
-    })
-}
-
-fn target(
-    table: &Table,
-    task: Task,
-    normalize: Normalize,
-) -> Result<Option<TargetDescription>, DataError> {
-    let rows: Vec<u32> = (0..).take(table.rows()).collect();
-    let Some(fitted) = Preparation::fit_target(table, &rows, task, normalize)? else {
-        return Ok(None);
-    };
-    let name = match table.target() {
-        TableTarget::Column(column) => Some(column.name.clone()),
-        _ => None,
-    };
-    let findings = &table.findings().columns;
-    let found = findings
-        .last()
-        .filter(|found| Some(&found.column) == name.as_ref());
-    let missing = found.map_or(0, |found| found.missing);
-    let refused = if missing > 0 && table.findings().missing != Missing::Drop {
-        "; refused while values are missing: `--missing drop`"
-    } else {
-        found
-            .filter(|found| found.refused.is_some())
-            .map_or("", |_| "; refused, since they are dates")
-    };
-    let mut classes = None;
-    let mut range = None;
-    let training = match (fitted.class_names(), fitted.targets(table)?) {
-        (Some(names), Targets::Classes { labels, .. }) => {
-            let mut counts: Vec<_> = names.iter().map(|name| (name.clone(), 0)).collect();
-            for label in labels {
-                counts[label as usize].1 += 1;
-            }
-            let text = format!("{} classes", counts.len());
-            classes = Some(counts);
-            text
-        }
-        _ => {
-            let mut all = Range::default();
-            match table.target() {
-                TableTarget::Column(Column {
-                    values: Values::Numbers(values),
-                    ..
-                })
-                | TableTarget::Matrix { values, .. } => values.iter().for_each(|x| all.add(x)),
-                TableTarget::Labels(labels) => labels.iter().for_each(|&x| all.add(x.into())),
-                _ => {}
-            }
-            range = all.finish();
-            let outputs = match fitted.outputs() {
-                1 => "a number".to_owned(),
-                count => format!("{count} numbers"),
-            };
-            let scaled = match normalize {
-                Normalize::Auto if table.is_generated() => "as it is",
-                Normalize::Auto | Normalize::Standard => "standardised",
-                Normalize::MinMax => "scaled to 0..1",
-                Normalize::None => "as it is",
-            };
-            format!("{outputs}, {scaled}")
-        }
-    };
-    Ok(Some(TargetDescription {
-        name,
-        task: fitted.task(),
-        missing,
-        classes,
-        range,
-        training: format!("target: {training}{refused}"),
-    }))
 }

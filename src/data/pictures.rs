@@ -156,8 +156,11 @@ pub(super) fn read(
         let found = format!("{} pictures without classes", listing.files.len());
         return Err(DataError::malformed(text, found, sub_folders, hint));
     }
-    let without =
-        (0..classes.len()).find(|class| listing.files.iter().all(|(_, of)| *of as usize != *class));
+    let mut counts = vec![0_usize; classes.len()];
+    for (_, class) in listing.files.iter().filter(|_| !classes.is_empty()) {
+        counts[*class as usize] += 1;
+    }
+    let without = counts.iter().position(|count| *count == 0);
     if let Some(class) = without.filter(|_| options.require_target) {
         return Err(DataError::malformed(
             path.join(&classes[class]).display().to_string(),
@@ -280,20 +283,12 @@ impl Pixels {
             (_, Some(expected)) => (expected, "the training data".to_owned()),
             (None, None) => {
                 self.first = file.to_owned();
-                let bytes = picture.bytes() as u64 * all as u64;
-                if let Some(available) = crate::executor::available().filter(|most| bytes > *most) {
-                    return Err(DataError::malformed(
-                        &self.folder,
-                        format!(
-                            "{all} pictures that take {bytes} bytes, if all are like the first"
-                        ),
-                        format!("at most {available} bytes, which are available"),
-                        format!("make them smaller with `{}:size=64x64`", self.folder),
-                    ));
-                }
                 (picture, String::new())
             }
         };
+        if self.rows == 0 {
+            self.check_room(picture, all)?;
+        }
         if known != picture {
             return Err(self.other(file, picture, (known, &whose)));
         }
@@ -304,6 +299,20 @@ impl Pixels {
         self.deep += usize::from(deep);
         self.resized += usize::from(resized);
         Ok(())
+    }
+
+    /// Refuses more pictures like the first than there is memory for.
+    fn check_room(&self, picture: Picture, all: usize) -> Result<(), DataError> {
+        let bytes = picture.bytes() as u64 * all as u64;
+        match crate::executor::available() {
+            Some(available) if bytes > available => Err(DataError::malformed(
+                &self.folder,
+                format!("{all} pictures that take {bytes} bytes, if all are like the first"),
+                format!("at most {available} bytes, which are available"),
+                format!("make them smaller with `{}:size=64x64`", self.folder),
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn other(&self, file: &Path, found: Picture, (known, whose): (Picture, &str)) -> DataError {
@@ -327,21 +336,17 @@ impl Pixels {
 
     /// What was done to the pictures, one sentence each.
     fn remarks(&self, skipped: &[PathBuf]) -> Vec<String> {
-        let count = |count: usize| match count {
-            1 => "1 picture".to_owned(),
-            count => format!("{count} pictures"),
-        };
         let mut remarks = Vec::new();
         let mut say = |number: usize, what: &str| {
             if number > 0 {
-                remarks.push(format!("{} of {} {what}", count(number), self.rows));
+                remarks.push(format!("{number} of {} pictures: {what}", self.rows));
             }
         };
-        say(self.grey, "are grey and become coloured, as the others are");
-        say(self.alpha, "had an alpha channel, which is left away");
-        say(self.deep, "had 16 bits a channel and have 8 now");
+        say(self.grey, "grey, and made coloured as others are");
+        say(self.alpha, "with an alpha channel, which is left away");
+        say(self.deep, "of 16 bits a channel, and of 8 now");
         if let Some((width, height)) = self.how.size {
-            let what = format!("are resized to {width} x {height}, whatever their proportions");
+            let what = format!("resized to {width} x {height}, whatever their proportions");
             say(self.resized, &what);
         }
         if let Some(first) = skipped.first() {

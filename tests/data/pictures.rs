@@ -150,8 +150,8 @@ fn kinds_are_made_alike() {
     assert_eq!(values, expected);
     let notes = table.notes().join("\n");
     for part in [
-        "1 picture of 3 had an alpha channel",
-        "1 picture of 3 had 16 bits",
+        "1 of 3 pictures: with an alpha channel",
+        "1 of 3 pictures: of 16 bits",
     ] {
         assert!(notes.contains(part), "{notes}");
     }
@@ -167,7 +167,7 @@ fn kinds_are_made_alike() {
         }
         assert_eq!(values, parts.concat());
         assert!(
-            table.notes().join("\n").contains("1 picture of 2 are grey"),
+            table.notes().join("\n").contains("1 of 2 pictures: grey"),
             "{:?}",
             table.notes()
         );
@@ -212,7 +212,7 @@ fn sizes_must_agree_or_be_said() {
         table
             .notes()
             .join("\n")
-            .contains("2 pictures of 2 are resized"),
+            .contains("2 of 2 pictures: resized"),
         "{:?}",
         table.notes()
     );
