@@ -5,7 +5,7 @@
 // An invocation computes every Value whose number is its own modulo the size of the grid.
 // Traps: 1 - beta comes from the host, as here it would lose four digits; so do the bias corrections, in f64. AdamW's
 // decay is `keep`, the other's is `l2`; the one not used is 1 or 0.
-// Reference: `reference::adam_update`. Host: `kernel/optimizer.rs`.
+// Reference: `reference::adam_update`. Host: `kernel/optimizer/mod.rs`.
 
 const WORKGROUP: u32 = 256u;
 const WIDTH: u32 = 1u; // elements of a Value: 4 where the count divides by 4

@@ -1,4 +1,4 @@
-// Functions of one variable: exp, expm1, log1p, sigmoid, tanh, softplus, and the normal distribution.
+// Functions of one variable: exp, expm1, log, log1p, sigmoid, tanh, softplus, and the normal distribution.
 //
 // The engine's own, because a driver's exp may be off by 3 + 2 |x| ulp, its log by 2^-21 near 1, and its tanh may
 // overflow. These are right to a few ulp over all of f32: nothing overflows, nothing cancels near 0 or far out, results
@@ -78,6 +78,16 @@ fn own_log1p(t: f32) -> f32 {
     q = fma(w, q, 0.333331585);
     let y = fma(k, LN2, 2.0 * fma(z * w, q, z));
     return select(y, t, bitcast<u32>(t) >= 0x7f800000u);
+}
+
+// log(t) for t > 0: with t = 2^k (1 + f), 0 <= f < 1, it is k ln 2 + log(1 + f). Near 1 it is right to 2^-23, not to its
+// last bits.
+fn own_log(t: f32) -> f32 {
+    let bits = bitcast<u32>(t);
+    let k = f32(bits >> 23u) - 127.0;
+    let f = bitcast<f32>((bits & 0x7fffffu) | 0x3f800000u) - 1.0;
+    let y = fma(k, LN2, own_log1p(f));
+    return select(y, t, bits >= 0x7f800000u);
 }
 
 // 1 / (1 + e^-x)

@@ -1,7 +1,7 @@
 // w -= learning_rate (gradient + weight_decay w), in place: both are [count].
 //
 // An invocation computes every Value whose number is its own modulo the size of the grid.
-// Reference: `reference::sgd_update`. Host: `kernel/optimizer.rs`.
+// Reference: `reference::sgd_update`. Host: `kernel/optimizer/mod.rs`.
 
 const WORKGROUP: u32 = 256u;
 const WIDTH: u32 = 1u; // elements of a Value: 4 where the count divides by 4

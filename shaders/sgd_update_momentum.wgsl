@@ -2,7 +2,7 @@
 // NESTEROV, w -= learning_rate (g + momentum velocity) with the new velocity. All are [count].
 //
 // An invocation computes every Value whose number is its own modulo the size of the grid.
-// Reference: `reference::sgd_update`. Host: `kernel/optimizer.rs`.
+// Reference: `reference::sgd_update`. Host: `kernel/optimizer/mod.rs`.
 
 const WORKGROUP: u32 = 256u;
 const WIDTH: u32 = 1u; // elements of a Value: 4 where the count divides by 4

@@ -3,7 +3,7 @@
 //
 //   verdict: [4], see `scaler`
 //
-// Reference: `reference::sgd_update`. Reference: `reference::adam_update`. Host: `kernel/optimizer.rs`.
+// Reference: `reference::sgd_update`. Reference: `reference::adam_update`. Host: `kernel/optimizer/mod.rs`.
 
 const W: u32 = 2u; // the binding of w
 @group(0) @binding(1) var<storage, read> verdict: array<f32>;

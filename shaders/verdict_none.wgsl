@@ -1,5 +1,5 @@
 // An update by a gradient that is as it is. Joined to the updates.
-// Reference: `reference::sgd_update`. Reference: `reference::adam_update`. Host: `kernel/optimizer.rs`.
+// Reference: `reference::sgd_update`. Reference: `reference::adam_update`. Host: `kernel/optimizer/mod.rs`.
 
 const W: u32 = 1u; // the binding of w
 

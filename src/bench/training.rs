@@ -248,6 +248,7 @@ mod tests {
         };
         assert_eq!(traffic(&log.into()), 12 + 24, "one row, read and written");
         let update = SgdUpdate {
+            factor: 1.0,
             count: 5,
             learning_rate: 0.1,
             momentum: 0.0,

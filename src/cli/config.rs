@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use toml::de::{DeTable, DeValue};
 
+use super::course::Course;
 use super::exit::Exit;
 use super::flags::{Columns, Flags, LossChoice, Widths};
-use super::job;
+use super::optimizer::{self, Given};
+use super::{job, layers};
 use crate::data::{Missing, Normalize, Spec, Task, nearest};
 use crate::device::{Device, Opening};
-use crate::graph::ops::Update;
-use crate::network::{Activation, Init};
-use crate::train::{Optimizer, Options};
+use crate::network::{Activation, Init, Layer};
+use crate::train::Options;
 
 /// A TOML file larger than this is taken for another kind of file.
 const LARGEST: u64 = 1 << 20;
@@ -25,6 +26,7 @@ const MIB: u64 = 1 << 20;
 pub(super) struct Config {
     pub(super) data: Spec,
     pub(super) target: Option<String>,
+    pub(super) weights: Option<String>,
     pub(super) val_data: Option<Spec>,
     pub(super) val_fraction: f64,
     pub(super) task: Task,
@@ -34,8 +36,15 @@ pub(super) struct Config {
     pub(super) hidden: Vec<usize>,
     pub(super) activation: Activation,
     pub(super) dropout: f64,
+    pub(super) batch_norm: bool,
+    pub(super) layer_norm: bool,
+    pub(super) noise: f64,
+    /// In place of all these.
+    pub(super) layers: Option<Vec<Layer>>,
     pub(super) init_weights: Option<PathBuf>,
     pub(super) loss: LossChoice,
+    pub(super) label_smoothing: f64,
+    pub(super) class_weights: Option<String>,
     pub(super) optimizer: String,
     pub(super) options: Options,
     pub(super) device: Device,
@@ -57,10 +66,19 @@ impl Flags {
 
     /// Fills in the defaults.
     pub(super) fn resolve(&self) -> Result<Config, Exit> {
+        self.check_network()?;
         let kind = self.optimizer.clone().unwrap_or_else(|| "adam".to_owned());
         let defaults = Options::default();
-        let options = Options {
-            optimizer: self.optimizer(&kind)?,
+        let mut options = Options {
+            optimizer: optimizer::build(
+                &kind,
+                &Given {
+                    lr: self.lr,
+                    momentum: self.momentum,
+                    weight_decay: self.weight_decay,
+                    flags: &self.update,
+                },
+            )?,
             batch_size: self.batch_size.map_or(defaults.batch_size, |n| {
                 usize::try_from(n).unwrap_or(usize::MAX)
             }),
@@ -75,8 +93,10 @@ impl Flags {
             window: self
                 .window
                 .map(|rows| usize::try_from(rows).unwrap_or(usize::MAX)),
+            rules: self.update.rules(),
             ..defaults
         };
+        self.course.apply(&mut options)?;
         let glyphs = || {
             Spec::Generator(crate::data::Generator::new(
                 crate::data::GeneratorKind::Glyphs,
@@ -85,6 +105,7 @@ impl Flags {
         Ok(Config {
             data: self.data.clone().unwrap_or_else(glyphs),
             target: self.target.clone(),
+            weights: self.weights.clone(),
             val_data: self.val_data.clone(),
             val_fraction: self.val_fraction.unwrap_or(0.2),
             task: self.task.unwrap_or_default(),
@@ -100,8 +121,14 @@ impl Flags {
                 .map_or_else(|| vec![256, 128], |Widths(widths)| widths),
             activation: self.activation.unwrap_or(Activation::Relu),
             dropout: self.dropout.unwrap_or(0.0),
+            batch_norm: self.batch_norm.unwrap_or(false),
+            layer_norm: self.layer_norm.unwrap_or(false),
+            noise: self.noise.unwrap_or(0.0),
+            layers: self.layers.clone(),
             init_weights: self.init_weights.clone(),
             loss: self.loss.unwrap_or(LossChoice::Auto),
+            label_smoothing: self.label_smoothing.unwrap_or(0.0),
+            class_weights: self.class_weights.clone(),
             optimizer: kind,
             options,
             device: self.device.clone().unwrap_or_default(),
@@ -110,29 +137,22 @@ impl Flags {
         })
     }
 
-    fn optimizer(&self, kind: &str) -> Result<Optimizer, Exit> {
-        let lr = self.lr.unwrap_or(0.001);
-        let momentum = self.momentum.unwrap_or(0.9);
-        let optimizer = match kind {
-            "sgd" => Optimizer::with_momentum(lr, self.momentum.unwrap_or(0.0), false),
-            "momentum" => Optimizer::with_momentum(lr, momentum, false),
-            "nesterov" if momentum == 0.0 => {
-                return Err(Exit::usage(
-                    "--momentum is 0, and the optimizer nesterov needs more than 0",
-                ));
-            }
-            "nesterov" => Optimizer::with_momentum(lr, momentum, true),
-            "adamw" => Optimizer::adamw(lr),
-            _ => Optimizer::adam(lr),
-        };
-        if self.momentum.is_some() && matches!(optimizer.update, Update::Adam { .. }) {
-            return Err(Exit::usage(format!(
-                "--momentum is for sgd, momentum and nesterov, and the optimizer is {kind}"
-            )));
+    /// A list of layers says all that the flags for hidden layers would.
+    fn check_network(&self) -> Result<(), Exit> {
+        let given = [
+            ("hidden", self.hidden.is_some()),
+            ("activation", self.activation.is_some()),
+            ("dropout", self.dropout.is_some()),
+            ("batch-norm", self.batch_norm.is_some()),
+            ("layer-norm", self.layer_norm.is_some()),
+            ("noise", self.noise.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((flag, _)) if self.layers.is_some() => Err(Exit::usage(format!(
+                "--{flag} and a list of [[layers]] are given; the list says all hidden layers, so leave one of both out"
+            ))),
+            _ => Ok(()),
         }
-        Ok(self
-            .weight_decay
-            .map_or(optimizer, |decay| optimizer.weight_decay(decay)))
     }
 }
 
@@ -172,15 +192,21 @@ fn parse(text: &str, file: &str) -> Result<Flags, Exit> {
     let table = DeTable::parse(text).map_err(malformed)?;
     let command = Flags::augment_args(Command::new("config").no_binary_name(true));
     let mut arguments = Vec::new();
+    let mut list = None;
     for (key, value) in table.get_ref() {
         let place = at(key.span().start);
         let name = key.get_ref().replace('_', "-");
+        if name == "layers" {
+            list = Some(layers::parse(value.get_ref(), &at, key.span().start)?);
+            continue;
+        }
         let known: Vec<_> = command
             .get_arguments()
             .filter_map(|a| a.get_long())
             .filter(|n| *n != "config")
+            .chain(["layers"])
             .collect();
-        if !known.contains(&name.as_str()) && name != "l2" {
+        if !known.contains(&name.as_str()) && !["l2", "sample-weights"].contains(&name.as_str()) {
             let hint = nearest(&name, known.iter().copied())
                 .map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
             let known = known.join(", ");
@@ -188,6 +214,22 @@ fn parse(text: &str, file: &str) -> Result<Flags, Exit> {
                 "{place}: unknown key `{}`{hint}; known: {known}",
                 key.get_ref()
             )));
+        }
+        if name == "group"
+            && let DeValue::Array(list) = value.get_ref()
+        {
+            for value in list.iter() {
+                let value = words(value.get_ref()).unwrap_or_default();
+                let argument = format!("--group={value}");
+                if let Err(error) = command.clone().try_get_matches_from([&argument]) {
+                    return Err(Exit::usage(format!(
+                        "{place}: `{name}` has `{value}`: {}",
+                        reason(&error)
+                    )));
+                }
+                arguments.push(argument);
+            }
+            continue;
         }
         let Some(value) = words(value.get_ref()) else {
             let found = value.get_ref().type_str();
@@ -206,11 +248,13 @@ fn parse(text: &str, file: &str) -> Result<Flags, Exit> {
     }
     let both = |e: clap::Error| Exit::usage(format!("{file}: {}", reason(&e)));
     let matches: ArgMatches = command.try_get_matches_from(arguments).map_err(both)?;
-    Flags::from_arg_matches(&matches).map_err(both)
+    let mut flags = Flags::from_arg_matches(&matches).map_err(both)?;
+    flags.layers = list;
+    Ok(flags)
 }
 
 /// A value as it would be written behind a flag.
-fn words(value: &DeValue<'_>) -> Option<String> {
+pub(super) fn words(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
         DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str().to_owned()),
@@ -271,16 +315,13 @@ impl Config {
             precision,
             stream,
             window,
+            rules,
             ..
-        } = self.options;
-        let (momentum, weight_decay) = match optimizer.update {
-            Update::Sgd {
-                momentum,
-                weight_decay,
-                ..
-            } => (Some(momentum), weight_decay),
-            Update::Adam { weight_decay, .. } => (None, weight_decay),
-        };
+        } = self.options.clone();
+        let mut update = optimizer.update;
+        let weight_decay = *update.weight_decay();
+        let [momentum, beta1, beta2, epsilon] =
+            optimizer::numbers(&mut update).map(|number| number.map(|number| *number));
         let loss = match self.loss {
             LossChoice::Auto => "auto".to_owned(),
             LossChoice::Loss(loss) => loss.to_string(),
@@ -288,6 +329,7 @@ impl Config {
         let number = |x: f64| format!("{x:?}");
         put("data", Some(quoted(absolute(&self.data))));
         put("target", self.target.clone().map(quoted));
+        put("weights", self.weights.clone().map(quoted));
         put(
             "val-data",
             self.val_data.as_ref().map(|spec| quoted(absolute(spec))),
@@ -303,22 +345,38 @@ impl Config {
                 format!("[{}]", names.join(", "))
             }),
         );
-        put("hidden", Some(format!("{:?}", self.hidden)));
-        put("activation", Some(quoted(self.activation.to_string())));
-        put("dropout", Some(number(self.dropout)));
+        if self.layers.is_none() {
+            put("hidden", Some(format!("{:?}", self.hidden)));
+            put("activation", Some(quoted(self.activation.to_string())));
+            put("dropout", Some(number(self.dropout)));
+            put("batch-norm", Some(self.batch_norm.to_string()));
+            put("layer-norm", Some(self.layer_norm.to_string()));
+            put("noise", Some(number(self.noise)));
+        } else if self.layers.as_ref().is_some_and(Vec::is_empty) {
+            put("layers", Some("[]".to_owned()));
+        }
         put("init", Some(quoted(Init::WORDS[init as usize].to_owned())));
         put(
             "init-weights",
             self.init_weights.as_ref().map(|path| quoted(full(path))),
         );
         put("loss", Some(quoted(loss)));
+        put("label-smoothing", Some(number(self.label_smoothing)));
+        put("class-weights", self.class_weights.clone().map(quoted));
         put("optimizer", Some(quoted(self.optimizer.clone())));
         put("lr", Some(number(optimizer.learning_rate)));
         put("momentum", momentum.map(number));
+        put("beta1", beta1.map(number));
+        put("beta2", beta2.map(number));
+        put("epsilon", epsilon.map(number));
+        for (key, value) in optimizer::lines(&rules) {
+            put(key, value);
+        }
         put("weight-decay", Some(number(weight_decay)));
         put("batch-size", Some(batch_size.to_string()));
         put("epochs", Some(epochs.to_string()));
         put("steps", steps.map(|n| n.to_string()));
+        Course::put(&self.options, &mut put);
         // TOML's integers end at 2^63 - 1.
         put(
             "seed",
@@ -335,6 +393,8 @@ impl Config {
         put("stream", stream.map(|bytes| (bytes / MIB).to_string()));
         put("autotune", Some(self.autotune.to_string()));
         put("no-fusion", Some((!fuse).to_string()));
+        // Behind all keys, which would be the list's own otherwise.
+        text.push_str(&layers::to_toml(self.layers.as_deref().unwrap_or_default()));
         text
     }
 }
@@ -372,7 +432,7 @@ mod tests {
 
     #[test]
     fn a_resolved_configuration_reads_as_itself() {
-        let text = "hidden = [3, 4]\noptimizer = \"nesterov\"\nlr = 1e-2\nno-shuffle = true\nseed = 7\nactivation = 'elu:0.5'\nl2 = 0.1";
+        let text = "hidden = [3, 4]\noptimizer = \"nesterov\"\nlr = 1e-2\nno-shuffle = true\nseed = 7\nactivation = 'elu:0.5'\nl2 = 0.1\ngroup = ['*.bias:weight-decay=0', 'layers.0.*:lr=0.5']\nclip-norm = 1\nema = 0.99";
         let config = parse(text, "c.toml")
             .and_then(|flags| flags.resolve())
             .expect("it is right")
@@ -388,6 +448,10 @@ mod tests {
             "weight-decay = 0.1",
             "activation = \"elu:0.5\"",
             "no-shuffle = true",
+            "group = [\"*.bias:lr=1.0,weight-decay=0.0\", \"layers.0.*:lr=0.5\"]",
+            "clip-norm = 1.0",
+            "ema = 0.99",
+            "# beta1 is not set",
         ] {
             assert!(config.contains(line), "`{line}` is missing in\n{config}");
         }

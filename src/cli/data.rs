@@ -36,9 +36,12 @@ pub(super) struct Data {
     /// A generator or a path, as for `train --data`
     #[arg(value_name = "SPEC")]
     data: Spec,
-    /// The target's column in a CSV [default: the last]
+    /// The target's column in a CSV, or several separated by commas, all numbers [default: the last]
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
+    /// The column of a CSV that holds the weights of the rows
+    #[arg(long, visible_alias = "sample-weights", value_name = "COLUMN")]
+    weights: Option<String>,
     /// auto, classification or regression
     #[arg(long, value_name = "TASK", value_parser = word::<Task>, default_value = "auto")]
     task: Task,
@@ -60,6 +63,7 @@ impl Data {
     pub(super) fn run(self) -> Result<(), Exit> {
         let options = TableOptions {
             target: self.target,
+            weights: self.weights,
             in_file: InFile::IfLarge,
             missing: self.missing,
             drop: self.drop.map_or_else(Vec::new, |Columns(names)| names),
@@ -100,6 +104,13 @@ fn text(found: &Description) -> String {
     }
     if let Some(target) = &found.target {
         facts.add("target", self::target(target));
+        for one in &target.columns {
+            facts.add("", format!("{}, {}", name(&one.name), column(one)));
+        }
+    }
+    if let Some(weights) = &found.weights {
+        let text = format!("{}, {}", name(&weights.name), column(weights));
+        facts.add("weights", text);
     }
     let mut text = facts.text();
     if !found.columns.is_empty() {
@@ -154,6 +165,7 @@ fn target(target: &TargetDescription) -> String {
         .as_ref()
         .map_or_else(String::new, |n| format!("{}, ", name(n)));
     let what = match (&target.classes, &target.range) {
+        (None, None) if !target.columns.is_empty() => format!("{} columns", target.columns.len()),
         (Some(classes), _) => some(classes),
         (None, Some(values)) => range(values),
         (None, None) => "no number".to_owned(),

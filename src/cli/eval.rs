@@ -11,7 +11,7 @@ use super::output::{Facts, duration, grouped, note, print, print_json, short};
 use super::run_path::RunPath;
 use crate::data::{Dataset, Preparation, Spec};
 use crate::device::Device;
-use crate::train::{Optimizer, Recipe, Session};
+use crate::train::{Objective, Optimizer, Recipe, Rules, Session};
 
 const EXAMPLES: &str = "Examples:
   thalweg eval runs/glyphs-1                            on the rows that the run validated on
@@ -65,10 +65,14 @@ impl Eval {
         let device = opened.executor.device().clone();
         let recipe = Recipe {
             network: file.model.network,
-            objective: loss.into(),
+            objective: Objective::Loss {
+                loss,
+                classes: file.classes,
+            },
             optimizer: Optimizer::sgd(0.0),
             seed: 0,
             mixed: None,
+            rules: Rules::default(),
         };
         let mut session = Session::new(recipe, opened.executor)?;
         session.set_parameters(&file.model.values)?;

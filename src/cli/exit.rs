@@ -82,6 +82,8 @@ fn status(error: &anyhow::Error) -> u8 {
     let bad_device = |e: &ExecutorError| matches!(e, ExecutorError::NoDevice { .. });
     let train = |e: &TrainError| match e {
         TrainError::Option { .. }
+        | TrainError::Schedule { .. }
+        | TrainError::Snapshot { .. }
         | TrainError::Mismatch { .. }
         | TrainError::Targets { .. }
         | TrainError::Weights(_)

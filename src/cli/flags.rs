@@ -6,10 +6,12 @@ use std::str::FromStr;
 
 use clap::Args;
 
+use super::course::Course;
+use super::optimizer::UpdateFlags;
 use crate::data::{Missing, Normalize, Spec, Task};
 use crate::device::Device;
 use crate::graph::Precision;
-use crate::network::{Activation, Init, Loss};
+use crate::network::{Activation, Init, Layer, Loss};
 
 /// The flags. What is not given is `None`, so that a file can give it.
 #[derive(Debug, Clone, Default, Args)]
@@ -25,9 +27,17 @@ pub(super) struct Flags {
     /// A generator (glyphs, xor, or, parity:8, circles, moons, spirals, blobs, with :n=…,noise=…,seed=…) or a path (CSV or TSV with a header, gzipped or not; NPZ with x and y; IDX pair `images,labels` or its folder; a folder of pictures with a sub-folder for each class, with :size=28x28,grey) [default: glyphs]
     #[arg(long, value_name = "SPEC", help_heading = "Data")]
     pub(super) data: Option<Spec>,
-    /// The target's column in a CSV [default: the last]
+    /// The target's column in a CSV, or several separated by commas, all numbers [default: the last]
     #[arg(long, value_name = "COLUMN", help_heading = "Data")]
     pub(super) target: Option<String>,
+    /// The column of a CSV that holds the weights of the rows in the loss; it is no input
+    #[arg(
+        long,
+        visible_alias = "sample-weights",
+        value_name = "COLUMN",
+        help_heading = "Data"
+    )]
+    pub(super) weights: Option<String>,
     /// Validate on this data set, and train on all of --data
     #[arg(long, value_name = "SPEC", help_heading = "Data")]
     pub(super) val_data: Option<Spec>,
@@ -56,6 +66,18 @@ pub(super) struct Flags {
     /// The share of hidden units that is dropped in training [default: 0]
     #[arg(long, value_name = "FRACTION", value_parser = fraction, allow_negative_numbers = true, help_heading = "Network")]
     pub(super) dropout: Option<f64>,
+    /// Normalise batches behind each hidden layer, before its activation (PyTorch's BatchNorm1d)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Network")]
+    pub(super) batch_norm: Option<bool>,
+    /// Normalise rows behind each hidden layer, before its activation (PyTorch's LayerNorm)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Network")]
+    pub(super) layer_norm: Option<bool>,
+    /// The standard deviation of normal noise that is added to the inputs in training [default: 0]
+    #[arg(long, value_name = "STD", value_parser = deviation, allow_negative_numbers = true, help_heading = "Network")]
+    pub(super) noise: Option<f64>,
+    /// The hidden layers as a list, which only a file can give.
+    #[arg(skip)]
+    pub(super) layers: Option<Vec<Layer>>,
     /// default (PyTorch's), xavier_uniform, xavier_normal, he_uniform or he_normal
     #[arg(long, value_name = "HOW", value_parser = word::<Init>, help_heading = "Network")]
     pub(super) init: Option<Init>,
@@ -63,21 +85,29 @@ pub(super) struct Flags {
     #[arg(long, value_name = "FILE.safetensors", help_heading = "Network")]
     pub(super) init_weights: Option<PathBuf>,
 
-    /// auto (by the task), cross_entropy, sigmoid_cross_entropy (bce) or squared_error (mse)
+    /// auto (by the task), cross_entropy, sigmoid_cross_entropy (bce), hinge, negative_log_likelihood (nll), kullback_leibler (kl), squared_error (mse), absolute_error (mae), huber:1 or smooth_l1:1
     #[arg(long, value_name = "NAME", value_parser = loss, help_heading = "Training")]
     pub(super) loss: Option<LossChoice>,
-    /// sgd, momentum, nesterov, adam or adamw [default: adam]
+    /// What is taken from each label and given to all classes alike, for cross_entropy [default: 0]
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) label_smoothing: Option<f64>,
+    /// What the rows of each class count in the loss: balanced, a number a class, or name=number for some
+    #[arg(long, value_name = "WEIGHTS", value_parser = super::class_weights::checked, allow_hyphen_values = true, help_heading = "Training")]
+    pub(super) class_weights: Option<String>,
+    /// sgd, momentum, nesterov, adam, adamw, rmsprop, adagrad, adadelta, adamax, nadam, radam or lion [default: adam]
     #[arg(long, value_name = "NAME", value_parser = optimizer, help_heading = "Training")]
     pub(super) optimizer: Option<String>,
-    /// The learning rate [default: 0.001]
+    /// The learning rate [default: 0.001; rmsprop and adagrad 0.01, adadelta 1, adamax and nadam 0.002, lion 0.0001]
     #[arg(long, value_name = "RATE", value_parser = positive, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) lr: Option<f64>,
-    /// The momentum of sgd, momentum and nesterov [default: 0.9; sgd 0]
+    /// The momentum of sgd, momentum, nesterov and rmsprop [default: 0.9; sgd and rmsprop 0]
     #[arg(long, value_name = "FRACTION", value_parser = fraction, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) momentum: Option<f64>,
-    /// PyTorch's weight decay: in the gradient, decoupled for adamw [default: 0; adamw 0.01]
+    /// PyTorch's weight decay: in the gradient, decoupled for adamw and lion [default: 0; adamw 0.01]
     #[arg(long, visible_alias = "l2", value_name = "DECAY", value_parser = positive, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) weight_decay: Option<f64>,
+    #[command(flatten)]
+    pub(super) update: UpdateFlags,
     /// Rows in a batch; the last, smaller one is kept [default: 128]
     #[arg(long, value_name = "ROWS", value_parser = count, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) batch_size: Option<u64>,
@@ -103,6 +133,9 @@ pub(super) struct Flags {
     /// Shuffle within windows of so many rows, which come in random order [default: all rows at once]
     #[arg(long, value_name = "ROWS", value_parser = count, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) window: Option<u64>,
+
+    #[command(flatten)]
+    pub(super) course: Course,
 
     /// auto, cpu, gpu, reference, reference-f32, or an adapter by number or by a part of its name [default: auto]
     #[arg(long, value_name = "DEVICE", help_heading = "Device")]
@@ -146,7 +179,7 @@ pub(super) struct Widths(pub(super) Vec<usize>);
 pub(super) struct Columns(pub(super) Vec<String>);
 
 /// A loss, or the one that the task asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum LossChoice {
     Auto,
     Loss(Loss),
@@ -156,12 +189,16 @@ impl Flags {
     /// These flags, and where one is not given, that of `file`.
     pub(super) fn or(self, file: Self) -> Self {
         macro_rules! first {
-            ($($field:ident),*) => { Self { $($field: self.$field.or(file.$field)),* } };
+            ($($field:ident),*) => { Self {
+                course: self.course.or(file.course),
+                $($field: self.$field.or(file.$field)),*
+            } };
         }
         first!(
             config,
             data,
             target,
+            weights,
             val_data,
             val_fraction,
             task,
@@ -171,13 +208,20 @@ impl Flags {
             hidden,
             activation,
             dropout,
+            batch_norm,
+            layer_norm,
+            noise,
+            layers,
             init,
             init_weights,
             loss,
+            label_smoothing,
+            class_weights,
             optimizer,
             lr,
             momentum,
             weight_decay,
+            update,
             batch_size,
             epochs,
             steps,
@@ -205,7 +249,7 @@ pub(super) fn word<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
         .map_err(|e: T::Err| e.to_string())
 }
 
-fn activation(text: &str) -> Result<Activation, String> {
+pub(super) fn activation(text: &str) -> Result<Activation, String> {
     let (word, parameter) = text
         .split_once(':')
         .map_or((text, None), |(word, parameter)| (word, Some(parameter)));
@@ -217,10 +261,15 @@ fn activation(text: &str) -> Result<Activation, String> {
 
 fn loss(text: &str) -> Result<LossChoice, String> {
     if text == "auto" {
-        Ok(LossChoice::Auto)
-    } else {
-        word(text).map(LossChoice::Loss)
+        return Ok(LossChoice::Auto);
     }
+    // A parameter may be negative, and is told as it was given.
+    let word = match text.split_once(':') {
+        Some((word, parameter)) => format!("{}:{parameter}", word.replace('-', "_")),
+        None => text.replace('-', "_"),
+    };
+    let loss: Result<Loss, crate::network::NetworkError> = word.parse();
+    loss.map(LossChoice::Loss).map_err(|e| e.to_string())
 }
 
 fn optimizer(text: &str) -> Result<String, String> {
@@ -251,7 +300,11 @@ pub(super) fn columns(text: &str) -> Result<Columns, String> {
     Ok(Columns(names))
 }
 
-fn within(text: &str, holds: impl Fn(f64) -> bool, expected: &str) -> Result<f64, String> {
+pub(super) fn within(
+    text: &str,
+    holds: impl Fn(f64) -> bool,
+    expected: &str,
+) -> Result<f64, String> {
     text.trim()
         .parse()
         .ok()
@@ -259,7 +312,7 @@ fn within(text: &str, holds: impl Fn(f64) -> bool, expected: &str) -> Result<f64
         .ok_or_else(|| format!("expected {expected}"))
 }
 
-fn fraction(text: &str) -> Result<f64, String> {
+pub(super) fn fraction(text: &str) -> Result<f64, String> {
     within(
         text,
         |x| (0.0..1.0).contains(&x),
@@ -267,7 +320,7 @@ fn fraction(text: &str) -> Result<f64, String> {
     )
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+pub(super) fn positive(text: &str) -> Result<f64, String> {
     within(
         text,
         |x| x.is_finite() && x >= 0.0,
@@ -275,7 +328,15 @@ fn positive(text: &str) -> Result<f64, String> {
     )
 }
 
-fn count(text: &str) -> Result<u64, String> {
+fn deviation(text: &str) -> Result<f64, String> {
+    within(
+        text,
+        |x| (0.0..=f64::from(f32::MAX)).contains(&x),
+        "a finite number of at least 0",
+    )
+}
+
+pub(super) fn count(text: &str) -> Result<u64, String> {
     text.trim()
         .parse()
         .ok()

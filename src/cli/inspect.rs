@@ -99,7 +99,7 @@ fn heading(path: &RunPath, model: Option<&ModelFile>) -> Facts {
     facts
 }
 
-fn layers(layers: &[Layer]) -> String {
+fn layers(list: &[Layer]) -> String {
     let word = |layer: &Layer| match layer {
         Layer::Linear {
             outputs,
@@ -111,8 +111,13 @@ fn layers(layers: &[Layer]) -> String {
         } => format!("linear {outputs} without bias"),
         Layer::Activation { function } => function.to_string(),
         Layer::Dropout { p } => format!("dropout {p}"),
+        Layer::BatchNorm { .. } => "batch_norm".to_owned(),
+        Layer::LayerNorm { .. } => "layer_norm".to_owned(),
+        Layer::Residual { layers: block } => format!("residual ({})", layers(block)),
+        Layer::Maxout { outputs, pieces } => format!("maxout {outputs} of {pieces} pieces"),
+        Layer::Noise { std } => format!("noise {std}"),
     };
-    layers.iter().map(word).collect::<Vec<_>>().join(", ")
+    list.iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
 fn loss(file: &ModelFile) -> String {

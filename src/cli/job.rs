@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
+use super::class_weights;
 use super::config::Config;
 use super::exit::Exit;
 use super::flags::LossChoice;
+use super::layers;
 use crate::data::{Dataset, InFile, Preparation, Spec, TableOptions, Task, split};
 use crate::device::{Device, Opened, Opening};
 use crate::executor::{DeviceInfo, ExecutorError};
-use crate::network::{Loss, Network};
-use crate::run::load_weights;
-use crate::train::Trainer;
+use crate::network::{Activation, ClassOptions, Loss};
+use crate::run::{fingerprint, load_weights};
+use crate::train::{Objective, Trainer};
 
 /// A configuration with its data.
 pub(super) struct Job {
@@ -35,6 +37,7 @@ impl Job {
         };
         let options = TableOptions {
             target: config.target.clone(),
+            weights: config.weights.clone(),
             in_file,
             missing: config.missing,
             drop: config.drop.clone(),
@@ -57,6 +60,7 @@ impl Job {
             (LossChoice::Auto, _) => Loss::SquaredError,
         };
         config.loss = LossChoice::Loss(loss);
+        check_loss(&config, loss, &preparation)?;
         let (training, validation) = match &config.val_data {
             None if !validation.is_empty() => {
                 let (training, validation) = all.into_parts(&training, &validation);
@@ -77,7 +81,9 @@ impl Job {
         };
         // What the run keeps of it lets it be repeated where there is more memory.
         config.options.window = config.options.order().of(&training).window;
-        let trainer = trainer(&config, loss, &preparation)?;
+        let mut trainer = trainer(&config, loss, &preparation)?;
+        let classes = class_options(&config, &preparation, &training)?;
+        trainer.objective = Objective::Loss { loss, classes };
         Ok(Self {
             config,
             training,
@@ -92,6 +98,21 @@ impl Job {
     pub(super) fn say_notes(&self) {
         for note in &self.notes {
             super::output::note(&format!("note: {note}"));
+        }
+    }
+
+    /// The rows, hashed.
+    pub(super) fn fingerprint(&self) -> Result<String, Exit> {
+        let sets = std::iter::once(&self.training).chain(&self.validation);
+        let rows: Result<Vec<_>, _> = sets.map(fingerprint).collect();
+        Ok(rows?.join(" "))
+    }
+
+    /// The loss with what it takes of the classes.
+    pub(super) fn objective(&self) -> (Loss, ClassOptions) {
+        match &self.trainer.objective {
+            Objective::Loss { loss, classes } => (*loss, classes.clone()),
+            Objective::Custom(_) => unreachable!("`load` makes one of the losses"),
         }
     }
 
@@ -128,19 +149,62 @@ pub(super) fn rows(config: &Config, rows: usize) -> Result<(Vec<u32>, Vec<u32>),
     Ok(split(rows, fraction, config.options.seed, shuffle)?)
 }
 
+/// Refuses a loss that cannot take the targets, and flags that the loss does not know.
+fn check_loss(config: &Config, loss: Loss, preparation: &Preparation) -> Result<(), Exit> {
+    let regression = preparation.task() == Task::Regression;
+    if loss.takes_classes() && regression {
+        return Err(Exit::usage(format!(
+            "--loss {loss} needs classes, and the target is numbers; choose `--task classification` to take each number \
+             for a class, or a loss of numbers: squared_error, absolute_error, huber or smooth_l1"
+        )));
+    }
+    let smoothing = config.label_smoothing;
+    if smoothing > 0.0 && loss != Loss::CrossEntropy {
+        return Err(Exit::usage(format!(
+            "--label-smoothing {smoothing} is for the loss cross_entropy, and the loss is {loss}; leave one of them out"
+        )));
+    }
+    let Some(weights) = &config.class_weights else {
+        return Ok(());
+    };
+    let found = if regression {
+        "the target is numbers".to_owned()
+    } else if loss.takes_class_weights() {
+        return Ok(());
+    } else {
+        format!("the loss is {loss}")
+    };
+    Err(Exit::usage(format!(
+        "--class-weights {weights} is for classes and the loss cross_entropy, hinge, negative_log_likelihood or \
+         kullback_leibler, and {found}; leave it out, or give rows weights by `--weights COLUMN`"
+    )))
+}
+
+/// What the loss takes of the classes.
+fn class_options(
+    config: &Config,
+    preparation: &Preparation,
+    training: &Dataset,
+) -> Result<ClassOptions, Exit> {
+    let names = preparation.class_names().unwrap_or_default();
+    let weights = config.class_weights.as_ref();
+    let weights = weights.map(|text| class_weights::resolve(text, names, training));
+    Ok(ClassOptions {
+        label_smoothing: config.label_smoothing,
+        weights: weights.transpose()?,
+    })
+}
+
 fn trainer(config: &Config, loss: Loss, preparation: &Preparation) -> Result<Trainer, Exit> {
     let (inputs, outputs) = (preparation.features(), preparation.outputs());
-    let mut network = Network::new(inputs);
-    for &units in &config.hidden {
-        network = network.linear(units).activation(config.activation);
-        if config.dropout > 0.0 {
-            network = network.dropout(config.dropout);
-        }
+    let mut network = layers::network(config, inputs, outputs);
+    if loss == Loss::NegativeLogLikelihood {
+        // It wants log-probabilities.
+        network = network.activation(Activation::LogSoftmax);
     }
-    let network = network.linear(outputs);
     network.check()?;
     let mut trainer = Trainer::new(network, loss);
-    trainer.options = config.options;
+    trainer.options = config.options.clone();
     trainer.device = config.device.clone();
     trainer.units = preparation.target_scale().map(|scale| scale.scale.to_vec());
     if let Some(path) = &config.init_weights {

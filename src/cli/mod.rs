@@ -4,7 +4,9 @@
 //! failed, 2 for bad usage or bad input, and 130 for a run that was interrupted after its model was saved.
 
 mod bench;
+mod class_weights;
 mod config;
+mod course;
 mod data;
 mod devices;
 mod dry_run;
@@ -14,11 +16,16 @@ mod flags;
 mod inspect;
 mod interrupt;
 mod job;
+mod launch;
+mod layers;
+mod optimizer;
 mod output;
 mod predict;
 mod profile;
 mod progress;
+mod resume;
 mod run_path;
+mod told;
 mod train;
 mod verify;
 
@@ -48,6 +55,8 @@ user's cache folder, or in THALWEG_CACHE (nowhere if that is empty).";
 enum Verb {
     /// Train a network and write a run folder
     Train(Box<train::Train>),
+    /// Go on with a run that was stopped
+    Resume(resume::Resume),
     /// Tell loss and metrics of a trained network on a data set
     Eval(eval::Eval),
     /// Write predictions as CSV
@@ -72,6 +81,7 @@ pub fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(default)).init();
     let done = match Cli::parse().verb {
         Verb::Train(verb) => verb.run(),
+        Verb::Resume(verb) => verb.run(),
         Verb::Eval(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
         Verb::Data(verb) => verb.run(),

@@ -11,7 +11,7 @@ use crate::data::{Dataset, Preparation, Spec, TableOptions};
 use crate::device::Device;
 use crate::network::Loss;
 use crate::run::RunError;
-use crate::train::{Optimizer, Recipe, Session};
+use crate::train::{Optimizer, Recipe, Rules, Session};
 
 const EXAMPLES: &str = "Examples:
   thalweg predict runs/flowers-1 --data new.csv > predictions.csv
@@ -19,7 +19,8 @@ const EXAMPLES: &str = "Examples:
   thalweg predict runs/glyphs-1 --data glyphs:n=10,seed=9
 
 Columns are found by name, in any order; the target may be missing. The output has a column
-`prediction`: the class's name, or the number in the target's own units.";
+`prediction`: the class's name, or the number in the target's own units. Of several targets
+each has its own, `prediction.NAME`.";
 
 /// Writes predictions as CSV.
 #[derive(Debug, clap::Args)]
@@ -60,10 +61,12 @@ impl Predict {
                 "{place}: predicts numbers, and has no classes; leave out `--probabilities`"
             )));
         }
-        if self.probabilities && file.loss == Some(Loss::SquaredError) {
-            note(
-                "note: a network trained with squared_error has outputs that are no probabilities",
-            );
+        if let Some(loss) = file.loss.filter(|loss| !loss.gives_probabilities())
+            && self.probabilities
+        {
+            note(&format!(
+                "note: a network trained with {loss} has outputs that are no probabilities"
+            ));
         }
         let table = self.data.load(&without_target(&preparation))?;
         for text in table.notes() {
@@ -79,6 +82,7 @@ impl Predict {
             optimizer: Optimizer::sgd(0.0),
             seed: 0,
             mixed: None,
+            rules: Rules::default(),
         };
         let mut session = Session::new(recipe, opened.executor)?;
         session.set_parameters(&file.model.values)?;
@@ -128,9 +132,11 @@ impl Predict {
 /// What to read: the inputs alone, since the target may be missing, empty, or of a class that is new.
 fn without_target(preparation: &Preparation) -> TableOptions {
     let mut options = preparation.table_options(false);
-    let target = options.target.take();
+    options.weights = None;
+    let mut targets = std::mem::take(&mut options.targets);
+    targets.extend(options.target.take());
     if let Some(schema) = &mut options.schema {
-        schema.retain(|(name, _)| target.as_ref() != Some(name));
+        schema.retain(|(name, _)| !targets.contains(name));
     }
     options
 }
@@ -148,7 +154,11 @@ fn header(preparation: &Preparation, probabilities: bool) -> Vec<String> {
     match preparation.class_names() {
         Some(classes) if probabilities => header.extend_from_slice(classes),
         Some(_) => {}
-        // Several numbers a row are named as the outputs are.
+        // Several numbers a row are named as the targets' columns, or as the outputs where these have no names.
+        None if preparation.target_names().is_some() => {
+            let names = preparation.target_names().into_iter().flatten();
+            return names.map(|name| format!("prediction.{name}")).collect();
+        }
         None if preparation.outputs() > 1 => {
             return (0..preparation.outputs())
                 .map(|i| format!("y{i}"))

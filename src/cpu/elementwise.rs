@@ -267,7 +267,8 @@ bodies! {
         let factor = narrow(kernel.factor);
         let blocks = (y.values.chunks_mut(philox::BLOCK)).zip(x.values.chunks(philox::BLOCK));
         for (i, (y, x)) in blocks.enumerate() {
-            let bits = philox::block(&kernel, kernel.offset as usize / philox::BLOCK + first + i);
+            let key = (kernel.seed, kernel.stream, kernel.step);
+            let bits = philox::block(key, kernel.offset as usize / philox::BLOCK + first + i);
             for ((y, x), bits) in y.iter_mut().zip(x).zip(bits) {
                 *y = if bits >= kernel.threshold {
                     x * factor

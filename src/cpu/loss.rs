@@ -1,7 +1,7 @@
 //! Losses and their gradients, and the metric that counts right answers.
 
 use super::elementwise::{Function, block, exponentials, functions, map2};
-use super::math;
+use super::math::{self, narrow};
 use super::reduce::{maximum, total};
 use super::threads::{Body, HEAVY, LIGHT, Rows, Threads, bodies};
 use crate::kernel::{
@@ -141,6 +141,64 @@ functions! {
     }
 
     SigmoidCrossEntropyGradTarget[x, _t; dloss] { -x * dloss }
+
+    AbsoluteError[x, t; _p] { (x - t).abs() }
+
+    AbsoluteErrorGrad[x, t; dloss] { side(x - t) * dloss }
+
+    AbsoluteErrorGradTarget[x, t; dloss] { side(t - x) * dloss }
+
+    Huber[x, t; delta] {
+        let d = (x - t).abs();
+        if d < delta { 0.5 * d * d } else { delta * (d - 0.5 * delta) }
+    }
+
+    SmoothL1[x, t; beta] {
+        let d = (x - t).abs();
+        if d < beta { 0.5 * d * (d / beta) } else { d - 0.5 * beta }
+    }
+
+    /// `t (log t - x)`
+    Divergence[x, t; _p] {
+        let found = t * (math::log(t) - x);
+        if t == 0.0 { 0.0 * x } else { found }
+    }
+
+    DivergenceGrad[_x, t; dloss] { -t * dloss }
+
+    DivergenceGradTarget[x, t; dloss] {
+        let slope = math::log(t) + 1.0 - x;
+        (if t == 0.0 { 0.0 } else { slope }) * dloss
+    }
+}
+
+/// -1 below 0 and 1 above it; 0 and NaN stay.
+#[inline(always)]
+fn side(d: f32) -> f32 {
+    let above = if d > 0.0 { 1.0 } else { d };
+    if d < 0.0 { -1.0 } else { above }
+}
+
+/// `x` between `-end` and `end`; NaN stays.
+#[inline(always)]
+fn held(x: f32, end: f32) -> f32 {
+    let below = if x > end { end } else { x };
+    if x < -end { -end } else { below }
+}
+
+/// What a loss that is squared near its target has as slope: `factor (x - t)`, held between `-end` and `end`.
+#[derive(Clone, Copy)]
+struct Held {
+    knee: f32,
+    end: f32,
+    sign: f32,
+}
+
+impl Function<2> for Held {
+    #[inline(always)]
+    fn at(self, [x, t]: [f32; 2], dloss: f32) -> f32 {
+        held(self.sign * (x - t) / self.knee, self.end) * dloss
+    }
 }
 
 /// [`PointwiseLoss`]: `loss[i] = f(x[i], t[i])`.
@@ -158,6 +216,18 @@ pub(super) fn pointwise_loss(
         PointwiseLossKind::SigmoidCrossEntropy => {
             map2(threads, HEAVY, (x, t), loss, (0.0, SigmoidCrossEntropy));
         }
+        PointwiseLossKind::AbsoluteError => {
+            map2(threads, LIGHT, (x, t), loss, (0.0, AbsoluteError));
+        }
+        PointwiseLossKind::Huber(delta) => {
+            map2(threads, LIGHT, (x, t), loss, (narrow(delta), Huber));
+        }
+        PointwiseLossKind::SmoothL1(beta) => {
+            map2(threads, LIGHT, (x, t), loss, (narrow(beta), SmoothL1));
+        }
+        PointwiseLossKind::Divergence => {
+            map2(threads, HEAVY, (x, t), loss, (0.0, Divergence));
+        }
     }
 }
 
@@ -169,6 +239,7 @@ pub(super) fn pointwise_loss_grad(
     dx: &mut [f32],
 ) {
     let of = (x, t, dloss);
+    let sign = if kernel.at_target { -1.0 } else { 1.0 };
     match (kernel.kind, kernel.at_target) {
         (PointwiseLossKind::SquaredError, false) => {
             map3(threads, LIGHT, of, dx, SquaredErrorGrad);
@@ -181,6 +252,26 @@ pub(super) fn pointwise_loss_grad(
         }
         (PointwiseLossKind::SigmoidCrossEntropy, true) => {
             map3(threads, LIGHT, of, dx, SigmoidCrossEntropyGradTarget);
+        }
+        (PointwiseLossKind::AbsoluteError, false) => {
+            map3(threads, LIGHT, of, dx, AbsoluteErrorGrad);
+        }
+        (PointwiseLossKind::AbsoluteError, true) => {
+            map3(threads, LIGHT, of, dx, AbsoluteErrorGradTarget);
+        }
+        (PointwiseLossKind::Huber(delta), _) => {
+            let (knee, end) = (1.0, narrow(delta));
+            map3(threads, LIGHT, of, dx, Held { knee, end, sign });
+        }
+        (PointwiseLossKind::SmoothL1(beta), _) => {
+            let (knee, end) = (narrow(beta), 1.0);
+            map3(threads, LIGHT, of, dx, Held { knee, end, sign });
+        }
+        (PointwiseLossKind::Divergence, false) => {
+            map3(threads, LIGHT, of, dx, DivergenceGrad);
+        }
+        (PointwiseLossKind::Divergence, true) => {
+            map3(threads, HEAVY, of, dx, DivergenceGradTarget);
         }
     }
 }

@@ -8,14 +8,18 @@
 //! the terms of a sum except in parts that the sum's length alone decides.
 
 mod activation;
+mod classes;
 mod elementwise;
 mod executor;
 mod finish;
 mod gemm;
+mod gradient;
+mod layers;
 mod loss;
 mod math;
 mod matmul;
 mod mixed;
+mod normalize;
 mod optimizer;
 mod philox;
 mod rate;
@@ -127,6 +131,22 @@ impl Kernels {
             Kernel::PointwiseLossGrad(k) => {
                 loss::pointwise_loss_grad(t, k, (x(0), x(1), x(2)), y.real());
             }
+            Kernel::ClassLoss(k) => classes::class_loss(t, k, x(0), index(), y.real()),
+            Kernel::ClassLossGrad(k) => {
+                classes::class_loss_grad(t, k, (x(0), index(), x(2)), y.real());
+            }
+            Kernel::SmoothedCrossEntropy(k) => {
+                classes::smoothed_cross_entropy(t, k, (x(0), index(), x(2)), y.real());
+            }
+            Kernel::SmoothedCrossEntropyGrad(k) => {
+                let read = (x(0), index(), x(2), x(3));
+                classes::smoothed_cross_entropy_grad(t, k, read, y.real());
+            }
+            Kernel::LogSoftmax(k) => classes::log_softmax(t, k, x(0), y.real()),
+            Kernel::LogSoftmaxGrad(k) => {
+                classes::log_softmax_grad(t, k, x(0), x(1), y.real());
+            }
+            Kernel::Share(k) => classes::share(t, k, x(0), x(1)[0], y.real()),
             Kernel::Correct(k) => loss::correct(t, k, x(0), index(), y.real()),
             Kernel::Sum(k) => reduce::sum(t, k, x(0), y.real()),
             Kernel::Broadcast(k) => reduce::broadcast(t, k, x(0), y.real()),
@@ -145,11 +165,51 @@ impl Kernels {
                 optimizer::sgd_update(t, k, gradient, y.real(), None);
             }
             Kernel::AdamUpdate(_) => panic!("adam_update needs its mean and square"),
+            Kernel::RmspropUpdate(_)
+            | Kernel::AdagradUpdate(_)
+            | Kernel::AdadeltaUpdate(_)
+            | Kernel::AdamaxUpdate(_)
+            | Kernel::NadamUpdate(_)
+            | Kernel::RadamUpdate(_)
+            | Kernel::LionUpdate(_) => panic!("{} needs its states", kernel.name()),
+            Kernel::Accumulate(k) => gradient::accumulate(t, k, x(0), y.real()),
+            Kernel::SquareSum(k) => gradient::square_sum(t, k, x(0), y.real()),
+            Kernel::L1Gradient(k) => {
+                let w = x(1 + usize::from(k.scaled));
+                gradient::l1_gradient(t, k, ((x(0), verdict(k.scaled, inputs)), w), y.real());
+            }
+            Kernel::ClipNorm(k) => {
+                let total = x(1 + usize::from(k.scaled));
+                let by = ((x(0), verdict(k.scaled, inputs)), total);
+                gradient::clip_norm(t, k, by, y.real());
+            }
+            Kernel::ClipValue(k) => {
+                gradient::clip_value(t, k, (x(0), verdict(k.scaled, inputs)), y.real());
+            }
+            Kernel::MaxNormUpdate(k) => gradient::max_norm_update(t, k, x(0), y.real()),
             Kernel::Copy(_) => state::copy(t, x(0), y.real()),
+            Kernel::LerpUpdate(k) => state::lerp_update(t, k, x(0), y.real()),
             Kernel::Record(k) => state::record(k, x(0), y.real()),
             Kernel::Nonfinite(k) => state::nonfinite(t, k, x(0), y.u32()),
             Kernel::Narrow(k) => mixed::narrow(t, k, x(0), y.real()),
             Kernel::Scaler(_) => panic!("scaler needs its counts and a place for its verdict"),
+            Kernel::Moments(k) => normalize::moments(t, k, x(0), y.real()),
+            Kernel::Normalize(k) => {
+                normalize::normalize(t, k, x(0), (x(1), x(2), x(3)), y.real());
+            }
+            Kernel::NormalizeSums(k) => {
+                normalize::normalize_sums(t, k, (x(0), x(1), x(2)), y.real());
+            }
+            Kernel::BatchNormGrad(k) => {
+                normalize::batch_norm_grad(t, k, (x(0), x(3)), (x(1), x(2), x(4)), y.real());
+            }
+            Kernel::LayerNormGrad(k) => {
+                normalize::layer_norm_grad(t, k, (x(0), x(3)), (x(1), x(2)), y.real());
+            }
+            Kernel::RunningMoments(_) => panic!("running_moments needs its variance"),
+            Kernel::MaxPieces(k) => layers::max_pieces(t, k, x(0), y.real()),
+            Kernel::MaxPiecesGrad(k) => layers::max_pieces_grad(t, k, x(0), x(1), y.real()),
+            Kernel::Noise(k) => layers::noise(t, k, x(0), y.real()),
         }
     }
 
@@ -181,6 +241,19 @@ impl Kernels {
             (Kernel::AdamUpdate(k), [mean, square]) => {
                 let states = (mean.real(), square.real());
                 optimizer::adam_update(t, k, scaled(k.scaled), w, states);
+            }
+            (
+                Kernel::RmspropUpdate(_)
+                | Kernel::AdagradUpdate(_)
+                | Kernel::AdadeltaUpdate(_)
+                | Kernel::AdamaxUpdate(_)
+                | Kernel::NadamUpdate(_)
+                | Kernel::RadamUpdate(_)
+                | Kernel::LionUpdate(_),
+                state,
+            ) => optimizer::rules::run(t, kernel, scaled(inputs.len() > 1), w, state),
+            (Kernel::RunningMoments(k), [variance]) => {
+                normalize::running_moments(k, inputs[0].real(), w, variance.real());
             }
             _ => panic!("{}: more tensors to write to than it binds", kernel.name()),
         }

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::math::narrow;
 use super::threads::{LIGHT, Threads, bodies};
-use crate::kernel::{Nonfinite, Record};
+use crate::kernel::{LerpUpdate, Nonfinite, Record};
 
 /// [`crate::kernel::Copy`]: `y = x`.
 pub(super) fn copy(threads: &Threads, x: &[f32], y: &mut [f32]) {
@@ -13,6 +14,25 @@ pub(super) fn copy(threads: &Threads, x: &[f32], y: &mut [f32]) {
 bodies! {
     fn copy_loop(_first, (x, y): (&[f32], &mut [f32]), (): ()) {
         y.copy_from_slice(x);
+    }
+}
+
+/// [`LerpUpdate`]: `y += t (x - y)`.
+pub(super) fn lerp_update(threads: &Threads, kernel: &LerpUpdate, x: &[f32], y: &mut [f32]) {
+    threads.rows(
+        y.len(),
+        (y.len(), LIGHT),
+        (x, y),
+        narrow(kernel.t),
+        lerp_loop,
+    );
+}
+
+bodies! {
+    fn lerp_loop(_first, (x, y): (&[f32], &mut [f32]), t: f32) {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y += t * (x - *y);
+        }
     }
 }
 

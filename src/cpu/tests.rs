@@ -4,10 +4,12 @@ use super::elementwise::Function;
 use super::{Kernels, activation, math, philox};
 use crate::executor::{View, ViewMut};
 use crate::kernel::{
-    Access, Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Broadcast, Concat,
-    Copy, Correct, Dropout, Finish, Gather, GatherGrad, Kernel, Matmul, Nonfinite, Pad,
-    PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, SgdUpdate, Slice, Softmax,
-    SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
+    Access, Activation, ActivationGrad, ActivationKind, AdamUpdate, BatchNormGrad, BiasAdd,
+    Broadcast, ClipNorm, ClipValue, Concat, Copy, Correct, Dropout, Finish, Gather, GatherGrad,
+    Kernel, L1Gradient, LayerNormGrad, LerpUpdate, Matmul, MaxNormUpdate, MaxPieces, MaxPiecesGrad,
+    Moments, Nadam, Noise, Nonfinite, Normalize, NormalizeSums, Pad, PointwiseLoss,
+    PointwiseLossGrad, PointwiseLossKind, Rmsprop, RuleUpdate, SgdUpdate, Slice, Softmax,
+    SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, SquareSum, Sum,
 };
 use crate::tensor::Element;
 
@@ -269,6 +271,7 @@ fn elements() -> Vec<Kernel> {
     let (beta1, beta2, epsilon, decoupled, threshold) = (0.9, 0.999, 1e-8, false, 1 << 31);
     let loss = PointwiseLossKind::SigmoidCrossEntropy;
     let adam = AdamUpdate {
+        factor: 1.0,
         count,
         learning_rate,
         beta1,
@@ -286,9 +289,17 @@ fn elements() -> Vec<Kernel> {
         Dropout { count, offset: 64, threshold, factor, seed, stream, step }.into(),
         PointwiseLoss { kind: loss, count }.into(),
         PointwiseLossGrad { kind: loss, at_target, count }.into(),
-        SgdUpdate { count, learning_rate, momentum, nesterov, weight_decay, scaled: false }.into(),
+        SgdUpdate { factor: 1.0, count, learning_rate, momentum, nesterov, weight_decay, scaled: false }.into(),
         adam.into(),
+        RuleUpdate { count, learning_rate, factor: 1.0, step, rule: Rmsprop { momentum, centered: true, ..Rmsprop::default() }, scaled: false }.into(),
+        RuleUpdate { count, learning_rate, factor: 1.0, step, rule: Nadam::default(), scaled: false }.into(),
         Copy { count }.into(),
+        LerpUpdate { count, t: 0.1 }.into(),
+        L1Gradient { count, l1: 0.1, scaled: false }.into(),
+        ClipNorm { count, limit: 0.5, scaled: false }.into(),
+        ClipValue { count, limit: 0.5, scaled: false }.into(),
+        SquareSum { rows: 5003, columns: 61 }.into(),
+        MaxNormUpdate { rows: 5003, columns: 61, limit: 0.5 }.into(),
         Nonfinite { count, offset: 0 }.into(),
     ];
     kernels
@@ -319,6 +330,17 @@ fn extents() -> Vec<Kernel> {
         Slice { outer: 1001, axis: 31, inner: 17, start: 3, len: 20 }.into(),
         Pad { outer: 1001, axis: 31, inner: 17, start: 3, len: 20 }.into(),
         Concat { outer: 1001, axis_a: 31, axis_b: 5, inner: 17 }.into(),
+        Moments { rows: 1001, columns: 301, by_row: false }.into(),
+        Moments { rows, columns, by_row: true }.into(),
+        Normalize { rows, columns, by_row: true, epsilon: 0.1 }.into(),
+        Normalize { rows: 1001, columns: 301, by_row: false, epsilon: 0.1 }.into(),
+        NormalizeSums { rows, columns, by_row: false, epsilon: 0.1 }.into(),
+        NormalizeSums { rows: 1001, columns: 301, by_row: true, epsilon: 0.1 }.into(),
+        BatchNormGrad { rows, columns, epsilon: 0.1, factor }.into(),
+        LayerNormGrad { rows, columns, epsilon: 0.1 }.into(),
+        MaxPieces { count: 100_001, pieces: 3 }.into(),
+        MaxPiecesGrad { count: 100_001, pieces: 3 }.into(),
+        Noise { count: 300_007, offset: 64, deviation: 0.1, seed: 1, stream: 2, step: 3 }.into(),
     ]
 }
 
@@ -405,18 +427,9 @@ fn no_thread_is_an_error() {
 #[test]
 fn random_numbers_are_philox() {
     let word = |seed, stream, step, block: u64| {
-        let (count, threshold, factor) = (0, 0, 1.0);
-        let kernel = Dropout {
-            count,
-            offset: 0,
-            threshold,
-            factor,
-            seed,
-            stream,
-            step,
-        };
         let at = usize::try_from(block % 16).unwrap() * 4;
-        philox::block(&kernel, usize::try_from(block / 16).unwrap())[at..at + 4].to_vec()
+        philox::block((seed, stream, step), usize::try_from(block / 16).unwrap())[at..at + 4]
+            .to_vec()
     };
     assert_eq!(
         word(0, 0, 0, 0),

@@ -11,7 +11,8 @@ use self::survey::{ColumnSurvey, Survey, check_header, survey};
 use super::columns::{Kind, Writer};
 use super::error::{DataError, list, nearest, quote};
 use super::prepare::ColumnKind;
-use super::table::{Table, TableInputs, TableOptions, TableTarget};
+use super::roles::{Role, Roles};
+use super::table::{Table, TableInputs, TableOptions};
 
 mod dates;
 mod fill;
@@ -41,15 +42,15 @@ pub(super) fn read(path: &Path, options: &TableOptions) -> Result<Table, DataErr
     let mut records = source.records()?;
     let header = header(&mut records, source.separator)?;
     let line = records.line;
-    let (mut plans, has_target) = choose(&header, options, &source.name)?;
+    let (mut plans, roles) = choose(&header, options, &source.name)?;
     let found = survey(&mut records, &mut plans, header.len())?;
     if options.schema.is_none() {
         check_header(&plans, &found.columns, &format!("{}:{line}", source.name))?;
         if !options.describe {
-            check_dates(&plans, &found, has_target, &source.name)?;
+            check_dates(&plans, &found, &roles, &source.name)?;
         }
     }
-    let inputs = &plans[..plans.len() - usize::from(has_target)];
+    let inputs = &plans[..plans.len() - roles.count()];
     let writer = if stays(inputs, &found, options, &source.name)? {
         Some(Writer::new(inputs.iter().map(Plan::in_file).collect())?)
     } else {
@@ -57,15 +58,16 @@ pub(super) fn read(path: &Path, options: &TableOptions) -> Result<Table, DataErr
     };
     let mut records = source.records()?;
     records.next()?;
-    let fill = Fill::new(&plans, has_target, &found, options);
+    let fill = Fill::new(&plans, &roles, &found, options);
     let filled = fill.read(&mut records, header.len(), writer)?;
-    let target = filled.target.map_or(TableTarget::None, TableTarget::Column);
+    let (target, weights) = roles.part(filled.others);
     let inputs = match filled.inputs {
         Inputs::Memory(columns) => TableInputs::Columns(columns),
         Inputs::File(file) => TableInputs::StoredColumns(Arc::new(file)),
     };
     let table = Table::checked(source.name, inputs, target)?;
     Ok(table
+        .with_weights(weights)
         .with_lines(filled.lines)
         .with_findings(filled.findings))
 }
@@ -100,25 +102,19 @@ fn stays(
 }
 
 /// Refuses columns of dates, which as categories would say nothing of rows to come.
-fn check_dates(
-    plans: &[Plan],
-    found: &Survey,
-    has_target: bool,
-    file: &str,
-) -> Result<(), DataError> {
+fn check_dates(plans: &[Plan], found: &Survey, roles: &Roles, file: &str) -> Result<(), DataError> {
+    let inputs = plans.len() - roles.count();
     for (at, (plan, found)) in plans.iter().zip(&found.columns).enumerate() {
         let Some((line, date)) = found.date() else {
             continue;
         };
         let name = &plan.name;
-        let hint = if has_target && at + 1 == plans.len() {
-            "make numbers of the dates, such as days since one of them, or choose another target"
-                .to_owned()
-        } else {
-            format!(
-                "make numbers of the dates, such as days since one of them, or leave the column out with `--drop {name}`"
-            )
+        let or = match at.checked_sub(inputs).map(|at| roles.role(at)) {
+            None => format!("leave the column out with `--drop {name}`"),
+            Some(Role::Target) => "choose another target".to_owned(),
+            Some(Role::Weights) => "choose another column of weights".to_owned(),
         };
+        let hint = format!("make numbers of the dates, such as days since one of them, or {or}");
         return Err(DataError::malformed(
             format!("{file}:{line}, column {name:?}"),
             format!("the date {}", quote(date)),
@@ -193,12 +189,12 @@ fn header(records: &mut Records<'_>, separator: u8) -> Result<Vec<String>, DataE
     Ok(names)
 }
 
-/// The columns to read, the target last, and whether there is a target.
+/// The columns to read: the inputs, then the targets, then the weights.
 fn choose(
     header: &[String],
     options: &TableOptions,
     file: &str,
-) -> Result<(Vec<Plan>, bool), DataError> {
+) -> Result<(Vec<Plan>, Roles), DataError> {
     let place: HashMap<&str, usize> = header.iter().map(String::as_str).zip(0..).collect();
     let missing = |column: &str| DataError::UnknownColumn {
         file: file.to_owned(),
@@ -219,35 +215,19 @@ fn choose(
     {
         return Err(missing(name));
     }
-    let is_dropped = |at: &usize| options.schema.is_none() && options.drop.contains(&header[*at]);
-    let target = match &options.target {
-        Some(name) if options.drop.contains(name) => {
-            return Err(DataError::mismatch(
-                format!("{file}, column {name:?}"),
-                "the target among the columns to leave out",
-                "another target, or other columns behind `--drop`",
-            ));
-        }
-        Some(name) => match place.get(name.as_str()) {
-            Some(&at) => Some(at),
-            None if options.require_target => return Err(missing(name)),
-            None => None,
-        },
-        None if options.require_target => (0..header.len()).rev().find(|at| !is_dropped(at)),
-        None => None,
-    };
-    let mut kind_of_target = None;
+    let roles = Roles::find(header, options, file)?;
+    let mut kinds_of_targets = HashMap::new();
     let mut plans = Vec::new();
     match &options.schema {
         None => plans.extend(
             (0..header.len())
-                .filter(|at| Some(*at) != target && !is_dropped(at))
+                .filter(|&at| !roles.has(at) && !options.leaves_out(&header[at]))
                 .map(|at| plan(at, None)),
         ),
         Some(schema) => {
             for (name, kind) in schema {
-                if options.target.as_ref() == Some(name) {
-                    kind_of_target = Some(*kind);
+                if options.is_target(name) {
+                    kinds_of_targets.insert(name.as_str(), *kind);
                     continue;
                 }
                 let at = *place.get(name.as_str()).ok_or_else(|| missing(name))?;
@@ -263,6 +243,8 @@ fn choose(
             "add a column, or name another target",
         ));
     }
-    plans.extend(target.map(|at| plan(at, kind_of_target)));
-    Ok((plans, target.is_some()))
+    let kind = |at: usize| kinds_of_targets.get(header[at].as_str()).copied();
+    plans.extend(roles.targets.iter().map(|&at| plan(at, kind(at))));
+    plans.extend(roles.weights.map(|at| plan(at, Some(ColumnKind::Number))));
+    Ok((plans, roles))
 }

@@ -126,6 +126,7 @@ pub struct Dataset {
     features: usize,
     sample_shape: Vec<usize>,
     picture: Option<Picture>,
+    weights: Option<Vec<f32>>,
 }
 
 impl Dataset {
@@ -187,7 +188,44 @@ impl Dataset {
             features,
             sample_shape: sample_shape.to_vec(),
             picture: None,
+            weights: None,
         })
+    }
+
+    /// The same rows with a weight each: what a row counts in the mean of the loss, in training and in validation. Accuracy
+    /// and R2 do not look at weights.
+    ///
+    /// # Errors
+    /// When there are not as many as rows, one is negative or not finite, or all are 0.
+    pub fn with_weights(mut self, weights: Vec<f32>) -> Result<Self, DataError> {
+        if weights.len() != self.rows {
+            let expected = format!("{}, as many as the inputs have rows", self.rows);
+            return Err(DataError::mismatch(
+                "weights",
+                weights.len().to_string(),
+                expected,
+            ));
+        }
+        let wrong = |w: &f32| !(0.0..=f32::MAX).contains(w);
+        if let Some(row) = weights.iter().position(wrong) {
+            return Err(DataError::mismatch(
+                format!("weight of row {row}"),
+                weights[row].to_string(),
+                "a finite number of at least 0",
+            ));
+        }
+        if weights.iter().all(|&w| w == 0.0) {
+            let expected = "a weight above 0 for some row";
+            return Err(DataError::mismatch("weights", "0 for all rows", expected));
+        }
+        self.weights = Some(weights);
+        Ok(self)
+    }
+
+    /// The weights of the rows, if they have any.
+    #[must_use]
+    pub fn weights(&self) -> Option<&[f32]> {
+        self.weights.as_deref()
     }
 
     /// Inputs `x` `[rows, features]` with one class a row; the number of classes is the largest label and one.
@@ -293,7 +331,7 @@ impl Dataset {
         Some(size * features as u64)
     }
 
-    /// The bytes of memory that inputs and targets take.
+    /// The bytes of memory that inputs, targets and weights take.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let inputs = match &self.inputs {
@@ -307,7 +345,8 @@ impl Dataset {
             Targets::Numbers { values, .. } => size_of_val(values.as_slice()),
             Targets::None => 0,
         };
-        (inputs + targets) as u64
+        let weights = self.weights.as_deref().map_or(0, size_of_val);
+        (inputs + targets + weights) as u64
     }
 
     /// The rows of the first numbers and those of the second, as two of [`select`](Self::select), in less memory: inputs
@@ -325,9 +364,11 @@ impl Dataset {
         drop(self.inputs);
         let targets = [first, second].map(|rows| self.targets.select(rows));
         drop(self.targets);
+        let weights = self.weights;
         let part = |inputs, targets, rows: &[u32]| Self {
             inputs,
             targets,
+            weights: weights.as_ref().map(|weights| gather(weights, 1, rows)),
             rows: rows.len(),
             features: self.features,
             sample_shape: self.sample_shape.clone(),
@@ -347,6 +388,7 @@ impl Dataset {
         Self {
             inputs: self.inputs.select(self.features, rows),
             targets: self.targets.select(rows),
+            weights: (self.weights.as_ref()).map(|weights| gather(weights, 1, rows)),
             rows: rows.len(),
             features: self.features,
             sample_shape: self.sample_shape.clone(),

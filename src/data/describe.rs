@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::{Serialize, Serializer};
 
 use self::rows::{each_row, hash};
-use self::target::target;
+use self::target::{target, weights};
 
 use super::columns::Kind;
 use super::error::DataError;
@@ -26,7 +26,7 @@ pub struct Description {
     pub rows: usize,
     /// Rows of the file that are not among them, since values are missing.
     pub left_out: usize,
-    /// Rows that are the same, target included, as one before.
+    /// Rows that are the same, target included, as one before; their weights may differ.
     pub duplicates: usize,
     /// The shape of a row, if it has no named columns.
     pub shape: Option<Vec<usize>>,
@@ -36,10 +36,12 @@ pub struct Description {
     pub values: Option<Range>,
     /// What would be done to them.
     pub training: Option<String>,
-    /// The columns, without the target.
+    /// The columns, without those of target and weights.
     pub columns: Vec<ColumnDescription>,
     /// The target, if there is one.
     pub target: Option<TargetDescription>,
+    /// The column of the rows' weights, if there is one.
+    pub weights: Option<ColumnDescription>,
 }
 
 /// Numbers in short; all are null if there are none.
@@ -91,6 +93,9 @@ pub struct TargetDescription {
     /// Its numbers.
     #[serde(flatten)]
     pub range: Option<Range>,
+    /// Its columns, if it has several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<ColumnDescription>,
     /// What training would do to it.
     pub training: String,
 }
@@ -173,6 +178,7 @@ impl Description {
             training,
             columns,
             target,
+            weights: weights(table),
         })
     }
 }
@@ -271,12 +277,8 @@ impl Seen {
     fn columns(&self, table: &Table, normalize: Normalize) -> Vec<ColumnDescription> {
         let findings = table.findings();
         let describe = |column: &Sight| {
-            let of_column = findings
-                .columns
-                .iter()
-                .find(|found| found.column == column.name);
             let none = Finding::default();
-            let found = of_column.unwrap_or(&none);
+            let found = findings.of(&column.name).unwrap_or(&none);
             let range = column.range.finish();
             let mut categories = column.categories.clone();
             if let Some(categories) = &mut categories {

@@ -19,7 +19,7 @@ pub(crate) struct Findings {
     pub(crate) pictures: Option<PictureOptions>,
     /// Columns that were not to be read.
     pub(crate) left_out: Vec<String>,
-    /// One a column that was read, the target last.
+    /// One a column that was read: the inputs, then the targets, then the weights.
     pub(crate) columns: Vec<Finding>,
 }
 
@@ -54,6 +54,11 @@ impl Finding {
 }
 
 impl Findings {
+    /// What was found in a column.
+    pub(crate) fn of(&self, column: &str) -> Option<&Finding> {
+        self.columns.iter().find(|found| found.column == column)
+    }
+
     /// What was done about missing values, in a sentence or none.
     pub(crate) fn notes(&self) -> Vec<String> {
         let cells = |count: usize| match count {

@@ -32,6 +32,7 @@ mod order;
 mod pictures;
 mod prepare;
 mod read;
+mod roles;
 mod rows;
 mod spec;
 mod split;

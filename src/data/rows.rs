@@ -46,8 +46,9 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Begins with the first of so many epochs. Rows that are not in memory are read ahead, a window of them.
-    pub(crate) fn new(data: &'a Dataset, order: Order, epochs: u64) -> Self {
+    /// Begins with the epoch `first`, from 1, and ends with the epoch `last`. Rows that are not in memory are read ahead, a
+    /// window of them.
+    pub(crate) fn new(data: &'a Dataset, order: Order, first: u64, last: u64) -> Self {
         let source = match data.inputs() {
             Inputs::F32(values) => Source::F32(values),
             Inputs::U8 { pixels, .. } => Source::U8(pixels),
@@ -64,9 +65,29 @@ impl<'a> Reader<'a> {
             within: Vec::new(),
             read: 0,
             coming: Vec::new(),
-            coming_epoch: 0,
-            last_epoch: epochs,
+            coming_epoch: first - 1,
+            last_epoch: last,
         }
+    }
+
+    /// Passes over the next `count` rows of an epoch that has just begun. Whole windows of them are not read.
+    pub(crate) fn skip(&mut self, mut count: usize) -> Result<(), DataError> {
+        self.look_ahead();
+        while let Some(window) = self.coming.last().filter(|window| window.len() <= count) {
+            count -= window.len();
+            self.coming.pop();
+            self.look_ahead();
+        }
+        if count > 0 {
+            self.next_window()?;
+            self.read = count;
+            match &mut self.source {
+                Source::StoredF32(windows) => windows.ahead(count)?,
+                Source::StoredU8(windows) => windows.ahead(count)?,
+                Source::F32(_) | Source::U8(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Reads the next `count` rows: their inputs, and their numbers.

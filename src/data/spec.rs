@@ -293,6 +293,13 @@ impl Spec {
                 "a CSV file, or no columns to leave out",
             ));
         }
+        if let (Some(name), None, false) = (&options.weights, &options.schema, is_named) {
+            return Err(DataError::mismatch(
+                format!("weights {name:?} of {}", table.source()),
+                "data without named columns",
+                "a CSV file, or no column of weights",
+            ));
+        }
         if options.target.is_some() && !is_named {
             return Err(DataError::mismatch(
                 format!(

@@ -15,8 +15,13 @@ use super::stored::Stored;
 #[derive(Debug, Clone)]
 pub struct TableOptions {
     /// The column of a CSV that holds the target. Not given, it is the last column if a target is required, and there
-    /// is none otherwise.
+    /// is none otherwise. The name of a column, or several with commas between them; a column whose own name has commas
+    /// is found by that.
     pub target: Option<String>,
+    /// The columns of a CSV that hold several targets, when they are known from training; they win over `target`.
+    pub targets: Vec<String>,
+    /// The column of a CSV that holds the weights of the rows. It may be missing where the schema is known.
+    pub weights: Option<String>,
     /// Whether a file without a target is an error. A prediction needs none.
     pub require_target: bool,
     /// The columns of a CSV to read, with their kinds, when they are known from training; other columns are not looked
@@ -59,11 +64,29 @@ impl InFile {
     }
 }
 
+impl TableOptions {
+    /// Whether a column is a target that is known from training.
+    pub(super) fn is_target(&self, name: &String) -> bool {
+        if self.targets.is_empty() {
+            self.target.as_ref() == Some(name)
+        } else {
+            self.targets.contains(name)
+        }
+    }
+
+    /// Whether a column is not to be read.
+    pub(super) fn leaves_out(&self, name: &String) -> bool {
+        self.schema.is_none() && self.drop.contains(name)
+    }
+}
+
 impl Default for TableOptions {
     /// For training: the target is required.
     fn default() -> Self {
         Self {
             target: None,
+            targets: Vec::new(),
+            weights: None,
             require_target: true,
             schema: None,
             in_file: InFile::Never,
@@ -161,6 +184,8 @@ pub enum TableTarget {
     },
     /// A column of a CSV.
     Column(Column),
+    /// Several columns of a CSV.
+    Columns(Vec<Column>),
     /// Finite numbers, row-major `[rows, outputs]`.
     Matrix {
         /// The numbers.
@@ -182,6 +207,7 @@ pub struct Table {
     /// The file of each row.
     files: Option<Vec<String>>,
     findings: Findings,
+    weights: Option<Column>,
 }
 
 impl Table {
@@ -227,6 +253,11 @@ impl Table {
                 labels.len()
             }
             TableTarget::Column(column) => column.values.len(),
+            TableTarget::Columns(columns) => {
+                let found = columns.first().map_or(0, |column| column.values.len());
+                let same = columns.iter().all(|column| column.values.len() == found);
+                if same { found } else { 0 }
+            }
             TableTarget::Matrix { values, outputs }
                 if *outputs > 0 && values.len() % outputs == 0 =>
             {
@@ -250,7 +281,19 @@ impl Table {
             lines: None,
             files: None,
             findings: Findings::default(),
+            weights: None,
         })
+    }
+
+    /// The same rows with weights, if there are some.
+    pub(crate) fn with_weights(self, weights: Option<Column>) -> Self {
+        Self { weights, ..self }
+    }
+
+    /// The weights of the rows, if there are some.
+    #[must_use]
+    pub fn weights(&self) -> Option<&Column> {
+        self.weights.as_ref()
     }
 
     /// Marks the numbers as made by a generator, so that `Normalize::Auto` leaves them as they are.
@@ -448,10 +491,17 @@ fn check_finite(source: &str, inputs: &TableInputs, target: &TableTarget) -> Res
     }
     match target {
         TableTarget::Matrix { values, outputs } => check("targets", values, *outputs),
-        TableTarget::Column(Column {
-            name,
-            values: Values::Numbers(values),
-        }) => check(&format!("column {name:?}"), values, 1),
+        TableTarget::Column(column) => check_column(&check, column),
+        TableTarget::Columns(columns) => columns.iter().try_for_each(|c| check_column(&check, c)),
         _ => Ok(()),
+    }
+}
+
+type Check<'a> = dyn Fn(&str, &Numbers, usize) -> Result<(), DataError> + 'a;
+
+fn check_column(check: &Check<'_>, column: &Column) -> Result<(), DataError> {
+    match &column.values {
+        Values::Numbers(values) => check(&format!("column {:?}", column.name), values, 1),
+        Values::Text { .. } => Ok(()),
     }
 }

@@ -100,6 +100,10 @@ pub trait Executor {
         BTreeMap::new()
     }
 
+    /// Takes these shaders for products of plans that are yet to be loaded, as an earlier run was told by
+    /// [`Executor::choices`]. One that this device has not is passed over.
+    fn choose(&mut self, _products: &BTreeMap<String, String>) {}
+
     /// What was timed to make these choices, here or by an earlier process. Empty where nothing is timed.
     fn timed_choices(&self) -> TuningTable {
         TuningTable::new()

@@ -236,6 +236,10 @@ impl Executor for Gpu {
         self.choices.taken.clone()
     }
 
+    fn choose(&mut self, products: &BTreeMap<String, String>) {
+        self.choices.prefer(products);
+    }
+
     fn timed_choices(&self) -> TuningTable {
         self.choices.timed()
     }

@@ -84,6 +84,18 @@ impl Choices {
         taken.map(|(p, timed)| (p.clone(), timed.clone())).collect()
     }
 
+    /// Takes these for products, whatever was timed.
+    pub(super) fn prefer(&mut self, products: &BTreeMap<String, String>) {
+        for (product, shader) in products {
+            let microseconds = BTreeMap::new();
+            let timed = Timed {
+                fastest: shader.clone(),
+                microseconds,
+            };
+            self.table.insert(product.clone(), timed);
+        }
+    }
+
     /// Whether the table says what to take of these; an entry that names none of them goes, with a warning.
     fn knows(&mut self, product: &str, candidates: &[Shader]) -> bool {
         let Some(Timed { fastest, .. }) = self.table.get(product) else {

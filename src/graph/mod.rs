@@ -86,6 +86,8 @@ pub enum Lowered {
     Kernel(Kernel),
     /// Nothing: the output is the input, seen in another shape.
     View,
+    /// Nothing: the output is the input from the element given on.
+    Part(usize),
     /// Nothing, where it can be: the inputs are computed into one buffer, each from the element given for it on.
     Pack(Vec<usize>),
 }
@@ -185,6 +187,8 @@ pub struct Graph {
     layer: Option<usize>,
     phase: Phase,
     precision: Precision,
+    /// Tensors of the store are read under their names with this ending, where there are such.
+    ending: String,
 }
 
 impl Default for Graph {
@@ -204,6 +208,7 @@ impl Graph {
             layer: None,
             phase: Phase::Forward,
             precision: Precision::Single,
+            ending: String::new(),
         }
     }
 
@@ -212,6 +217,12 @@ impl Graph {
     /// # Errors
     /// If the store has none of that name.
     pub fn stored(&mut self, store: &Store, name: &str) -> Result<TensorId, GraphError> {
+        let other = format!("{name}{}", self.ending);
+        let name = if store.find(&other).is_ok() {
+            other.as_str()
+        } else {
+            name
+        };
         let (stored, shape, element) = store.find(name)?;
         Ok(self.known_or_new(Tensor {
             name: name.to_owned(),
@@ -273,6 +284,12 @@ impl Graph {
     /// Says in which precision the next products are computed, and those of their gradients.
     pub const fn set_precision(&mut self, precision: Precision) {
         self.precision = precision;
+    }
+
+    /// Says that from here on tensors of the store are read under their names with this ending, where there are such: the
+    /// averages of parameters, say.
+    pub fn read_endings(&mut self, ending: impl Into<String>) {
+        self.ending = ending.into();
     }
 
     /// What is known of a tensor.

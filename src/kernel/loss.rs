@@ -85,12 +85,21 @@ impl Spec for SoftmaxCrossEntropyGrad {
 }
 
 /// The losses of one prediction `x` and one target `t`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum PointwiseLossKind {
     /// `(x - t)²`
     SquaredError,
     /// `max(x, 0) - x t + log(1 + exp(-|x|))`: cross-entropy of `sigmoid(x)`, from the logit.
     SigmoidCrossEntropy,
+    /// `|x - t|`; its gradient is 0 where both are equal.
+    AbsoluteError,
+    /// `(x - t)² / 2` nearer than `delta`, which is above 0, and `delta (|x - t| - delta / 2)` from there on (Huber 1964).
+    Huber(f64),
+    /// `(x - t)² / (2 beta)` nearer than `beta`, which is above 0, and `|x - t| - beta / 2` from there on.
+    SmoothL1(f64),
+    /// `t (log t - x)` of a log-probability `x`, and 0 where `t` is 0: what an outcome has of the Kullback-Leibler
+    /// divergence. At a `t` of 0 it has no gradient at the target, and 0 stands for it.
+    Divergence,
 }
 
 impl PointwiseLossKind {
@@ -98,12 +107,27 @@ impl PointwiseLossKind {
         match self {
             Self::SquaredError => "SQUARED_ERROR",
             Self::SigmoidCrossEntropy => "SIGMOID_CROSS_ENTROPY",
+            Self::AbsoluteError => "ABSOLUTE_ERROR",
+            Self::Huber(_) => "HUBER",
+            Self::SmoothL1(_) => "SMOOTH_L1",
+            Self::Divergence => "DIVERGENCE",
+        }
+    }
+
+    /// Where the shape of a loss may change: f32 holds the number and its half.
+    pub const KNEES: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
+
+    /// Where the shape of the loss changes, if it has such a place; else 0.
+    pub(crate) const fn knee(self) -> f64 {
+        match self {
+            Self::Huber(knee) | Self::SmoothL1(knee) => knee,
+            _ => 0.0,
         }
     }
 }
 
 /// `loss[i] = f(x[i], t[i])`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PointwiseLoss {
     /// The loss.
     pub kind: PointwiseLossKind,
@@ -126,7 +150,9 @@ impl Spec for PointwiseLoss {
     }
 
     fn parameters(&self) -> Parameters {
-        Parameters::new().u32("count", self.count)
+        Parameters::new()
+            .u32("count", self.count)
+            .f32("knee", self.kind.knee())
     }
 
     fn shader(&self, limits: &Limits) -> Shader {
@@ -136,7 +162,7 @@ impl Spec for PointwiseLoss {
 }
 
 /// `dx[i] = dloss[i] ∂f/∂x`, or `∂f/∂t` if `at_target`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PointwiseLossGrad {
     /// The loss.
     pub kind: PointwiseLossKind,
@@ -162,7 +188,9 @@ impl Spec for PointwiseLossGrad {
     }
 
     fn parameters(&self) -> Parameters {
-        Parameters::new().u32("count", self.count)
+        Parameters::new()
+            .u32("count", self.count)
+            .f32("knee", self.kind.knee())
     }
 
     fn shader(&self, limits: &Limits) -> Shader {

@@ -1,6 +1,6 @@
 //! Kernels of mixed precision: half-precision copies, and the loss scale that keeps gradients within their range.
 
-use super::{Access, Binding, Limits, Parameters, Shader, Spec};
+use super::{Access, Binding, Limits, Parameters, Shader, Spec, Tick};
 use crate::tensor::{Element, PADDING};
 
 /// `y[g, i, j] = x[g, i, j]` rounded to half precision, and 0 where `i` or `j` lies in the padding of `y`.
@@ -91,6 +91,13 @@ impl Scaler {
     pub const VERDICT: usize = 4;
     /// The numbers that are counted.
     pub const COUNTS: usize = 3;
+    /// A schedule may change Adam's `beta1`.
+    pub(super) const fn at(&mut self, tick: &Tick) {
+        if let (Some(momentum), true) = (tick.momentum, self.beta1 != 0.0) {
+            self.beta1 = momentum;
+        }
+    }
+
     /// The largest scale.
     pub const LARGEST: f64 = (1_u128 << 126) as f64;
 

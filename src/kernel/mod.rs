@@ -7,11 +7,15 @@
 //! Adding a kernel touches four places that one name finds: `shaders/NAME.wgsl`, `Kernel::Name` here,
 //! `reference::name`, and its row in the test table (`tests/kernels/table.rs`).
 
+mod classes;
 mod elementwise;
 mod finish;
+mod gradient;
+mod layers;
 mod loss;
 mod matmul;
 mod mixed;
+mod normalize;
 mod optimizer;
 mod parameters;
 mod reduce;
@@ -20,24 +24,37 @@ mod shader;
 mod source;
 mod state;
 
+pub use classes::{
+    ClassLoss, ClassLossGrad, ClassLossKind, LogSoftmax, LogSoftmaxGrad, Share,
+    SmoothedCrossEntropy, SmoothedCrossEntropyGrad,
+};
 pub use elementwise::{
     Activation, ActivationGrad, ActivationKind, BiasAdd, Binary, BinaryKind, Dropout, Scale,
     Softmax, SoftmaxGrad,
 };
 pub use finish::{Finish, Function};
+pub use gradient::{Accumulate, ClipNorm, ClipValue, L1Gradient, MaxNormUpdate, SquareSum};
+pub use layers::{MaxPieces, MaxPiecesGrad, Noise};
 pub use loss::{
     Correct, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, SoftmaxCrossEntropy,
     SoftmaxCrossEntropyGrad,
 };
 pub use matmul::Matmul;
 pub use mixed::{Narrow, Scaler};
-pub use optimizer::{AdamUpdate, SgdUpdate};
+pub use normalize::{
+    BatchNormGrad, LayerNormGrad, Moments, Normalize, NormalizeSums, RunningMoments,
+};
+pub use optimizer::{
+    Adadelta, AdadeltaUpdate, Adagrad, AdagradUpdate, AdamUpdate, Adamax, AdamaxUpdate, Allowed,
+    Betas, Lion, LionUpdate, Nadam, NadamUpdate, Number, Radam, RadamUpdate, Rmsprop,
+    RmspropUpdate, Rule, RuleUpdate, SgdUpdate,
+};
 pub use parameters::{Field, FieldKind, Parameters};
 pub use reduce::{Broadcast, Sum};
 pub use rows::{Concat, Gather, GatherGrad, Pad, Slice};
 pub use shader::{Constant, Grid, Image, Limits, Shader, WORKGROUP};
 pub use source::{SourceError, checksum, files, parts, source};
-pub use state::{Copy, Nonfinite, Record};
+pub use state::{Copy, LerpUpdate, Nonfinite, Record};
 
 use crate::tensor::Element;
 
@@ -52,6 +69,8 @@ pub struct Tick {
     pub slot: u32,
     /// The learning rate of this step.
     pub learning_rate: f64,
+    /// The momentum of this step, or Adam's `beta1`, where a schedule changes it.
+    pub momentum: Option<f64>,
 }
 
 impl Default for Tick {
@@ -61,6 +80,7 @@ impl Default for Tick {
             start: 0,
             slot: 0,
             learning_rate: 0.0,
+            momentum: None,
         }
     }
 }
@@ -193,6 +213,20 @@ kernels! {
     PointwiseLoss,
     /// Its gradient at the prediction or at the target.
     PointwiseLossGrad,
+    /// Loss of each row from outputs and a class.
+    ClassLoss,
+    /// Its gradient at the outputs.
+    ClassLossGrad,
+    /// Loss of each row from logits, a class whose label is smoothed, and weights of the classes.
+    SmoothedCrossEntropy,
+    /// Its gradient at the logits.
+    SmoothedCrossEntropyGrad,
+    /// Logarithm of the softmax of each row.
+    LogSoftmax,
+    /// Its gradient.
+    LogSoftmaxGrad,
+    /// What each weight is of the sum of all.
+    Share,
     /// 1 for each row whose largest output is the class, else 0.
     Correct,
     /// Sum along an axis, times a factor.
@@ -213,8 +247,36 @@ kernels! {
     SgdUpdate,
     /// Adam or AdamW in place.
     AdamUpdate,
+    /// RMSprop in place.
+    RmspropUpdate,
+    /// Adagrad in place.
+    AdagradUpdate,
+    /// Adadelta in place.
+    AdadeltaUpdate,
+    /// Adamax in place.
+    AdamaxUpdate,
+    /// NAdam in place.
+    NadamUpdate,
+    /// RAdam in place.
+    RadamUpdate,
+    /// Lion in place.
+    LionUpdate,
+    /// `y += factor x` in place.
+    Accumulate,
+    /// The sum of the squares of each row.
+    SquareSum,
+    /// A gradient with that of a penalty of the magnitudes.
+    L1Gradient,
+    /// A gradient whose norm is limited.
+    ClipNorm,
+    /// A gradient whose elements are limited.
+    ClipValue,
+    /// Rows of a weight whose norm is limited, in place.
+    MaxNormUpdate,
     /// `y = x`.
     Copy,
+    /// `y += t (x - y)` in place.
+    LerpUpdate,
     /// Writes one row of a log.
     Record,
     /// The index of the first element that is not finite.
@@ -223,6 +285,24 @@ kernels! {
     Narrow,
     /// The loss scale, and whether a step is skipped.
     Scaler,
+    /// Mean and variance of each column, or of each row.
+    Moments,
+    /// Batch or layer normalisation, from the moments.
+    Normalize,
+    /// Its gradients at `beta` and `gamma`.
+    NormalizeSums,
+    /// Gradient of batch normalisation at `x`.
+    BatchNormGrad,
+    /// Gradient of layer normalisation at `x`.
+    LayerNormGrad,
+    /// The running statistics of batch normalisation, in place.
+    RunningMoments,
+    /// The largest of several pieces.
+    MaxPieces,
+    /// Its gradient.
+    MaxPiecesGrad,
+    /// Normal noise, added.
+    Noise,
 }
 
 impl Kernel {
@@ -242,11 +322,20 @@ impl Kernel {
         match &mut self {
             Self::Gather(k) if k.batch => k.start = tick.start + k.skip,
             Self::Dropout(k) => k.step = tick.step,
+            Self::Noise(k) => k.step = tick.step,
             // Before the first row it wraps round, and is outside the log.
             Self::Record(k) => k.slot = tick.slot.wrapping_sub(k.first_slot),
             Self::Matmul(k) => k.at(tick),
             Self::SgdUpdate(k) => k.at(tick),
             Self::AdamUpdate(k) => k.at(tick),
+            Self::RmspropUpdate(k) => k.at(tick),
+            Self::AdagradUpdate(k) => k.at(tick),
+            Self::AdadeltaUpdate(k) => k.at(tick),
+            Self::AdamaxUpdate(k) => k.at(tick),
+            Self::NadamUpdate(k) => k.at(tick),
+            Self::RadamUpdate(k) => k.at(tick),
+            Self::LionUpdate(k) => k.at(tick),
+            Self::Scaler(k) => k.at(tick),
             _ => {}
         }
         self

@@ -31,6 +31,37 @@ impl Spec for Copy {
     }
 }
 
+/// `y[i] += t (x[i] - y[i])`, in place: what averages over the steps of a run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LerpUpdate {
+    /// Elements.
+    pub count: u32,
+    /// How far to go: 0 stays, 1 arrives at `x`.
+    pub t: f64,
+}
+
+impl Spec for LerpUpdate {
+    fn name(&self) -> &'static str {
+        "lerp_update"
+    }
+
+    fn bindings(&self) -> Vec<Binding> {
+        vec![
+            Binding::read("x", self.count as usize),
+            Binding::in_place("y", self.count as usize),
+        ]
+    }
+
+    fn parameters(&self) -> Parameters {
+        Parameters::new().u32("count", self.count).f32("t", self.t)
+    }
+
+    fn shader(&self, limits: &Limits) -> Shader {
+        let count = self.count as usize;
+        Shader::strided_wide("lerp_update", count, self.count, "f32", limits)
+    }
+}
+
 /// `log[slot, ·] = x[·]`; the other rows of the log stay. A slot outside the log is not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Record {

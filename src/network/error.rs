@@ -23,6 +23,31 @@ pub enum NetworkError {
         /// What was given.
         p: f64,
     },
+    /// A number that makes no sense.
+    #[error("layer {index} of the network: {what} is {found}; expected {expected}")]
+    Value {
+        /// The layer's place in the list; of one in a residual block, the block's.
+        index: usize,
+        /// Which number.
+        what: &'static str,
+        /// What was given.
+        found: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// A residual block that changes the width.
+    #[error(
+        "layer {index} of the network: the residual block turns {inputs} columns into {outputs}, and its result is \
+         added to what it got; end the block with a layer of {inputs} units"
+    )]
+    Residual {
+        /// The block's place in the list; of one in another, the outer one's.
+        index: usize,
+        /// Columns that it gets.
+        inputs: usize,
+        /// Columns of its last layer.
+        outputs: usize,
+    },
     /// Nothing to train.
     #[error("the network has no parameters; give it a linear layer")]
     NoParameters,
@@ -34,6 +59,16 @@ pub enum NetworkError {
     TooLarge {
         /// Its widths.
         network: String,
+    },
+    /// A loss's parameter that makes no sense.
+    #[error("the {what} is {found}; expected {expected}")]
+    Parameter {
+        /// Which.
+        what: &'static str,
+        /// What was given.
+        found: String,
+        /// What would do.
+        expected: String,
     },
     /// A word that is none of the known ones.
     #[error("unknown {what} `{found}`{hint}; known: {known}")]

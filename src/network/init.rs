@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Network, NetworkError, Parameter};
+use super::{First, Network, NetworkError, Parameter};
 use crate::random::{Random, stream};
 
 /// How weights are drawn. Biases are drawn as PyTorch's `Linear` does under [`Init::Default`], and are 0 otherwise.
@@ -51,7 +51,7 @@ impl FromStr for Init {
 }
 
 impl Network {
-    /// The first values of all parameters, in their order. Element `i` of parameter `p` depends on the seed, `p` and
+    /// The first values of all parameters and then of all statistics, in their order. Element `i` of parameter `p` depends on the seed, `p` and
     /// `i` alone, and is the same on every machine.
     pub fn initial(&self, init: Init, seed: u64) -> Vec<Vec<f32>> {
         self.each_initial(init, seed)
@@ -59,13 +59,13 @@ impl Network {
             .collect()
     }
 
-    /// The names and first values of all parameters, each drawn when it is asked for.
+    /// The names and first values of all parameters and statistics, each drawn when it is asked for.
     pub(crate) fn each_initial(
         &self,
         init: Init,
         seed: u64,
     ) -> impl Iterator<Item = (String, Vec<f32>)> {
-        (0_u32..).zip(self.parameters()).map(move |(index, p)| {
+        (0_u32..).zip(self.lasting()).map(move |(index, p)| {
             let values = p.initial(init, Random::new(seed, stream::WEIGHTS | index, 0));
             (p.name, values)
         })
@@ -79,6 +79,11 @@ impl Parameter {
         reason = "rounding to single precision is what is meant"
     )]
     fn initial(&self, init: Init, random: Random) -> Vec<f32> {
+        match self.first {
+            First::Drawn => {}
+            First::Zeros => return vec![0.0; self.shape.len()],
+            First::Ones => return vec![1.0; self.shape.len()],
+        }
         let (fan_in, fan_out) = (self.fan_in as f64, self.fan_out as f64);
         let is_bias = self.shape.rank() == 1;
         let uniform = |bound: f64, i| bound * (2.0 * random.uniform(i) - 1.0);

@@ -5,25 +5,29 @@
 
 mod error;
 mod init;
+mod layers;
 mod loss;
+mod weighing;
 
 pub use crate::graph::ops::ActivationFunction as Activation;
 pub use error::NetworkError;
 pub use init::Init;
 pub use loss::{Loss, LossTensors};
+pub use weighing::{ClassOptions, Weighing};
 
 use serde::{Deserialize, Serialize};
 
-use crate::graph::ops::DropoutKey;
 use crate::graph::{Graph, GraphError, Store, TensorId};
-use crate::random::stream;
 use crate::tensor::Shape;
+use layers::{At, Build, Lasting};
 
 /// The block of the store that holds all parameters.
 pub const PARAMETERS: &str = "parameters";
+/// The block of the store that holds all statistics, where a network has any.
+pub const STATISTICS: &str = "statistics";
 
 /// A layer of a network.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Layer {
     /// `y = x wᵀ + b`, with `w` `[outputs, inputs]` and `b` `[outputs]`, as PyTorch's `Linear`.
@@ -43,9 +47,60 @@ pub enum Layer {
         /// The probability that a unit is dropped.
         p: f64,
     },
+    /// Batch normalisation, as PyTorch's `BatchNorm1d`: while training, each column is normalised by its own mean and
+    /// variance, and the running ones follow those; otherwise by the running ones. A training batch has at least 2 rows.
+    BatchNorm {
+        /// How much of a batch's mean and variance the running ones take.
+        momentum: f64,
+        /// Added to the variance.
+        epsilon: f64,
+    },
+    /// Layer normalisation, as PyTorch's `LayerNorm`: each row is normalised by its own mean and variance.
+    LayerNorm {
+        /// Added to the variance.
+        epsilon: f64,
+    },
+    /// `y = x + f(x)`, where `f` is these layers, which keep the width.
+    Residual {
+        /// The layers of the block.
+        layers: Vec<Self>,
+    },
+    /// A linear layer of `outputs * pieces` units, and the largest of each `pieces` neighbours (Goodfellow et al. 2013).
+    Maxout {
+        /// Units of the result.
+        outputs: usize,
+        /// Units of which each is the largest.
+        pieces: usize,
+    },
+    /// Normal noise while training, nothing otherwise.
+    Noise {
+        /// Its standard deviation.
+        std: f64,
+    },
 }
 
-/// A parameter of a network.
+impl Layer {
+    /// Batch normalisation with PyTorch's numbers.
+    pub const BATCH_NORM: Self = Self::BatchNorm {
+        momentum: 0.1,
+        epsilon: 1e-5,
+    };
+    /// Layer normalisation with PyTorch's numbers.
+    pub const LAYER_NORM: Self = Self::LayerNorm { epsilon: 1e-5 };
+}
+
+/// The first values of a parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum First {
+    /// Drawn, see [`Init`].
+    Drawn,
+    /// All 0.
+    Zeros,
+    /// All 1.
+    Ones,
+}
+
+/// A parameter of a network, or a statistic that training keeps beside them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
     /// Its name, as PyTorch would name it: `layers.0.weight`, `layers.0.bias`.
@@ -56,17 +111,19 @@ pub struct Parameter {
     pub fan_in: usize,
     /// How many units the layer has.
     pub fan_out: usize,
+    /// What it begins with.
+    pub first: First,
 }
 
 /// Whether a network is built to be trained or to be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Dropout drops, by this seed.
+    /// Dropout drops and noise is added, by this seed; batches are normalised by themselves.
     Training {
         /// The run's seed.
         seed: u64,
     },
-    /// Dropout does nothing.
+    /// Dropout and noise do nothing; batches are normalised by the running statistics.
     Evaluation,
 }
 
@@ -132,17 +189,9 @@ impl Network {
         self
     }
 
-    /// The units of the last linear layer, or the inputs if there is none.
+    /// Columns of the result.
     pub fn outputs(&self) -> usize {
-        let units = |layer: &Layer| match layer {
-            Layer::Linear { outputs, .. } => Some(*outputs),
-            Layer::Activation { .. } | Layer::Dropout { .. } => None,
-        };
-        self.layers
-            .iter()
-            .rev()
-            .find_map(units)
-            .unwrap_or(self.inputs)
+        layers::outputs(&self.layers, self.inputs)
     }
 
     /// Refuses what no graph can be built of, before anything is built.
@@ -154,20 +203,9 @@ impl Network {
         if self.inputs == 0 {
             return Err(NetworkError::NoInputs);
         }
-        for (index, layer) in self.layers.iter().enumerate() {
-            match *layer {
-                Layer::Linear { outputs: 0, .. } => return Err(NetworkError::NoUnits { index }),
-                Layer::Dropout { p } if !(0.0..1.0).contains(&p) => {
-                    return Err(NetworkError::Dropout { index, p });
-                }
-                _ => {}
-            }
-        }
-        let sizes = || {
-            self.shapes()
-                .map(|(_, inputs, outputs, _)| inputs.checked_mul(outputs)?.checked_add(outputs))
-        };
-        let total = sizes().try_fold(0_usize, |sum, size| sum.checked_add(size?));
+        layers::check(&self.layers, self.inputs, |index| At { index, depth: 0 })?;
+        let total =
+            (self.lasting()).try_fold(0_usize, |sum, p| sum.checked_add(p.shape.checked_len()?));
         match total {
             Some(0) => Err(NetworkError::NoParameters),
             Some(count) if u32::try_from(count).is_ok() => Ok(()),
@@ -177,38 +215,35 @@ impl Network {
         }
     }
 
-    /// Number, inputs, outputs and bias of each linear layer.
-    fn shapes(&self) -> impl Iterator<Item = (usize, usize, usize, bool)> {
-        let mut inputs = self.inputs;
-        let linear = self.layers.iter().filter_map(move |layer| match *layer {
-            Layer::Linear { outputs, bias } => {
-                Some((std::mem::replace(&mut inputs, outputs), outputs, bias))
-            }
-            Layer::Activation { .. } | Layer::Dropout { .. } => None,
-        });
-        linear
-            .enumerate()
-            .map(|(index, (inputs, outputs, bias))| (index, inputs, outputs, bias))
+    fn all(&self) -> Lasting {
+        let mut lasting = Lasting::default();
+        layers::declare(&self.layers, "", self.inputs, &mut lasting);
+        lasting
     }
 
-    /// The parameters, in the order in which they stand in the store.
+    /// The parameters, in the order in which they stand in the store. The number `N` of `layers.N.weight` counts the layers
+    /// that have parameters; in a residual block it is `layers.N.layers.M.weight`.
     pub fn parameters(&self) -> Vec<Parameter> {
-        let mut parameters = Vec::new();
-        for (index, fan_in, fan_out, bias) in self.shapes() {
-            let mut push = |name: &str, shape: Shape| {
-                parameters.push(Parameter {
-                    name: format!("layers.{index}.{name}"),
-                    shape,
-                    fan_in,
-                    fan_out,
-                });
-            };
-            push("weight", [fan_out, fan_in].into());
-            if bias {
-                push("bias", [fan_out].into());
-            }
-        }
-        parameters
+        self.all().parameters
+    }
+
+    /// What is not trained, and kept beside the parameters: the running means and variances of batch normalisation.
+    pub fn statistics(&self) -> Vec<Parameter> {
+        self.all().statistics
+    }
+
+    /// All tensors that last from step to step, and make the network what it is: the parameters, and then the statistics.
+    pub fn lasting(&self) -> impl Iterator<Item = Parameter> + use<> {
+        let Lasting {
+            parameters,
+            statistics,
+        } = self.all();
+        parameters.into_iter().chain(statistics)
+    }
+
+    /// The smallest batch that it can be trained on: 2 rows with batch normalisation, else 1.
+    pub fn least_rows(&self) -> usize {
+        layers::least_rows(&self.layers)
     }
 
     /// How many numbers are learnt.
@@ -216,18 +251,22 @@ impl Network {
         self.parameters().iter().map(|p| p.shape.len()).sum()
     }
 
-    /// Declares the parameters in a store, as the block [`PARAMETERS`].
+    /// Declares the parameters in a store, as the block [`PARAMETERS`], and the statistics, if there are any, as
+    /// [`STATISTICS`].
     ///
     /// # Errors
     /// If the store has them already.
     pub fn declare(&self, store: &mut Store) -> Result<(), GraphError> {
-        store.declare_block(
-            PARAMETERS,
-            self.parameters()
-                .into_iter()
-                .map(|p| (p.name, p.shape))
-                .collect(),
-        )
+        let Lasting {
+            parameters,
+            statistics,
+        } = self.all();
+        let named = |list: Vec<Parameter>| list.into_iter().map(|p| (p.name, p.shape)).collect();
+        store.declare_block(PARAMETERS, named(parameters))?;
+        if statistics.is_empty() {
+            return Ok(());
+        }
+        store.declare_block(STATISTICS, named(statistics))
     }
 
     /// Builds the forward pass from `x` `[rows, inputs]` and returns the last layer's output `[rows, outputs]`.
@@ -241,46 +280,26 @@ impl Network {
         x: TensorId,
         mode: Mode,
     ) -> Result<TensorId, GraphError> {
-        let mut y = x;
-        let (mut linear, mut dropouts) = (0, 0);
-        for layer in &self.layers {
-            match *layer {
-                Layer::Linear { bias, .. } => {
-                    graph.set_layer(Some(linear));
-                    let w = graph.stored(store, &format!("layers.{linear}.weight"))?;
-                    y = graph.matmul_transposed(y, w, false, true)?;
-                    if bias {
-                        let b = graph.stored(store, &format!("layers.{linear}.bias"))?;
-                        y = graph.bias_add(y, b)?;
-                    }
-                    linear += 1;
-                }
-                Layer::Activation { function } => y = graph.activation(y, function)?,
-                Layer::Dropout { p } => {
-                    if let Mode::Training { seed } = mode {
-                        y = graph.dropout(
-                            y,
-                            p,
-                            DropoutKey {
-                                seed,
-                                stream: stream::DROPOUT | dropouts,
-                            },
-                        )?;
-                    }
-                    dropouts += 1;
-                }
-            }
-        }
+        let mut build = Build {
+            graph,
+            store,
+            mode,
+            dropouts: 0,
+            noises: 0,
+            depth: 0,
+        };
+        let y = build.layers(&self.layers, "", x)?;
         graph.set_layer(None);
         Ok(y)
     }
 }
 
-/// The widths: `784-256-128-10`.
+/// The widths: `784-256-128-10`, those of a residual block in brackets.
 impl std::fmt::Display for Network {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.inputs)?;
-        self.shapes()
-            .try_for_each(|(_, _, outputs, _)| write!(f, "-{outputs}"))
+        layers::widths(&self.layers)
+            .iter()
+            .try_for_each(|width| write!(f, "-{width}"))
     }
 }

@@ -89,6 +89,11 @@ impl<'a> Builder<'a> {
                     outputs: node.outputs.clone(),
                 });
             }
+            Lowered::Part(offset) => {
+                let whole = self.roots[node.inputs[0].0];
+                self.packed
+                    .insert(node.outputs[0], Packed { whole, offset });
+            }
             Lowered::Pack(offsets) => self.pack(node, &offsets),
         }
     }
@@ -178,7 +183,9 @@ impl<'a> Builder<'a> {
         if readers.count() > 1 || outputs.iter().any(|o| of_gradient(self.root_of(*o))) {
             return None;
         }
+        // A part of a gradient, or one that a rule has changed, is no product's.
         let parts = (self.packed.iter()).filter(|(_, packed)| packed.whole == gradient);
+        parts.clone().next()?;
         let parameter = |(part, packed): (&TensorId, &Packed)| {
             let len = self.graph.tensors().get(part.0)?.shape.len();
             let place = Stored {

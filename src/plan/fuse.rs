@@ -201,7 +201,7 @@ pub(super) fn fuse_update(work: &mut Vec<Work<'_>>, updated: &Updated) {
         !written.any(|&o| updated.meet(o, *read))
     };
     let may_move = |at: usize| work[at].inputs.iter().all(|i| stays_as_it_was(at, i));
-    let plain = update.momentum == 0.0 && !update.scaled;
+    let plain = update.momentum == 0.0 && !update.scaled && update.factor == 1.0;
     let all_fit = || products.iter().all(|&at| fits(&work[at]) && may_move(at));
     if !plain || computed != parameters.len() || !all_fit() {
         return;

@@ -178,6 +178,10 @@ impl Real for Bounded {
         Self::new(value, error, 0.0)
     }
 
+    fn drawn(value: f64) -> Self {
+        Self::rounded(value, 0.0, 24.0 * ULP)
+    }
+
     fn to_f64(self) -> f64 {
         self.value
     }

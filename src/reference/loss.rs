@@ -70,8 +70,41 @@ pub fn pointwise_loss<T: Real>(p: &PointwiseLoss, x: &[T], t: &[T], loss: &mut [
                 x * (T::ONE - t) + (-x).softplus()
             }
             PointwiseLossKind::SigmoidCrossEntropy => -(x * t) + x.softplus(),
+            PointwiseLossKind::AbsoluteError => distance(x, t),
+            PointwiseLossKind::Huber(delta) => {
+                let (delta, d) = (T::parameter(delta), distance(x, t));
+                let half = T::parameter(0.5);
+                (d - delta).if_negative(half * d * d, delta * (d - half * delta))
+            }
+            PointwiseLossKind::SmoothL1(beta) => {
+                let (beta, d) = (T::parameter(beta), distance(x, t));
+                let half = T::parameter(0.5);
+                (d - beta).if_negative(half * d * (d / beta), d - half * beta)
+            }
+            PointwiseLossKind::Divergence if t == T::ZERO => T::ZERO * x,
+            PointwiseLossKind::Divergence => t * (t.ln() - x),
         }
     });
+}
+
+/// `|x - t|`
+fn distance<T: Real>(x: T, t: T) -> T {
+    let d = x - t;
+    d.if_negative(-d, d)
+}
+
+/// `x` between `-end` and `end`; NaN stays.
+fn held<T: Real>(x: T, end: T) -> T {
+    (x + end).if_negative(-end, (end - x).if_negative(end, x))
+}
+
+/// -1, 0 or 1 as `x` is below, at or above `t`; NaN stays.
+fn side<T: Real>(x: T, t: T) -> T {
+    if x == t {
+        return T::ZERO;
+    }
+    let d = x - t;
+    d.if_negative(-T::ONE, (-d).if_negative(T::ONE, d))
 }
 
 /// `dx[i] = dloss[i] ∂f/∂x`, or `∂f/∂t`; see [`PointwiseLossGrad`].
@@ -91,6 +124,19 @@ pub fn pointwise_loss_grad<T: Real>(
                 (PointwiseLossKind::SquaredError, true) => two * (t - x),
                 (PointwiseLossKind::SigmoidCrossEntropy, false) => x.sigmoid() - t,
                 (PointwiseLossKind::SigmoidCrossEntropy, true) => -x,
+                (PointwiseLossKind::AbsoluteError, false) => side(x, t),
+                (PointwiseLossKind::AbsoluteError, true) => side(t, x),
+                (PointwiseLossKind::Huber(delta), false) => held(x - t, T::parameter(delta)),
+                (PointwiseLossKind::Huber(delta), true) => held(t - x, T::parameter(delta)),
+                (PointwiseLossKind::SmoothL1(beta), false) => {
+                    held((x - t) / T::parameter(beta), T::ONE)
+                }
+                (PointwiseLossKind::SmoothL1(beta), true) => {
+                    held((t - x) / T::parameter(beta), T::ONE)
+                }
+                (PointwiseLossKind::Divergence, false) => -t,
+                (PointwiseLossKind::Divergence, true) if t == T::ZERO => T::ZERO,
+                (PointwiseLossKind::Divergence, true) => t.ln() + T::ONE - x,
             }
     });
 }

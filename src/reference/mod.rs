@@ -24,6 +24,7 @@
 //! | `expm1(x)` | 16 + 2 max(x, 0) ulp | ours |
 //! | `normal_cdf(x)`, Φ | 24 + 2 min(x, 0)² ulp | ours |
 //! | `normal_density(x)`, φ | 8 + 2 x² ulp | ours |
+//! | a normal number of [`random`](crate::random) | 24 ulp | ours |
 //! | `normal_cdf_tanh(x)` | 16 + 4 max(-q, 0) ulp, `q = sqrt(8/π) (x + 0.044715 x³)` | ours |
 //!
 //! Sources: "Accuracy of Concrete Floating Point Expressions" in the WGSL specification; "Precision and Operation of
@@ -54,12 +55,16 @@
 //!   tested on the bits, not compared.
 
 mod bounded;
+mod classes;
 mod compare;
 mod elementwise;
 mod executor;
+mod gradient;
+mod layers;
 mod loss;
 mod matmul;
 mod mixed;
+mod normalize;
 mod optimizer;
 mod real;
 mod reduce;
@@ -67,21 +72,34 @@ mod rows;
 mod state;
 
 pub use bounded::Bounded;
+pub use classes::{
+    class_loss, class_loss_grad, log_softmax, log_softmax_grad, share, smoothed_cross_entropy,
+    smoothed_cross_entropy_grad,
+};
 pub use compare::{Closeness, Difference, compare, compare_half};
 pub use elementwise::{
     activation, activation_grad, bias_add, binary, dropout, scale, softmax, softmax_grad,
 };
 pub use executor::{Reference, ReferenceKernels};
+pub use gradient::{accumulate, clip_norm, clip_value, l1_gradient, max_norm_update, square_sum};
+pub use layers::{max_pieces, max_pieces_grad, noise};
 pub use loss::{
     correct, pointwise_loss, pointwise_loss_grad, softmax_cross_entropy, softmax_cross_entropy_grad,
 };
 pub use matmul::matmul;
 pub use mixed::{narrow, scaled_adam_update, scaled_sgd_update, scaler};
+pub use normalize::{
+    batch_norm_grad, layer_norm_grad, moments, normalize, normalize_sums, running_moments,
+};
+pub use optimizer::rules::{
+    adadelta_update, adagrad_update, adamax_update, lion_update, nadam_update, radam_update,
+    rmsprop_update,
+};
 pub use optimizer::{adam_update, sgd_update};
 pub use real::Real;
 pub use reduce::{broadcast, sum};
 pub use rows::{concat, gather, gather_grad, pad, slice};
-pub use state::{copy, nonfinite, record};
+pub use state::{copy, lerp_update, nonfinite, record};
 
 use crate::executor::{View, ViewMut};
 use crate::kernel::Kernel;
@@ -122,6 +140,20 @@ pub fn run<T: Real>(kernel: &Kernel, inputs: &[View<'_, T>], outputs: &mut [View
         Kernel::PointwiseLossGrad(p) => {
             pointwise_loss_grad(p, real(0), real(1), real(2), y.real());
         }
+        Kernel::ClassLoss(p) => class_loss(p, real(0), integers(1), y.real()),
+        Kernel::ClassLossGrad(p) => {
+            class_loss_grad(p, real(0), integers(1), real(2), y.real());
+        }
+        Kernel::SmoothedCrossEntropy(p) => {
+            smoothed_cross_entropy(p, real(0), integers(1), real(2), y.real());
+        }
+        Kernel::SmoothedCrossEntropyGrad(p) => {
+            let read = (real(0), integers(1), real(2));
+            smoothed_cross_entropy_grad(p, read, real(3), y.real());
+        }
+        Kernel::LogSoftmax(p) => log_softmax(p, real(0), y.real()),
+        Kernel::LogSoftmaxGrad(p) => log_softmax_grad(p, real(0), real(1), y.real()),
+        Kernel::Share(p) => share(p, real(0), real(1), y.real()),
         Kernel::Correct(p) => correct(p, real(0), integers(1), y.real()),
         Kernel::Sum(p) => sum(p, real(0), y.real()),
         Kernel::Broadcast(p) => broadcast(p, real(0), y.real()),
@@ -149,10 +181,57 @@ pub fn run<T: Real>(kernel: &Kernel, inputs: &[View<'_, T>], outputs: &mut [View
                 adam_update(p, real(0), w, mean, square);
             }
         }
+        Kernel::RmspropUpdate(_)
+        | Kernel::AdagradUpdate(_)
+        | Kernel::AdadeltaUpdate(_)
+        | Kernel::AdamaxUpdate(_)
+        | Kernel::NadamUpdate(_)
+        | Kernel::RadamUpdate(_)
+        | Kernel::LionUpdate(_) => optimizer::rules::run(kernel, inputs, y.real(), state),
+        Kernel::Accumulate(p) => accumulate(p, real(0), y.real()),
+        Kernel::SquareSum(p) => square_sum(p, real(0), y.real()),
+        Kernel::L1Gradient(p) => {
+            let verdict = p.scaled.then(|| real(1));
+            let w = real(1 + usize::from(p.scaled));
+            l1_gradient(p, (real(0), verdict, w), y.real());
+        }
+        Kernel::ClipNorm(p) => {
+            let verdict = p.scaled.then(|| real(1));
+            let total = real(1 + usize::from(p.scaled));
+            clip_norm(p, (real(0), verdict, total), y.real());
+        }
+        Kernel::ClipValue(p) => {
+            let verdict = p.scaled.then(|| real(1));
+            clip_value(p, (real(0), verdict), y.real());
+        }
+        Kernel::MaxNormUpdate(p) => max_norm_update(p, real(0), y.real()),
         Kernel::Copy(p) => copy(p, real(0), y.real()),
+        Kernel::LerpUpdate(p) => lerp_update(p, real(0), y.real()),
         Kernel::Record(p) => record(p, real(0), y.real()),
         Kernel::Nonfinite(p) => nonfinite(p, real(0), y.u32()),
         Kernel::Narrow(p) => narrow(p, real(0), y.real()),
+        Kernel::Moments(p) => moments(p, real(0), y.real()),
+        Kernel::Normalize(p) => normalize(p, (real(0), real(1)), real(2), real(3), y.real()),
+        Kernel::NormalizeSums(p) => normalize_sums(p, (real(0), real(1)), real(2), y.real()),
+        Kernel::BatchNormGrad(p) => {
+            let (x, dy) = ((real(0), real(1)), (real(3), real(4)));
+            batch_norm_grad(p, x, real(2), dy, y.real());
+        }
+        Kernel::LayerNormGrad(p) => {
+            layer_norm_grad(p, (real(0), real(1)), real(2), real(3), y.real());
+        }
+        Kernel::RunningMoments(p) => {
+            let [variance] = state else {
+                panic!(
+                    "the plan bound {} tensors behind the mean, not 1",
+                    state.len()
+                )
+            };
+            running_moments(p, real(0), y.real(), variance.real());
+        }
+        Kernel::MaxPieces(p) => max_pieces(p, real(0), y.real()),
+        Kernel::MaxPiecesGrad(p) => max_pieces_grad(p, real(0), real(1), y.real()),
+        Kernel::Noise(p) => noise(p, real(0), y.real()),
         Kernel::Scaler(p) => {
             let [counts, verdict] = state else {
                 panic!(

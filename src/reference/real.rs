@@ -31,6 +31,10 @@ pub trait Real:
     fn from_f32(value: f32) -> Self;
     /// A parameter of a kernel, or a constant of a formula, which devices round to f32.
     fn parameter(value: f64) -> Self;
+    /// A normal number that devices make themselves of the same random bits.
+    fn drawn(value: f64) -> Self {
+        Self::parameter(value)
+    }
     /// The number, without its bound if it has one.
     fn to_f64(self) -> f64;
     /// Whether f32 can hold it: neither NaN nor infinite.

@@ -1,11 +1,19 @@
 //! Kernels that keep watch over a run.
 
 use super::{Real, fill};
-use crate::kernel::{Copy, Nonfinite, Record};
+use crate::kernel::{Copy, LerpUpdate, Nonfinite, Record};
 
 /// `y[i] = x[i]`; see [`struct@Copy`].
 pub fn copy<T: Real>(p: &Copy, x: &[T], y: &mut [T]) {
     fill(y, p.count, |i| x[i]);
+}
+
+/// `y[i] += t (x[i] - y[i])`; see [`LerpUpdate`].
+pub fn lerp_update<T: Real>(p: &LerpUpdate, x: &[T], y: &mut [T]) {
+    let t = T::parameter(p.t);
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = *y + t * (x - *y);
+    }
 }
 
 /// `log[slot, ·] = x[·]`; see [`Record`].

@@ -67,6 +67,16 @@ pub enum RunError {
         /// The most that fit.
         most: usize,
     },
+    /// A run that cannot go on.
+    #[error("{}: there is no checkpoint to go on from{damaged}; {hint}", .path.display())]
+    NoCheckpoint {
+        /// The run.
+        path: PathBuf,
+        /// What is wrong with those that are there.
+        damaged: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// A path that is taken.
     #[error("{}: exists already{hint}", .path.display())]
     Exists {

@@ -10,6 +10,14 @@ use std::path::Path;
 /// # Errors
 /// If the file system refuses. What was there before is still there, and nothing else is.
 pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
+    write_by(path, |file| file.write_all(contents))
+}
+
+/// The same with contents that are written piece by piece.
+pub(super) fn write_by(
+    path: &Path,
+    fill: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -23,17 +31,32 @@ pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     let mut temporary = builder.tempfile_in(folder)?;
-    temporary.write_all(contents)?;
+    fill(temporary.as_file_mut())?;
     temporary.as_file().sync_all()?;
     temporary.persist(path).map_err(|e| e.error)?;
     sync_folder(folder)
 }
 
 /// Makes a folder's list of files last. Only Unix opens folders.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) {
         File::open(folder)?.sync_all()
     } else {
         Ok(())
+    }
+}
+
+/// Removes what [`write()`] left when its process was killed. Whoever else writes there at the same time would lose by it.
+pub(super) fn sweep(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') && name.ends_with(".tmp") {
+            // What cannot be removed does no harm.
+            let _ = std::fs::remove_file(entry.path());
+        }
     }
 }

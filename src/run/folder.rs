@@ -1,10 +1,10 @@
 //! The folder of a run.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::{RunError, files};
+use super::{CHECKPOINTS, RunError, files};
 
 /// The run's configuration, resolved.
 pub const CONFIG: &str = "config.toml";
@@ -85,12 +85,54 @@ impl RunFolder {
                 _ => {}
             }
         }
+        // Without its manifest a checkpoint is none, however far this comes.
+        match fs::remove_dir_all(path.join(CHECKPOINTS)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(RunError::written(path.join(CHECKPOINTS), e));
+            }
+            _ => {}
+        }
         let metrics = path.join(METRICS);
         let metrics = File::create_new(&metrics).map_err(|e| RunError::written(metrics, e))?;
         Ok(Self {
             path: path.to_owned(),
             metrics: BufWriter::new(metrics),
         })
+    }
+
+    /// Opens the folder of a run that goes on, with the metrics as they were when they had so many bytes. What a process
+    /// that was killed left half-written is removed.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn reopen(path: &Path, metrics_bytes: u64) -> Result<Self, RunError> {
+        files::sweep(path);
+        let place = path.join(METRICS);
+        let open = || {
+            let mut options = File::options();
+            let file = options.read(true).write(true).create(true).truncate(false);
+            let mut file = file.open(&place)?;
+            let length = whole_lines(&file, metrics_bytes)?;
+            file.set_len(length)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok(file)
+        };
+        let metrics = open().map_err(|e| RunError::written(&place, e))?;
+        Ok(Self {
+            path: path.to_owned(),
+            metrics: BufWriter::new(metrics),
+        })
+    }
+
+    /// The metrics file, and how long it is with all that was logged.
+    pub(super) fn metrics(&mut self) -> Result<(File, u64), RunError> {
+        let mut get = || {
+            self.metrics.flush()?;
+            let file = self.metrics.get_ref().try_clone()?;
+            let length = file.metadata()?.len();
+            Ok((file, length))
+        };
+        get().map_err(|e| RunError::written(self.path.join(METRICS), e))
     }
 
     /// Where it is.
@@ -120,4 +162,21 @@ impl RunFolder {
         };
         add().map_err(|e| RunError::written(self.path.join(METRICS), e))
     }
+}
+
+/// How many of the first bytes of a file are whole lines; it may be shorter than that.
+fn whole_lines(file: &File, bytes: u64) -> io::Result<u64> {
+    let length = file.metadata()?.len();
+    if length >= bytes {
+        return Ok(bytes);
+    }
+    let mut reader = BufReader::new(file);
+    let (mut whole, mut line) = (0, Vec::new());
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        if line.ends_with(b"\n") {
+            whole += line.len() as u64;
+        }
+        line.clear();
+    }
+    Ok(whole)
 }

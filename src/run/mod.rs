@@ -4,6 +4,8 @@
 //! [`RunFolder`] holds a run's files, and a [`Recorder`] is the [`Observer`](crate::train::Observer) that fills it.
 //! Whatever is replaced is replaced as a whole, see [`write()`].
 
+mod checkpoint;
+mod digest;
 mod error;
 mod files;
 mod folder;
@@ -12,6 +14,8 @@ mod recorder;
 mod tensors;
 mod writer;
 
+pub use checkpoint::{CHECKPOINTS, Checkpoint, Facts, latest};
+pub use digest::fingerprint;
 pub use error::RunError;
 pub use files::write;
 pub use folder::{BEST, CONFIG, ENVIRONMENT, METRICS, MODEL, RunFolder, TRACE};

@@ -12,11 +12,13 @@ use serde::{Deserialize, Serialize};
 use super::tensors::{HEADER, TensorFile};
 use super::{RunError, files};
 use crate::data::Preparation;
-use crate::network::{Activation, Loss, Network, Parameter};
+use crate::network::{Activation, ClassOptions, Loss, Network, Parameter};
 use crate::train::Model;
 
 /// The format of model files that this version writes, and the newest it reads.
-pub const FORMAT: u64 = 1;
+///
+/// 1: parameters alone. 2: the statistics of batch normalisation too, and more kinds of layers.
+pub const FORMAT: u64 = 2;
 /// The key of the metadata.
 const KEY: &str = "thalweg";
 /// Room in the header for the names and places of the tensors.
@@ -29,6 +31,8 @@ pub struct ModelFile {
     pub model: Model,
     /// What it was trained with; nothing for a loss of one's own.
     pub loss: Option<Loss>,
+    /// What the loss takes of the classes.
+    pub classes: ClassOptions,
     /// How raw data become numbers, where the run knew.
     pub preparation: Option<Preparation>,
     /// Training steps it has seen.
@@ -44,6 +48,8 @@ struct Description {
     network: Network,
     output: Activation,
     loss: Option<Loss>,
+    #[serde(default, skip_serializing_if = "ClassOptions::is_plain")]
+    classes: ClassOptions,
     preparation: Option<Preparation>,
     #[serde(default)]
     steps: u64,
@@ -59,6 +65,7 @@ struct AnyFormat {
 pub(super) struct Parts<'a> {
     pub(super) model: &'a Model,
     pub(super) loss: Option<Loss>,
+    pub(super) classes: &'a ClassOptions,
     pub(super) preparation: Option<&'a Preparation>,
     pub(super) steps: u64,
 }
@@ -71,6 +78,7 @@ impl Parts<'_> {
             network: self.model.network.clone(),
             output: self.model.output,
             loss: self.loss,
+            classes: self.classes.clone(),
             preparation: self.preparation.cloned(),
             steps: self.steps,
         };
@@ -89,8 +97,8 @@ impl Parts<'_> {
     /// The file's bytes. Equal models give equal bytes.
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>, RunError> {
         let description = self.description()?;
-        let parameters = self.model.network.parameters();
-        let views = parameters.iter().zip(&self.model.values);
+        let lasting: Vec<_> = self.model.network.lasting().collect();
+        let views = lasting.iter().zip(&self.model.values);
         let views = views.map(|(parameter, values)| (&parameter.name, Values(parameter, values)));
         let metadata = [(KEY.to_owned(), description)].into();
         let bytes =
@@ -133,6 +141,7 @@ impl ModelFile {
         let parts = Parts {
             model: &self.model,
             loss: self.loss,
+            classes: &self.classes,
             preparation: self.preparation.as_ref(),
             steps: self.steps,
         };
@@ -153,6 +162,14 @@ impl ModelFile {
     /// If it cannot be read, is damaged, of a newer format, or not a model file of this program.
     pub fn load(path: &Path) -> Result<Self, RunError> {
         Self::from_tensors(&TensorFile::open(path)?)
+    }
+
+    /// The model in the bytes of a file, which was at this path.
+    ///
+    /// # Errors
+    /// As [`ModelFile::load`].
+    pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, RunError> {
+        Self::from_tensors(&TensorFile::from_bytes(path, bytes)?)
     }
 
     /// The model in a file that is open already.
@@ -196,6 +213,7 @@ impl ModelFile {
             network,
             output,
             loss,
+            classes,
             preparation,
             steps,
             ..
@@ -222,13 +240,14 @@ impl ModelFile {
         Ok(Self {
             model,
             loss,
+            classes,
             preparation,
             steps,
         })
     }
 }
 
-/// The values of a network's parameters from a safetensors file of any origin, in the network's order.
+/// The values of a network's parameters and then of its statistics from a safetensors file of any origin, in the network's order.
 ///
 /// # Errors
 /// If the file cannot be read, is damaged, or does not hold exactly the network's parameters by name and shape.

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::checkpoint::{Facts, Set};
 use super::model_file::Parts;
 use super::writer::Writer;
 use super::{BEST, MODEL, RunError, RunFolder};
 use crate::data::Preparation;
-use crate::network::Loss;
-use crate::train::{EpochReport, Evaluation, Model, Observer, StepsReport};
+use crate::network::{ClassOptions, Loss};
+use crate::train::{EpochReport, Evaluation, Model, Observer, Snapshot, StepsReport};
 
 /// Where a run is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,15 @@ pub enum Out {
         /// Whether a run that is there already is replaced.
         force: bool,
     },
+    /// To the folder of a run that goes on.
+    Resumed {
+        /// The folder.
+        path: PathBuf,
+        /// Bytes of its metrics that stay.
+        metrics: u64,
+        /// The best epoch's model file, as it was.
+        best: Option<Arc<Vec<u8>>>,
+    },
 }
 
 /// Writes a run's folder. The folder is made after the first training steps: a run that cannot begin writes nothing.
@@ -34,6 +44,7 @@ pub struct Recorder {
     out: Out,
     files: Vec<(&'static str, String)>,
     loss: Option<Loss>,
+    classes: ClassOptions,
     preparation: Option<Preparation>,
     /// What the loss of a step is multiplied by to be in the target's own units.
     unit: f64,
@@ -42,6 +53,12 @@ pub struct Recorder {
     epoch: u64,
     steps: u64,
     saved: Option<Instant>,
+    /// What checkpoints tell of the run.
+    facts: Facts,
+    /// The best epoch's model, and its file.
+    best: Option<(Arc<Model>, Arc<Vec<u8>>)>,
+    /// Why checkpoints are written no more.
+    failed: Option<RunError>,
 }
 
 impl Recorder {
@@ -64,6 +81,7 @@ impl Recorder {
             out,
             files,
             loss,
+            classes: ClassOptions::default(),
             preparation,
             unit: 1.0,
             folder,
@@ -71,6 +89,9 @@ impl Recorder {
             epoch: 0,
             steps: 0,
             saved,
+            facts: Facts::default(),
+            best: None,
+            failed: None,
         })
     }
 
@@ -81,14 +102,13 @@ impl Recorder {
     pub fn describe(
         mut self,
         model: Model,
-        loss: Loss,
+        (loss, classes): (Loss, ClassOptions),
         preparation: Preparation,
     ) -> Result<Self, RunError> {
-        if let (Loss::SquaredError, Some(scale)) = (loss, preparation.target_scale())
-            && let [scale] = scale.scale
-        {
-            self.unit = scale * scale;
+        if let Some([scale]) = preparation.target_scale().map(|scale| scale.scale) {
+            self.unit = scale.powi(loss.unit_power());
         }
+        self.classes = classes;
         (self.loss, self.preparation) = (Some(loss), Some(preparation));
         self.bytes(&model)?;
         Ok(self)
@@ -101,6 +121,16 @@ impl Recorder {
         }
     }
 
+    /// What checkpoints tell of the run.
+    pub const fn facts(&mut self) -> &mut Facts {
+        &mut self.facts
+    }
+
+    /// Why no more checkpoints are written, if one could not be.
+    pub const fn failure(&self) -> Option<&RunError> {
+        self.failed.as_ref()
+    }
+
     /// Where the run is, once it has begun.
     pub fn path(&self) -> Option<&Path> {
         self.folder.as_ref().map(RunFolder::path)
@@ -109,11 +139,19 @@ impl Recorder {
     /// Writes the model after the last step.
     ///
     /// # Errors
-    /// If the file system refuses.
+    /// If the file system refuses, or refused a checkpoint.
     pub fn finish(&mut self, model: &Model) -> Result<(), RunError> {
         let bytes = self.bytes(model)?;
         self.save(MODEL, bytes)?;
-        self.writer.flush()
+        self.writer.flush()?;
+        match self
+            .failed
+            .take()
+            .or_else(|| self.writer.checkpoint_failure())
+        {
+            Some(failed) => Err(failed),
+            None => Ok(()),
+        }
     }
 
     /// Has a model written while training goes on.
@@ -133,11 +171,16 @@ impl Recorder {
 
     /// A model file. Several files may share its bytes.
     fn bytes(&self, model: &Model) -> Result<Arc<Vec<u8>>, RunError> {
+        self.bytes_after(model, self.steps)
+    }
+
+    fn bytes_after(&self, model: &Model, steps: u64) -> Result<Arc<Vec<u8>>, RunError> {
         let parts = Parts {
             model,
             loss: self.loss,
+            classes: &self.classes,
             preparation: self.preparation.as_ref(),
-            steps: self.steps,
+            steps,
         };
         parts.to_bytes().map(Arc::new)
     }
@@ -147,6 +190,17 @@ impl Recorder {
             let folder = match &self.out {
                 Out::Next(name) => create_next(name)?,
                 Out::Path { path, force } => RunFolder::create(path, *force)?,
+                Out::Resumed {
+                    path,
+                    metrics,
+                    best,
+                } => {
+                    let folder = RunFolder::reopen(path, *metrics)?;
+                    if let Some(best) = best {
+                        self.writer.write(path.join(BEST), Arc::clone(best))?;
+                    }
+                    folder
+                }
             };
             for (name, text) in &self.files {
                 folder.write(name, text)?;
@@ -156,8 +210,48 @@ impl Recorder {
         Ok(self.folder.as_mut().expect("it was just made"))
     }
 
+    /// Has a checkpoint written. If one cannot be, no more are: what is there stays, and the run goes on.
+    fn record_snapshot(&mut self, snapshot: Snapshot) {
+        if self.failed.is_some() {
+            return;
+        }
+        if let Err(error) = self.checkpoint(snapshot) {
+            log::error!("{error}");
+            self.failed = Some(error);
+        }
+    }
+
+    fn checkpoint(&mut self, snapshot: Snapshot) -> Result<(), RunError> {
+        let best = match (&snapshot.best, snapshot.standing.best) {
+            (Some(model), Some(best)) => Some(self.best_file(model, best.steps)?),
+            _ => None,
+        };
+        let facts = self.facts.clone();
+        let folder = self.folder()?;
+        let (run, metrics) = (folder.path().to_owned(), folder.metrics()?);
+        self.writer.checkpoint(Set {
+            run,
+            snapshot,
+            best,
+            metrics,
+            facts,
+        })
+    }
+
+    /// The best epoch's model file, made once.
+    fn best_file(&mut self, model: &Arc<Model>, steps: u64) -> Result<Arc<Vec<u8>>, RunError> {
+        if let Some((known, bytes)) = &self.best
+            && Arc::ptr_eq(known, model)
+        {
+            return Ok(Arc::clone(bytes));
+        }
+        let bytes = self.bytes_after(model, steps)?;
+        self.best = Some((Arc::clone(model), Arc::clone(&bytes)));
+        Ok(bytes)
+    }
+
     fn record_steps(&mut self, report: &StepsReport<'_>) -> Result<(), RunError> {
-        let (epoch, unit) = (self.epoch + 1, self.unit);
+        let (epoch, unit) = (report.epoch, self.unit);
         let steps = (report.first..)
             .zip(report.losses)
             .filter(|(step, _)| is_logged(*step));
@@ -195,6 +289,15 @@ impl Observer for Recorder {
     fn epoch(&mut self, report: &EpochReport<'_>) -> io::Result<()> {
         self.record_epoch(report).map_err(io::Error::other)
     }
+
+    fn keeps_snapshots(&self) -> bool {
+        true
+    }
+
+    fn snapshot(&mut self, snapshot: Snapshot) -> io::Result<()> {
+        self.record_snapshot(snapshot);
+        Ok(())
+    }
 }
 
 /// Another run may take the number first.
@@ -231,6 +334,7 @@ fn epoch_line(report: &EpochReport<'_>) -> Value {
         "val_accuracy": of(|v| v.accuracy),
         "val_r2": of(|v| v.r2),
         "best": report.best,
+        "learning_rate": report.learning_rate,
     })
 }
 

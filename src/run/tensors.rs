@@ -76,11 +76,21 @@ impl TensorFile {
         file.take(metadata.len() - 8)
             .read_to_end(&mut bytes)
             .map_err(io)?;
+        Self::from_bytes(path, bytes)
+    }
+
+    /// Checks the bytes of a file, which was at this path and whose header is not too large.
+    ///
+    /// # Errors
+    /// If it is cut short, or its header contradicts the rest.
+    pub(super) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, RunError> {
         if let Err(error) = SafeTensors::deserialize(&bytes) {
-            return Err(malformed(
-                error.to_string(),
-                "a header that describes the rest of the file",
-            ));
+            return Err(RunError::Malformed {
+                path: path.to_owned(),
+                found: error.to_string(),
+                expected: "a header that describes the rest of the file".to_owned(),
+                hint: BAD_FILE,
+            });
         }
         Ok(Self {
             path: path.to_owned(),
@@ -120,14 +130,14 @@ impl TensorFile {
         list
     }
 
-    /// The values of a network's parameters, in its order. Doubles and half-precision numbers become f32.
+    /// The values of a network's parameters and then of its statistics, in its order. Doubles and half-precision numbers become f32.
     ///
     /// # Errors
     /// If one is missing, has another shape or a type that is not real, or holds NaN or infinity; or if there are
     /// tensors that the network has not.
     pub fn values(&self, network: &Network) -> Result<Vec<Vec<f32>>, RunError> {
         let tensors = self.tensors();
-        let parameters = network.parameters();
+        let parameters: Vec<_> = network.lasting().collect();
         let wrong = |tensor: &str, found: String, expected: String, hint| {
             let (path, tensor) = (self.path.clone(), tensor.to_owned());
             Err(RunError::Tensor {
@@ -192,6 +202,8 @@ impl TensorFile {
         let extra = tensors
             .iter()
             .map(|(name, _)| name)
+            // PyTorch counts the batches that its running statistics have seen, and uses the count nowhere by default.
+            .filter(|name| !name.ends_with(".num_batches_tracked"))
             .filter(|name| parameters.iter().all(|p| p.name != *name));
         let mut extra = extra.peekable();
         match extra.peek() {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use super::checkpoint::Set;
 use super::{RunError, files};
 
 /// Writes files as [`files::write`] does, on a thread of its own. Of several versions of a file that wait, the last is
@@ -24,8 +25,12 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     waiting: BTreeMap<PathBuf, Arc<Vec<u8>>>,
+    /// A checkpoint, which is written when no file waits.
+    set: Option<Box<Set>>,
     writing: bool,
     failed: Option<RunError>,
+    /// Why a checkpoint could not be written.
+    set_failed: Option<RunError>,
     closed: bool,
 }
 
@@ -53,13 +58,40 @@ impl Writer {
         Ok(())
     }
 
+    /// Has a checkpoint written soon, all files before it. Waits until the one before is written, so that no more than
+    /// two are in memory.
+    ///
+    /// # Errors
+    /// If one before could not be written.
+    pub(super) fn checkpoint(&self, set: Set) -> Result<(), RunError> {
+        let mut state = self.shared.lock();
+        while state.set.is_some() {
+            state = self.shared.wait(state);
+        }
+        if let Some(failed) = state.set_failed.take() {
+            return Err(failed);
+        }
+        state.set = Some(Box::new(set));
+        self.shared.changed.notify_all();
+        Ok(())
+    }
+
+    /// Waits until all is written, and says why a checkpoint was not.
+    pub(super) fn checkpoint_failure(&self) -> Option<RunError> {
+        let mut state = self.shared.lock();
+        while state.writing || state.set.is_some() || !state.waiting.is_empty() {
+            state = self.shared.wait(state);
+        }
+        state.set_failed.take()
+    }
+
     /// Waits until all is written.
     ///
     /// # Errors
     /// If a file could not be written.
     pub(super) fn flush(&self) -> Result<(), RunError> {
         let mut state = self.shared.lock();
-        while state.writing || !state.waiting.is_empty() {
+        while state.writing || state.set.is_some() || !state.waiting.is_empty() {
             state = self.shared.wait(state);
         }
         state.failed.take().map_or(Ok(()), Err)
@@ -91,6 +123,16 @@ impl Shared {
                 state.writing = false;
                 if let Err(error) = written {
                     state.failed.get_or_insert(RunError::written(path, error));
+                }
+                self.changed.notify_all();
+            } else if let Some(set) = state.set.take() {
+                state.writing = true;
+                drop(state);
+                let written = set.write();
+                state = self.lock();
+                state.writing = false;
+                if let Err(error) = written {
+                    state.set_failed.get_or_insert(error);
                 }
                 self.changed.notify_all();
             } else if state.closed {

@@ -17,8 +17,9 @@ pub(super) struct Chunk {
     inputs: Data,
     labels: Data,
     targets: Data,
+    weights: Data,
     /// Elements of a row of each.
-    widths: [usize; 3],
+    widths: [usize; 4],
     /// Elements of the inputs of a whole chunk.
     room: usize,
 }
@@ -38,6 +39,7 @@ impl Chunk {
             Targets::Numbers { outputs, .. } => (0, *outputs),
             Targets::None => (0, 0),
         };
+        let weight = usize::from(tables.weights().is_some());
         Self {
             epoch: 0,
             first: 0,
@@ -45,7 +47,8 @@ impl Chunk {
             inputs,
             labels: Data::U32(Vec::with_capacity(rows * label)),
             targets: Data::F32(Vec::with_capacity(rows * target)),
-            widths: [data.features(), label, target],
+            weights: Data::F32(Vec::with_capacity(rows * weight)),
+            widths: [data.features(), label, target, weight],
             room: values,
         }
     }
@@ -63,6 +66,7 @@ impl Chunk {
             inputs,
             labels,
             targets,
+            weights,
             room,
             ..
         } = self;
@@ -101,6 +105,12 @@ impl Chunk {
             Targets::Numbers { values, outputs } => gather(values, *outputs, numbers, targets),
             Targets::None => {}
         }
+        if let (Data::F32(weights), Some(of), Some(scale)) =
+            (weights, data.weights(), tables.weights())
+        {
+            weights.clear();
+            weights.extend(numbers.iter().map(|&row| of[row as usize] * scale));
+        }
         Ok(())
     }
 
@@ -116,6 +126,7 @@ impl Chunk {
             ("inputs", &self.inputs),
             ("labels", &self.labels),
             ("targets", &self.targets),
+            ("weights", &self.weights),
         ];
         for ((part, values), width) in parts.into_iter().zip(self.widths) {
             if width > 0 {

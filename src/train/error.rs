@@ -23,6 +23,26 @@ pub enum TrainError {
         /// What it should be.
         expected: &'static str,
     },
+    /// A snapshot of another run.
+    #[error(
+        "the snapshot has {found}, and this run has {expected}; it is of another network or optimizer"
+    )]
+    Snapshot {
+        /// What it has.
+        found: String,
+        /// What this run has.
+        expected: String,
+    },
+    /// A schedule that cannot be read.
+    #[error("schedule `{schedule}`: found {found}; expected {expected}")]
+    Schedule {
+        /// The schedule as it was given.
+        schedule: String,
+        /// What is wrong.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
     /// Data that do not fit the network.
     #[error("the data have {found} {what}, and the network {network} takes {expected}")]
     Mismatch {

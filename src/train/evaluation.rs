@@ -1,15 +1,18 @@
 //! Losses and metrics over many batches.
 
+use serde::{Deserialize, Serialize};
+
 use super::logs::Logged;
 use super::tables::Metric;
 use crate::data::{Dataset, Targets};
 
 /// The loss and the metrics over some rows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// How many rows.
     pub rows: usize,
-    /// The mean loss. A squared error is in the target's own units, if they are known.
+    /// The mean loss, over the rows' weights if they have any. A squared or an absolute error is in the target's own units,
+    /// if they are known.
     pub loss: f64,
     /// The share of rows classified right, if there are classes.
     pub accuracy: Option<f64>,
@@ -35,23 +38,54 @@ impl Evaluation {
     }
 }
 
-/// Sums of losses and metrics, weighted by rows.
+/// Sums of losses and metrics, weighted by rows; losses by the weights of the rows, if they have any.
 #[derive(Debug, Clone)]
 pub(super) struct Totals {
     metric: Metric,
+    sums: Sums,
+}
+
+/// The sums themselves.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Sums {
     rows: usize,
+    /// The sum of the weights of the rows: their number, where they have none.
+    weight: f64,
     loss: f64,
     metrics: Vec<f64>,
+    /// The loss of each output, where it is told in their units, and the power of these.
+    by_output: Vec<f64>,
+    power: i32,
 }
 
 impl Totals {
     pub(super) fn new(metric: Metric) -> Self {
+        let metrics = vec![0.0; metric.columns()];
+        let (rows, loss) = (0, 0.0);
         Self {
             metric,
-            rows: 0,
-            loss: 0.0,
-            metrics: vec![0.0; metric.columns()],
+            sums: Sums {
+                rows,
+                weight: 0.0,
+                loss,
+                metrics,
+                by_output: Vec::new(),
+                power: 0,
+            },
         }
+    }
+
+    /// Goes on from sums that were kept.
+    pub(super) fn resume(metric: Metric, sums: Sums) -> Self {
+        if sums.metrics.len() == metric.columns() {
+            Self { metric, sums }
+        } else {
+            Self::new(metric)
+        }
+    }
+
+    pub(super) const fn sums(&self) -> &Sums {
+        &self.sums
     }
 
     #[expect(
@@ -59,15 +93,23 @@ impl Totals {
         reason = "batches have far fewer than 2^53 rows"
     )]
     pub(super) fn add(&mut self, logged: &Logged, rows: usize) {
-        let weight = rows as f64;
-        for (loss, metrics) in logged.losses.iter().zip(&logged.metrics) {
-            self.rows += rows;
-            self.loss += weight * loss;
-            for (total, metric) in self.metrics.iter_mut().zip(metrics) {
+        let counted = rows as f64;
+        self.sums.power = logged.power;
+        for (batch, (loss, metrics)) in logged.losses.iter().zip(&logged.metrics).enumerate() {
+            let weight = logged.weights.get(batch).copied().unwrap_or(counted);
+            self.sums.rows += rows;
+            self.sums.weight += weight;
+            self.sums.loss += weight * loss;
+            for (total, metric) in self.sums.metrics.iter_mut().zip(metrics) {
                 *total += match self.metric {
                     Metric::Correct => *metric,
-                    Metric::SquaredErrors { .. } | Metric::Nothing => weight * metric,
+                    Metric::SquaredErrors { .. } | Metric::Nothing => counted * metric,
                 };
+            }
+            let by_output = logged.by_output.get(batch).into_iter().flatten();
+            self.sums.by_output.resize(by_output.clone().count(), 0.0);
+            for (total, loss) in self.sums.by_output.iter_mut().zip(by_output) {
+                *total += weight * loss;
             }
         }
     }
@@ -78,8 +120,8 @@ impl Totals {
         reason = "data sets have far fewer than 2^53 rows"
     )]
     pub(super) fn evaluation(&self, squared: bool, units: Option<&[f64]>) -> Evaluation {
-        let rows = self.rows.max(1) as f64;
-        let means: Vec<_> = self.metrics.iter().map(|m| m / rows).collect();
+        let rows = self.sums.rows.max(1) as f64;
+        let means: Vec<_> = self.sums.metrics.iter().map(|m| m / rows).collect();
         let own: Vec<_> = match units {
             Some(units) => means.iter().zip(units).map(|(m, u)| m * u * u).collect(),
             None => means.clone(),
@@ -90,16 +132,31 @@ impl Totals {
             Metric::Nothing => (None, None),
         };
         let numbers = matches!(self.metric, Metric::SquaredErrors { .. });
-        let loss = if self.rows == 0 {
+        // Where all rows weigh nothing, nothing is lost.
+        let weight = if self.sums.weight > 0.0 {
+            self.sums.weight
+        } else {
+            1.0
+        };
+        let loss = if self.sums.rows == 0 {
             // All steps were skipped.
             f64::NAN
+        } else if !self.sums.by_output.is_empty() {
+            let unit = |output: usize| {
+                let scale = units.and_then(|units| units.get(output));
+                scale.map_or(1.0, |scale| scale.powi(self.sums.power))
+            };
+            let own = self.sums.by_output.iter().enumerate();
+            own.map(|(output, loss)| unit(output) * loss / weight)
+                .sum::<f64>()
+                / self.sums.by_output.len() as f64
         } else if squared && numbers {
             own.iter().sum::<f64>() / own.len() as f64
         } else {
-            self.loss / rows
+            self.sums.loss / weight
         };
         Evaluation {
-            rows: self.rows,
+            rows: self.sums.rows,
             loss,
             accuracy,
             squared_errors,

@@ -31,12 +31,14 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Begins to read `total` rows in the order of the epochs, from the first on; nothing if the tables hold all rows.
+    /// Begins to read the first `total` rows in the order of the epochs, from the chunk of a position of an epoch on; nothing
+    /// if the tables hold all rows.
     pub(super) fn start<'scope>(
         scope: &'scope Scope<'scope, '_>,
         data: &'scope Dataset,
         tables: &Tables,
         order: Order,
+        from: (u64, usize),
         total: u64,
     ) -> Option<Self> {
         let ring = tables.streamed()?;
@@ -48,7 +50,7 @@ impl Feed {
         }
         let tables = tables.clone();
         let of_thread = tables.clone();
-        scope.spawn(move || read(data, &of_thread, order, total, &filled, &used));
+        scope.spawn(move || read(data, &of_thread, (order, from), total, &filled, &used));
         Some(Self {
             tables,
             ring,
@@ -143,32 +145,41 @@ impl Feed {
     }
 }
 
-/// The thread: reads until `total` rows were read, or nobody wants more.
+/// The thread: reads until the last of `total` rows, counted from the first epoch on, was read, or nobody wants more.
 fn read(
     data: &Dataset,
     tables: &Tables,
-    order: Order,
+    (order, (mut epoch, position)): (Order, (u64, usize)),
     total: u64,
     filled: &Sender<Filled>,
     used: &Receiver<Chunk>,
 ) {
+    let all = data.rows() as u64;
     let chunk_rows = tables.streamed().map_or(data.rows(), |ring| ring.chunk);
-    let epochs = total.div_ceil(data.rows() as u64);
-    let mut reader = Reader::new(data, order.of(data), epochs);
-    let (mut left, mut epoch) = (total, 0);
+    let mut begin = position - position % chunk_rows;
+    let mut reader = Reader::new(data, order.of(data), epoch, total.div_ceil(all));
+    if let Err(error) = reader.skip(begin) {
+        // Whoever waits for the first chunk is told.
+        let _ = filled.send(Err(error));
+        return;
+    }
+    let mut left = total.saturating_sub((epoch - 1).saturating_mul(all) + begin as u64);
     while left > 0 {
-        epoch += 1;
-        let rows = usize::try_from(left).map_or(data.rows(), |left| left.min(data.rows()));
+        let rest = data.rows() - begin;
+        let rows = usize::try_from(left).map_or(rest, |left| left.min(rest));
         left -= rows as u64;
-        for first in (0..rows).step_by(chunk_rows) {
+        let end = begin + rows;
+        for first in (begin..end).step_by(chunk_rows) {
             let Ok(mut chunk) = used.recv() else { return };
             (chunk.epoch, chunk.first) = (epoch, first);
-            let count = chunk_rows.min(rows - first);
+            let count = chunk_rows.min(end - first);
             let result = chunk.fill(count, &mut reader, tables, data);
             let failed = result.is_err();
             if filled.send(result.map(|()| chunk)).is_err() || failed {
                 return;
             }
         }
+        epoch += 1;
+        begin = 0;
     }
 }

@@ -1,18 +1,19 @@
 //! The training loop.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::LossScale;
 use super::evaluation::Totals;
 use super::feed::Feed;
 use super::guard::Guard;
 use super::observer::{EpochReport, Observer};
 use super::pace::Pace;
+use super::progress::Progress;
 use super::room::Rows;
+use super::schedule::{Moment, Rate};
 use super::session::{Position, Session, batches};
-use super::submission::Sent;
 use super::tables::Tables;
-use super::{Evaluation, Model, Options, TrainError};
+use super::{Best, Evaluation, LossScale, Model, Options, Snapshot, Standing, TrainError};
 use crate::executor::Data;
 
 /// What a training run came to.
@@ -36,6 +37,10 @@ pub struct Summary {
     pub step_seconds: f64,
     /// Whether an observer ended it.
     pub interrupted: bool,
+    /// Whether it ended because there was no better epoch for long.
+    pub stopped_early: bool,
+    /// The best epoch.
+    pub best: Option<Best>,
     /// What became of the loss scale, under mixed precision.
     pub loss_scale: Option<LossScale>,
 }
@@ -49,41 +54,28 @@ pub(super) struct Fit<'a> {
     pub(super) observer: &'a mut dyn Observer,
 }
 
-/// What a run has come to so far.
-pub(super) struct Progress {
-    pub(super) begun: Instant,
-    pub(super) first_step_seconds: Option<f64>,
-    /// Steps that were submitted.
-    pub(super) steps: u64,
-    /// Rows whose losses have come back.
-    pub(super) samples: u64,
-    pub(super) total: u64,
-    pub(super) pace: Pace,
-    pub(super) guard: Guard,
-    best: f64,
-    /// What brings the rows, if not all are on the device.
-    pub(super) feed: Option<Feed>,
-    interrupted: bool,
-    /// The submission whose losses are on their way, and when those of the one before came.
-    pub(super) sent: Option<Sent>,
-    pub(super) received: Instant,
-}
-
 impl Fit<'_> {
-    /// Trains, from the parameters as they are.
-    pub(super) fn run(self, begun: Instant) -> Result<(Model, Summary), TrainError> {
+    /// Trains, from the parameters as they are, and from where the snapshot was taken if there is one.
+    pub(super) fn run(
+        self,
+        begun: Instant,
+        from: Option<Snapshot>,
+    ) -> Result<(Model, Summary), TrainError> {
         // Rows that stream are read by a thread, which ends when nobody wants more.
         std::thread::scope(|scope| {
             let data = self.rows.training;
             let tables = self.tables();
             let batch = self.options.batch_size;
-            let in_epoch = data.rows().div_ceil(batch) as u64;
-            let total = self.total(in_epoch);
+            let batches = batches(tables.rows(), batch);
+            let mut progress = self.begin(begun, &tables, batches.len() as u64, from)?;
+            let total = progress.total;
+            let in_epoch = progress.in_epoch;
             let rest = (total % in_epoch).saturating_mul(batch as u64);
             let rows = (total / in_epoch).saturating_mul(data.rows() as u64);
             let rows = rows.saturating_add(rest);
-            let feed = Feed::start(scope, data, &tables, self.options.order(), rows);
-            self.train(begun, &tables, feed)
+            let next = progress.next(&batches);
+            progress.feed = Feed::start(scope, data, &tables, self.options.order(), next, rows);
+            self.train(&tables, &batches, progress)
         })
     }
 
@@ -92,49 +84,101 @@ impl Fit<'_> {
         tables.expect("the training rows are set before the run")
     }
 
-    /// Training steps of the run, where an epoch has so many.
-    fn total(&self, in_epoch: u64) -> u64 {
+    fn begin(
+        &self,
+        begun: Instant,
+        tables: &Tables,
+        in_epoch: u64,
+        from: Option<Snapshot>,
+    ) -> Result<Progress, TrainError> {
         let epochs = self.options.epochs.saturating_mul(in_epoch);
-        self.options.steps.unwrap_or(epochs)
+        let base = self.options.optimizer.learning_rate;
+        let fresh = || {
+            let sums = Totals::new(tables.metric()).sums().clone();
+            Standing::new(sums, self.options.schedule.begin(base))
+        };
+        let (at, best) = match from {
+            Some(snapshot) => (snapshot.standing, snapshot.best),
+            None => (fresh(), None),
+        };
+        Ok(Progress {
+            begun,
+            first_step_seconds: None,
+            before: at.seconds,
+            at,
+            total: self.options.steps.unwrap_or(epochs),
+            in_epoch,
+            pace: Pace::new(),
+            guard: Guard::default(),
+            feed: None,
+            interrupted: false,
+            sent: None,
+            received: begun,
+            best,
+            saved: begun,
+            fixed_rate: None,
+        })
     }
 
     fn train(
         mut self,
-        begun: Instant,
         tables: &Tables,
-        feed: Option<Feed>,
+        batches: &[Position],
+        mut progress: Progress,
     ) -> Result<(Model, Summary), TrainError> {
-        let batches = batches(tables.rows(), self.options.batch_size);
-        let total = self.total(batches.len() as u64);
-        let guard = Guard::new(&mut self.session)?;
-        let (pace, best) = (Pace::new(), f64::INFINITY);
-        let mut progress = Progress {
-            begun,
-            first_step_seconds: None,
-            steps: 0,
-            samples: 0,
-            total,
-            pace,
-            guard,
-            best,
-            feed,
-            interrupted: false,
-            sent: None,
-            received: begun,
-        };
-        let mut epoch = 0;
+        progress.guard.begin(&mut self.session, progress.at.steps)?;
         loop {
-            epoch += 1;
-            self.shuffle(tables, epoch)?;
-            let train = self.epoch(epoch, tables, &batches, &mut progress)?;
-            let (model, validation) = self.finish_epoch(epoch, &train, &mut progress)?;
-            let interrupted = progress.interrupted || self.observer.interrupted();
-            if progress.steps >= total || interrupted {
-                let mut summary = progress.summary(epoch, train, validation, interrupted);
-                summary.loss_scale = self.session.loss_scale()?;
+            self.shuffle(tables, progress.at.epoch)?;
+            progress.fixed_rate = self.observer.epoch_begins(progress.at.epoch)?;
+            if let Some(rate) = progress.fixed_rate.filter(|r| !r.is_finite() || *r < 0.0) {
+                return Err(TrainError::Option {
+                    name: "the learning rate that an observer gave",
+                    found: rate.to_string(),
+                    expected: "a finite number of at least 0",
+                });
+            }
+            let train = self.epoch(tables, batches, &mut progress)?;
+            if progress.interrupted && self.observer.keeps_snapshots() {
+                // The rest of the epoch, and its end, come when the run is resumed.
+                let model = self.session.model(false)?;
+                return self.end(&progress, model, train, None);
+            }
+            let (model, validation) = self.finish_epoch(&train, &mut progress)?;
+            let exhausted = (self.options.stopping.as_ref())
+                .is_some_and(|stopping| progress.is_exhausted(stopping));
+            let stops = exhausted || self.observer.stops();
+            let over = progress.at.steps >= progress.total || stops;
+            progress.interrupted |= !over && self.observer.interrupted();
+            if over || progress.interrupted {
+                let (mut model, mut summary) = self.end(&progress, model, train, validation)?;
+                summary.stopped_early = stops && progress.at.steps < progress.total;
+                let restores = self.options.stopping.is_some_and(|s| s.restore_best);
+                if let Some(best) = progress.best.take_if(|_| over && restores) {
+                    model = Arc::unwrap_or_clone(best);
+                    summary.validation = progress.at.best_validation.take();
+                }
+                if progress.interrupted && self.observer.keeps_snapshots() {
+                    progress.next_epoch();
+                    let totals = Totals::new(tables.metric());
+                    self.snapshot(&totals, &mut progress)?;
+                }
                 return Ok((model, summary));
             }
+            progress.next_epoch();
+            progress.at.sums = Totals::new(tables.metric()).sums().clone();
         }
+    }
+
+    fn end(
+        &mut self,
+        progress: &Progress,
+        model: Model,
+        train: Evaluation,
+        validation: Option<Evaluation>,
+    ) -> Result<(Model, Summary), TrainError> {
+        let mut summary = progress.summary(train, validation, progress.interrupted);
+        summary.loss_scale = self.session.loss_scale()?;
+        Ok((model, summary))
     }
 
     /// Writes the row order of an epoch: the same on every device. Rows that stream come in their order.
@@ -153,22 +197,25 @@ impl Fit<'_> {
         Ok(())
     }
 
-    /// The batches of one epoch, as many as the run still wants.
+    /// The batches of one epoch that were not done yet, as many as the run still wants.
     fn epoch(
         &mut self,
-        epoch: u64,
         tables: &Tables,
         batches: &[Position],
         progress: &mut Progress,
     ) -> Result<Evaluation, TrainError> {
-        let mut totals = Totals::new(tables.metric());
-        let left = usize::try_from(progress.total - progress.steps).unwrap_or(usize::MAX);
-        let mut batches = &batches[..batches.len().min(left)];
+        let mut totals = progress.totals(tables.metric());
+        let done = usize::try_from(progress.at.batches).unwrap_or(usize::MAX);
+        let mut batches = &batches[done.min(batches.len())..];
+        let left = progress.total.saturating_sub(progress.at.steps);
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
+        batches = &batches[..batches.len().min(left)];
         while let Some(first) = batches.first() {
             let same = batches.iter().take_while(|b| b.rows == first.rows).count();
             let unchecked = Pace::MOST - progress.guard.unchecked();
-            let here = self.enter(epoch, *first, progress)?;
+            let here = self.enter(*first, progress)?;
             let most = progress.pace.steps().min(unchecked).min(here);
+            let most = most.min(progress.until_snapshot(self.options));
             let (now, rest) = batches.split_at(same.min(most));
             self.steps(tables, now, &mut totals, progress)?;
             batches = rest;
@@ -180,8 +227,14 @@ impl Fit<'_> {
             if chunk_ends || progress.guard.unchecked() >= Pace::MOST {
                 self.check(&mut totals, progress)?;
             }
-            if self.observer.interrupted() {
-                progress.interrupted = true;
+            progress.interrupted |= self.observer.interrupted();
+            if self.observer.keeps_snapshots()
+                && (progress.interrupted || progress.is_due(self.options))
+            {
+                self.check(&mut totals, progress)?;
+                self.snapshot(&totals, progress)?;
+            }
+            if progress.interrupted {
                 break;
             }
         }
@@ -189,13 +242,25 @@ impl Fit<'_> {
         Ok(totals.evaluation(self.session.recipe.objective.is_squared_error(), self.units))
     }
 
+    /// Hands the run as it is, all steps received and found good, to the observer.
+    fn snapshot(&mut self, totals: &Totals, progress: &mut Progress) -> Result<(), TrainError> {
+        let start = Instant::now();
+        progress.at.sums.clone_from(totals.sums());
+        progress.at.seconds = progress.seconds();
+        let snapshot = Snapshot {
+            standing: progress.at.clone(),
+            tensors: self.session.kept()?,
+            best: progress.best.clone(),
+        };
+        self.observer.snapshot(snapshot)?;
+        progress.saved = Instant::now();
+        self.note(|| "snapshot".to_owned(), start);
+        Ok(())
+    }
+
     /// Sees to it that the rows from a position on are on the device, and gives how many batches of them are.
-    fn enter(
-        &mut self,
-        epoch: u64,
-        first: Position,
-        progress: &mut Progress,
-    ) -> Result<usize, TrainError> {
+    fn enter(&mut self, first: Position, progress: &mut Progress) -> Result<usize, TrainError> {
+        let epoch = progress.at.epoch;
         let Some(feed) = &mut progress.feed else {
             return Ok(usize::MAX);
         };
@@ -229,12 +294,12 @@ impl Fit<'_> {
     /// Evaluates, and tells the observer.
     fn finish_epoch(
         &mut self,
-        epoch: u64,
         train: &Evaluation,
         progress: &mut Progress,
     ) -> Result<(Model, Option<Evaluation>), TrainError> {
         let mut validation = None;
         let start = Instant::now();
+        let epoch = progress.at.epoch;
         if let Some(data) = self.rows.validation {
             let batch_size = Evaluation::batch_size(self.options.batch_size);
             let mut evaluation = self
@@ -250,47 +315,52 @@ impl Fit<'_> {
             validation = Some(evaluation);
             self.note(|| "validation".to_owned(), start);
         }
-        let judged = validation.as_ref().unwrap_or(train).loss;
-        let best = judged < progress.best;
-        progress.best = progress.best.min(judged);
+        let evaluation = validation.as_ref().unwrap_or(train);
+        let judged = self.options.monitor.judge(evaluation)?;
+        let least = self.options.stopping.map_or(0.0, |s| s.min_delta);
+        let best = progress.judge(judged, least);
+        let learning_rate = self
+            .rate(progress, progress.at.steps.saturating_sub(1))
+            .learning_rate;
+        (self.options.schedule).note(evaluation.loss, &mut progress.at.plateau);
         let model = self.session.model(false)?;
         let report = EpochReport {
             epoch,
-            steps: progress.steps,
-            samples: progress.samples,
+            steps: progress.at.steps,
+            samples: progress.at.samples,
             train,
             validation: validation.as_ref(),
             best,
-            seconds: progress.begun.elapsed().as_secs_f64(),
+            learning_rate,
+            seconds: progress.seconds(),
             model: &model,
         };
         let start = Instant::now();
         self.observer.epoch(&report)?;
         self.note(|| format!("end of epoch {epoch}"), start);
+        if best && self.options.keeps_best() {
+            progress.best = Some(Arc::new(model.clone()));
+            progress.at.best_validation.clone_from(&validation);
+        }
         Ok((model, validation))
     }
-}
 
-impl Progress {
-    fn summary(
-        &self,
-        epochs: u64,
-        train: Evaluation,
-        validation: Option<Evaluation>,
-        interrupted: bool,
-    ) -> Summary {
-        let seconds = self.begun.elapsed().as_secs_f64();
-        Summary {
-            epochs,
-            steps: self.steps,
-            samples: self.samples,
-            train,
-            validation,
-            seconds,
-            first_step_seconds: self.first_step_seconds.unwrap_or(seconds),
-            step_seconds: self.pace.median().unwrap_or(seconds),
-            interrupted,
-            loss_scale: None,
+    /// The learning rate of the step behind so many others, in the epoch that is under way.
+    pub(super) fn rate(&self, progress: &Progress, steps: u64) -> Rate {
+        let moment = Moment {
+            steps,
+            epochs: progress.at.epoch - 1,
+            total: [progress.total, progress.total.div_ceil(progress.in_epoch)],
+        };
+        let Options {
+            optimizer,
+            schedule,
+            ..
+        } = self.options;
+        let rate = schedule.rate(optimizer.learning_rate, moment, &progress.at.plateau);
+        Rate {
+            learning_rate: progress.fixed_rate.unwrap_or(rate.learning_rate),
+            ..rate
         }
     }
 }

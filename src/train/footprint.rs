@@ -129,6 +129,14 @@ impl Session {
             ("model".to_owned(), self.model_bytes()),
             ("model files".to_owned(), kept),
         ];
+        if options.keeps_best() {
+            host.push(("best model".to_owned(), self.model_bytes()));
+        }
+        if options.takes_snapshots() {
+            // One that is written, one that waits, and the best epoch's model file.
+            let bytes = 2 * self.kept_bytes() + self.model_bytes();
+            host.push(("checkpoints".to_owned(), bytes));
+        }
         let tables = [
             ("training", &self.training, options.order()),
             ("validation", &self.validation, Order::AS_THEY_ARE),

@@ -8,20 +8,18 @@ use crate::kernel::{Access, Kernel, Tick};
 use crate::plan::{BufferId, Place};
 
 /// The training steps since the last that was found good, so that they can be run again.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Guard {
     history: Vec<(usize, Tick)>,
     good_step: u64,
 }
 
 impl Guard {
-    /// Keeps the parameters as they are as the first good ones.
-    pub(super) fn new(session: &mut Session) -> Result<Self, TrainError> {
+    /// Keeps the parameters as they are, after so many steps, as the first good ones.
+    pub(super) fn begin(&mut self, session: &mut Session, steps: u64) -> Result<(), TrainError> {
         session.run_once(Purpose::Keep)?;
-        Ok(Self {
-            history: Vec::new(),
-            good_step: 0,
-        })
+        self.good_step = steps;
+        Ok(())
     }
 
     /// How many steps have not been checked.

@@ -13,14 +13,29 @@ pub struct Logged {
     pub losses: Vec<f64>,
     /// The metric of each batch.
     pub metrics: Vec<Vec<f64>>,
+    /// The sum of the weights of each batch's rows, where rows have weights; else nothing.
+    pub weights: Vec<f64>,
+    /// The loss of each output, for each batch, where it is told in units that outputs have; else nothing.
+    pub by_output: Vec<Vec<f64>>,
+    /// The power of an output's unit in which that loss is.
+    pub power: i32,
 }
 
 impl Logged {
     /// Those batches whose loss is finite.
     pub(super) fn finite(self) -> Self {
-        let pairs = self.losses.into_iter().zip(self.metrics);
-        let (losses, metrics) = pairs.filter(|(loss, _)| loss.is_finite()).unzip();
-        Self { losses, metrics }
+        fn kept<T>(finite: &[bool], values: Vec<T>) -> Vec<T> {
+            let pairs = values.into_iter().zip(finite);
+            pairs.filter(|pair| *pair.1).map(|pair| pair.0).collect()
+        }
+        let finite: Vec<bool> = self.losses.iter().map(|loss| loss.is_finite()).collect();
+        Self {
+            losses: kept(&finite, self.losses),
+            metrics: kept(&finite, self.metrics),
+            weights: kept(&finite, self.weights),
+            by_output: kept(&finite, self.by_output),
+            power: self.power,
+        }
     }
 }
 
@@ -52,16 +67,13 @@ impl Session {
         tables: &Tables,
         count: usize,
     ) -> Result<Logged, TrainError> {
-        let losses = self.executor.end_read(losses)?.to_f64();
+        let told = self.executor.end_read(losses)?.to_f64();
         let metrics = self.executor.end_read(metrics)?.to_f64();
         let metrics = metrics
             .chunks(tables.metric().columns())
             .take(count)
             .map(<[f64]>::to_vec)
             .collect();
-        Ok(Logged {
-            losses: losses[..count].to_vec(),
-            metrics,
-        })
+        Ok(tables.logged(&told, metrics))
     }
 }

@@ -4,6 +4,7 @@
 //! of training, evaluation, checking and keeping over one store, and runs the epochs. Whoever wants to know how it goes
 //! is an [`Observer`].
 
+mod callbacks;
 mod chunk;
 mod error;
 mod evaluation;
@@ -16,13 +17,19 @@ mod loss_scale;
 mod model;
 mod objective;
 mod observer;
+mod optimizers;
 mod options;
 mod pace;
 mod profile;
+mod progress;
 mod recipe;
 mod ring;
 mod room;
+mod rules;
+mod schedule;
 mod session;
+mod snapshot;
+mod stopping;
 mod submission;
 mod tables;
 mod trace;
@@ -30,6 +37,7 @@ mod validation;
 
 pub use crate::graph::Precision;
 pub use crate::graph::ops::Scaling;
+pub use callbacks::{Callbacks, Then};
 pub use error::{LostRows, NonFinite, ScaleCollapse, TrainError};
 pub use evaluation::Evaluation;
 pub use fit::Summary;
@@ -44,7 +52,11 @@ pub use profile::{Part, PartTime, Profile, Span, TimedStep};
 pub use recipe::Recipe;
 pub use ring::Ring;
 pub use room::Streamed;
+pub use rules::{Group, Rules};
+pub use schedule::{Curve, OneCycle, Per, Plateau, Schedule};
 pub use session::{Position, Purpose, Ready, Session, batches};
+pub use snapshot::{Best, Kept, Snapshot, Standing};
+pub use stopping::{Monitor, Stopping};
 pub use tables::{Batch, Metric, SLOTS, Tables};
 
 use std::sync::Arc;
@@ -85,9 +97,9 @@ pub struct Trainer {
     pub options: Options,
     /// Where it runs: on the CPU, if nothing else is asked for.
     pub device: Device,
-    /// The first values of the parameters, if they are not drawn.
+    /// The first values of the parameters, and of the statistics behind them, if they are not drawn.
     pub initial: Option<Vec<Vec<f32>>>,
-    /// The scales of the targets, one an output, in which a squared error is told.
+    /// The scales of the targets, one an output, in which squared and absolute errors are told.
     pub units: Option<Vec<f64>>,
 }
 
@@ -123,6 +135,26 @@ impl Trainer {
         + 'static,
     ) -> Self {
         self.objective = Objective::Custom(Arc::new(loss));
+        self
+    }
+
+    /// Takes this share from each label, and gives it to all classes alike: PyTorch's `label_smoothing`. Only for
+    /// [`Loss::CrossEntropy`].
+    #[must_use]
+    pub fn label_smoothing(mut self, share: f64) -> Self {
+        if let Objective::Loss { classes, .. } = &mut self.objective {
+            classes.label_smoothing = share;
+        }
+        self
+    }
+
+    /// Weighs the rows of each class so, in training and in validation. See [`Dataset::with_weights`] for weights of rows;
+    /// both are multiplied.
+    #[must_use]
+    pub fn class_weights(mut self, weights: &[f32]) -> Self {
+        if let Objective::Loss { classes, .. } = &mut self.objective {
+            classes.weights = Some(weights.to_vec());
+        }
         self
     }
 
@@ -203,7 +235,35 @@ impl Trainer {
         validation: Option<&Dataset>,
         observer: &mut dyn Observer,
     ) -> Result<Fitted, TrainError> {
+        self.fit_from(executor, data, validation, observer, None)
+    }
+
+    /// Goes on from a snapshot that an [`Observer`] was given, as if the run had never stopped: on the same device with the
+    /// same data the results are the same bits.
+    ///
+    /// # Errors
+    /// As [`Trainer::fit_with`], and if the snapshot is not of this network and optimiser.
+    pub fn resume_on(
+        &self,
+        executor: Box<dyn Executor>,
+        data: &Dataset,
+        validation: Option<&Dataset>,
+        observer: &mut dyn Observer,
+        snapshot: Snapshot,
+    ) -> Result<Fitted, TrainError> {
+        self.fit_from(executor, data, validation, observer, Some(snapshot))
+    }
+
+    fn fit_from(
+        &self,
+        executor: Box<dyn Executor>,
+        data: &Dataset,
+        validation: Option<&Dataset>,
+        observer: &mut dyn Observer,
+        snapshot: Option<Snapshot>,
+    ) -> Result<Fitted, TrainError> {
         let begun = Instant::now();
+        self.check_rows(data.rows())?;
         let mut session = self.empty(executor)?;
         let kept = observer.keeps(session.model_bytes());
         let rows = Rows {
@@ -215,7 +275,10 @@ impl Trainer {
         if let Some(rows) = validation {
             session.fill_validation(rows)?;
         }
-        self.set_parameters(&mut session)?;
+        match &snapshot {
+            Some(snapshot) => session.restore(snapshot)?,
+            None => self.set_parameters(&mut session)?,
+        }
         if let Some(first) = batches(data.rows(), self.options.batch_size).first() {
             session.plan(Purpose::Training(first.rows))?;
         }
@@ -230,9 +293,10 @@ impl Trainer {
             options,
             rows,
             units,
-            observer,
+            observer: &mut *observer,
         }
-        .run(begun)?;
+        .run(begun, snapshot)?;
+        observer.ends(&summary, &model)?;
         Ok(Fitted { model, summary })
     }
 
@@ -245,6 +309,7 @@ impl Trainer {
         executor: Box<dyn Executor>,
         data: &Dataset,
     ) -> Result<Session, TrainError> {
+        self.check_rows(data.rows())?;
         let mut session = self.empty(executor)?;
         session.set_training(data)?;
         self.set_parameters(&mut session)?;
@@ -263,6 +328,7 @@ impl Trainer {
         validation: Option<&Dataset>,
         keeps: impl Fn(u64) -> u64,
     ) -> Result<Foretold, TrainError> {
+        self.check_rows(data.rows())?;
         let mut session = self.empty(executor)?;
         let kept = keeps(session.model_bytes());
         let rows = Rows {
@@ -294,6 +360,7 @@ impl Trainer {
             optimizer: self.options.optimizer,
             seed: self.options.seed,
             mixed: self.options.mixed(),
+            rules: self.options.rules.clone(),
         };
         let mut session = Session::new(recipe, executor)?;
         session.fuse = self.options.fuse;
@@ -307,11 +374,32 @@ impl Trainer {
         }
     }
 
+    /// Refuses batches that are too small for the network, before an epoch's last one ends the run.
+    fn check_rows(&self, rows: usize) -> Result<(), TrainError> {
+        self.check()?;
+        let options = &self.options;
+        let most = options.steps.unwrap_or(u64::MAX);
+        let least = self.network.least_rows();
+        let sizes = footprint::sizes(rows, options.batch_size, most);
+        if sizes.iter().all(|&size| size >= least) {
+            return Ok(());
+        }
+        let size = options.batch_size;
+        Err(TrainError::Option {
+            name: "batch_size",
+            found: format!("{size}, which makes a batch of 1 row out of {rows}"),
+            expected: "one with at least 2 rows in every batch, the last of an epoch too: batch normalisation has no \
+                       variance of a single row; choose another batch size, or leave a row out",
+        })
+    }
+
     fn check(&self) -> Result<(), TrainError> {
         self.network.check()?;
+        self.objective.check(self.network.outputs())?;
         if let Some(values) = &self.initial {
             model::check_parameters(&self.network, values)?;
         }
+        self.options.rules.check_names(&self.network)?;
         self.options.check()
     }
 }

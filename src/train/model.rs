@@ -1,6 +1,6 @@
 //! A trained network: its description and its parameters.
 
-use super::{Objective, Optimizer, Recipe, Session, TrainError};
+use super::{Objective, Optimizer, Recipe, Rules, Session, TrainError};
 use crate::device::Device;
 use crate::network::{Activation, Loss, Network};
 
@@ -11,7 +11,7 @@ pub struct Model {
     pub network: Network,
     /// What turns the last layer's output into a prediction.
     pub output: Activation,
-    /// The values of [`Network::parameters`], in that order.
+    /// The values of [`Network::lasting`], in that order: of the parameters, and then of the statistics.
     pub values: Vec<Vec<f32>>,
 }
 
@@ -27,7 +27,7 @@ impl Model {
         }
     }
 
-    /// A model from values of the parameters.
+    /// A model from values of the parameters, and of the statistics behind them.
     ///
     /// # Errors
     /// If the values do not fit the network, or one is not finite.
@@ -107,6 +107,7 @@ impl Model {
             optimizer: Optimizer::sgd(0.0),
             seed: 0,
             mixed: None,
+            rules: Rules::default(),
         };
         let mut session = Session::new(recipe, device.open(None)?.executor)?;
         session.set_parameters(&self.values)?;
@@ -116,7 +117,7 @@ impl Model {
 
 /// A network's widths against those of weights that should fit it.
 pub(super) fn check_parameters(network: &Network, values: &[Vec<f32>]) -> Result<(), TrainError> {
-    let parameters = network.parameters();
+    let parameters: Vec<_> = network.lasting().collect();
     if parameters.len() != values.len() {
         let (found, expected) = (values.len(), parameters.len());
         return Err(TrainError::Weights(format!(
@@ -133,6 +134,13 @@ pub(super) fn check_parameters(network: &Network, values: &[Vec<f32>]) -> Result
         if let Some(index) = values.iter().position(|v| !v.is_finite()) {
             return Err(TrainError::Weights(format!(
                 "`{name}`[{index}] is {}; weights must be finite",
+                values[index]
+            )));
+        }
+        let below = values.iter().position(|&v| v < 0.0);
+        if let Some(index) = below.filter(|_| name.ends_with(".running_var")) {
+            return Err(TrainError::Weights(format!(
+                "`{name}`[{index}] is {}; a variance is at least 0",
                 values[index]
             )));
         }

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::tables::Batch;
+use super::{Metric, TrainError};
 use crate::graph::{Graph, GraphError, TensorId};
-use crate::network::{Activation, Loss, LossTensors};
+use crate::network::{Activation, ClassOptions, Loss, LossTensors, Weighing};
 
 /// A loss made of ops: from the network's output and the target to a scalar.
 pub type CustomLoss =
@@ -14,7 +16,12 @@ pub type CustomLoss =
 #[derive(Clone)]
 pub enum Objective {
     /// One of the losses.
-    Loss(Loss),
+    Loss {
+        /// Which.
+        loss: Loss,
+        /// Weights of the classes, and how far labels are smoothed.
+        classes: ClassOptions,
+    },
     /// A loss of one's own. The target is class numbers or numbers, as the data set has it.
     Custom(Arc<CustomLoss>),
 }
@@ -28,26 +35,114 @@ impl Objective {
         &self,
         graph: &mut Graph,
         y: TensorId,
-        target: TensorId,
+        batch: &Batch,
     ) -> Result<LossTensors, GraphError> {
         match self {
-            Self::Loss(loss) => loss.build(graph, y, target),
+            Self::Loss { loss, classes } => {
+                let weighing = Weighing {
+                    rows: batch.weights,
+                    classes: batch
+                        .class_weights
+                        .zip(batch.labels)
+                        .map(<[TensorId; 2]>::from),
+                    label_smoothing: classes.label_smoothing,
+                };
+                loss.build_weighed(graph, (y, batch.target), &weighing)
+            }
             Self::Custom(build) => Ok(LossTensors {
-                loss: build(graph, y, target)?,
+                loss: build(graph, y, batch.target)?,
                 by_output: None,
+                weight: None,
             }),
         }
     }
 
+    /// The loss, if it is one of them.
+    pub const fn loss(&self) -> Option<Loss> {
+        match self {
+            Self::Loss { loss, .. } => Some(*loss),
+            Self::Custom(_) => None,
+        }
+    }
+
+    /// The weights of the classes, if these have any.
+    pub fn class_weights(&self) -> Option<&[f32]> {
+        match self {
+            Self::Loss { classes, .. } => classes.weights.as_deref(),
+            Self::Custom(_) => None,
+        }
+    }
+
+    /// The power of the target's unit in which the loss of each output is told, where that cannot be known from the metric:
+    /// it is no squared error, or rows have weights.
+    pub(super) fn told_power(&self, metric: Metric, weighed: bool) -> Option<i32> {
+        let power = self.loss().map_or(0, Loss::unit_power);
+        let numbers = matches!(metric, Metric::SquaredErrors { .. });
+        let known = self.is_squared_error() && !weighed;
+        (numbers && power != 0 && !known).then_some(power)
+    }
+
+    /// Refuses parameters that make no sense.
+    pub(super) fn check(&self, outputs: usize) -> Result<(), TrainError> {
+        let Self::Loss { loss, classes } = self else {
+            return Ok(());
+        };
+        loss.check()?;
+        let option = |name, found, expected| {
+            Err(TrainError::Option {
+                name,
+                found,
+                expected,
+            })
+        };
+        let smoothing = classes.label_smoothing;
+        if !(0.0..1.0).contains(&smoothing) {
+            let expected = "at least 0 and below 1";
+            return option("label_smoothing", smoothing.to_string(), expected);
+        }
+        if smoothing > 0.0 && *loss != Loss::CrossEntropy {
+            let found = format!("{smoothing} with the loss {loss}");
+            return option("label_smoothing", found, "0, or the loss cross_entropy");
+        }
+        let Some(weights) = &classes.weights else {
+            return Ok(());
+        };
+        if !loss.takes_class_weights() {
+            let found = format!("given with the loss {loss}");
+            let expected = "nothing, or the loss cross_entropy, hinge, kullback_leibler or negative_log_likelihood";
+            return option("class_weights", found, expected);
+        }
+        if weights.len() != outputs {
+            let found = format!("{} numbers for {outputs} classes", weights.len());
+            return option("class_weights", found, "a number a class");
+        }
+        let wrong = weights.iter().find(|w| !(0.0..=f32::MAX).contains(*w));
+        if let Some(wrong) = wrong {
+            let found = format!("{wrong} among others");
+            return option("class_weights", found, "finite numbers of at least 0");
+        }
+        if weights.iter().all(|&w| w == 0.0) {
+            let found = "0 for each class".to_owned();
+            return option("class_weights", found, "a number above 0 among them");
+        }
+        Ok(())
+    }
+
     /// Whether it is the mean squared error, which is told in the target's own units.
     pub const fn is_squared_error(&self) -> bool {
-        matches!(self, Self::Loss(Loss::SquaredError))
+        matches!(
+            self,
+            Self::Loss {
+                loss: Loss::SquaredError,
+                ..
+            }
+        )
     }
 
     /// What turns the network's output into a prediction; nothing for a loss of one's own.
     pub const fn output(&self) -> Activation {
         match self {
-            Self::Loss(loss) => loss.output(),
+            Self::Loss { loss, .. } => loss.output(),
             Self::Custom(_) => Activation::Identity,
         }
     }
@@ -56,7 +151,7 @@ impl Objective {
 impl fmt::Display for Objective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Loss(loss) => loss.fmt(f),
+            Self::Loss { loss, .. } => loss.fmt(f),
             Self::Custom(_) => f.write_str("custom"),
         }
     }
@@ -70,6 +165,9 @@ impl fmt::Debug for Objective {
 
 impl From<Loss> for Objective {
     fn from(loss: Loss) -> Self {
-        Self::Loss(loss)
+        Self::Loss {
+            loss,
+            classes: ClassOptions::default(),
+        }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Evaluation, Model, Profile, Streamed};
+use super::{Evaluation, Model, Profile, Snapshot, Streamed, Summary};
 
 /// Training steps that have just been done.
 #[derive(Debug, Clone, Copy)]
 pub struct StepsReport<'a> {
+    /// The epoch, from 1.
+    pub epoch: u64,
     /// The number of the first of them, from 1.
     pub first: u64,
     /// The loss of each, on its own batch. Squared errors are in the scale that the network sees.
@@ -32,8 +34,11 @@ pub struct EpochReport<'a> {
     pub train: &'a Evaluation,
     /// Over the validation rows, if there are any.
     pub validation: Option<&'a Evaluation>,
-    /// Whether this is the best epoch so far: by the validation loss, or without validation rows by the training loss.
+    /// Whether this is the best epoch so far: by what [`Options::monitor`](super::Options::monitor) says, of the validation
+    /// rows, or without them of the training rows.
     pub best: bool,
+    /// The learning rate of its last step.
+    pub learning_rate: f64,
     /// Seconds since the run began.
     pub seconds: f64,
     /// The model as it is now.
@@ -61,6 +66,23 @@ pub trait Observer {
         Ok(())
     }
 
+    /// Before an epoch, or before the rest of one where a run goes on: the learning rate for it, if it is not to be the
+    /// schedule's.
+    ///
+    /// # Errors
+    /// An error ends the run and comes back as it is.
+    fn epoch_begins(&mut self, _epoch: u64) -> std::io::Result<Option<f64>> {
+        Ok(None)
+    }
+
+    /// After the run, with the model that it ends with.
+    ///
+    /// # Errors
+    /// An error comes back as it is, and the model is lost to who trained it.
+    fn ends(&mut self, _summary: &Summary, _model: &Model) -> std::io::Result<()> {
+        Ok(())
+    }
+
     /// After some training steps.
     ///
     /// # Errors
@@ -75,6 +97,26 @@ pub trait Observer {
     /// An error ends the run and comes back as it is.
     fn epoch(&mut self, _report: &EpochReport<'_>) -> std::io::Result<()> {
         Ok(())
+    }
+
+    /// Whether it keeps snapshots. Then [`Observer::snapshot`] is called as often as
+    /// [`Options::checkpoint_steps`](super::Options::checkpoint_steps) and its neighbour say, and when the run is
+    /// interrupted, which then ends at once, in the middle of an epoch, without an evaluation.
+    fn keeps_snapshots(&self) -> bool {
+        false
+    }
+
+    /// Takes a snapshot, all steps before it told and found good.
+    ///
+    /// # Errors
+    /// An error ends the run and comes back as it is.
+    fn snapshot(&mut self, _snapshot: Snapshot) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    /// Whether the run has come to its end; asked after each epoch.
+    fn stops(&self) -> bool {
+        false
     }
 
     /// Where times are collected, if they shall be.

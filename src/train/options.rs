@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::TrainError;
+use super::{Monitor, Rules, Schedule, Stopping, TrainError};
 use crate::data::Order;
 use crate::graph::Precision;
 use crate::graph::ops::{Scaling, Update};
@@ -19,7 +19,10 @@ pub struct Optimizer {
 
 impl Optimizer {
     /// The words for the kinds of optimisers.
-    pub const WORDS: [&'static str; 5] = ["sgd", "momentum", "nesterov", "adam", "adamw"];
+    pub const WORDS: [&'static str; 12] = [
+        "sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "adagrad", "adadelta", "adamax",
+        "nadam", "radam", "lion",
+    ];
 
     /// Plain stochastic gradient descent.
     pub const fn sgd(learning_rate: f64) -> Self {
@@ -72,21 +75,32 @@ impl Optimizer {
 
     /// The same with another weight decay.
     #[must_use]
-    pub const fn weight_decay(mut self, decay: f64) -> Self {
-        match &mut self.update {
-            Update::Sgd { weight_decay, .. } | Update::Adam { weight_decay, .. } => {
-                *weight_decay = decay;
-            }
-        }
+    pub fn weight_decay(mut self, decay: f64) -> Self {
+        *self.update.weight_decay() = decay;
         self
     }
 }
 
 /// The numbers of a training run.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Options {
     /// The optimiser: Adam at 0.001.
     pub optimizer: Optimizer,
+    /// How the learning rate goes.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// What an epoch is judged by.
+    #[serde(default)]
+    pub monitor: Monitor,
+    /// When to end a run that gets no better.
+    #[serde(default)]
+    pub stopping: Option<Stopping>,
+    /// Training steps from one snapshot to the next, for observers that keep them.
+    #[serde(default)]
+    pub checkpoint_steps: Option<u64>,
+    /// Seconds from one snapshot to the next, for observers that keep them.
+    #[serde(default)]
+    pub checkpoint_seconds: Option<f64>,
     /// Rows in a batch: 128. The last batch of an epoch may be smaller.
     pub batch_size: usize,
     /// How often all rows are seen: 10.
@@ -116,12 +130,20 @@ pub struct Options {
     /// order. Not given, all rows are.
     #[serde(default)]
     pub window: Option<usize>,
+    /// What is done to gradients and weights beside the update.
+    #[serde(default)]
+    pub rules: Rules,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             optimizer: Optimizer::adam(0.001),
+            schedule: Schedule::default(),
+            monitor: Monitor::Loss,
+            stopping: None,
+            checkpoint_steps: None,
+            checkpoint_seconds: None,
             batch_size: 128,
             epochs: 10,
             steps: None,
@@ -133,6 +155,7 @@ impl Default for Options {
             scaling: Scaling::default(),
             stream: None,
             window: None,
+            rules: Rules::default(),
         }
     }
 }
@@ -141,6 +164,16 @@ impl Options {
     /// How the loss is scaled, if the precision is mixed.
     pub(super) fn mixed(&self) -> Option<Scaling> {
         (self.precision == Precision::Mixed).then_some(self.scaling)
+    }
+
+    /// Whether snapshots are taken while a run goes on.
+    pub(super) const fn takes_snapshots(&self) -> bool {
+        self.checkpoint_steps.is_some() || self.checkpoint_seconds.is_some()
+    }
+
+    /// Whether the best epoch's model is held while the run goes on.
+    pub(super) const fn keeps_best(&self) -> bool {
+        self.stopping.is_some() || self.takes_snapshots()
     }
 
     /// The order of the training rows, where all are in memory.
@@ -178,6 +211,17 @@ impl Options {
             return option("window", "0".to_owned(), "at least 1 row");
         }
         self.check_scaling()?;
+        self.schedule.check()?;
+        if let Some(stopping) = &self.stopping {
+            stopping.check()?;
+        }
+        if self.checkpoint_steps == Some(0) {
+            return option("checkpoint_steps", "0".to_owned(), "at least 1 step");
+        }
+        if let Some(seconds) = self.checkpoint_seconds {
+            let (range, expected) = (f64::MIN_POSITIVE..1e12, "more than 0 seconds");
+            within("checkpoint_seconds", seconds, range, expected)?;
+        }
         let positive = "a finite number of at least 0";
         within(
             "learning_rate",
@@ -185,42 +229,21 @@ impl Options {
             0.0..f64::INFINITY,
             positive,
         )?;
-        match self.optimizer.update {
-            Update::Sgd {
-                momentum,
-                weight_decay,
-                nesterov,
-            } => {
-                within("momentum", momentum, 0.0..1.0, "at least 0 and below 1")?;
-                within("weight_decay", weight_decay, 0.0..f64::INFINITY, positive)?;
-                if nesterov && momentum == 0.0 {
-                    return option(
-                        "momentum",
-                        "0".to_owned(),
-                        "more than 0, for Nesterov's form",
-                    );
-                }
-                Ok(())
-            }
-            Update::Adam {
-                beta1,
-                beta2,
-                epsilon,
-                weight_decay,
-                ..
-            } => {
-                within("beta1", beta1, 0.0..1.0, "at least 0 and below 1")?;
-                within("beta2", beta2, 0.0..1.0, "at least 0 and below 1")?;
-                // A gradient of 0, as between the parameters in their block, would become 0 / 0.
-                within(
-                    "epsilon",
-                    epsilon,
-                    f64::from(f32::MIN_POSITIVE)..f64::INFINITY,
-                    "a finite number that is more than 0 in f32",
-                )?;
-                within("weight_decay", weight_decay, 0.0..f64::INFINITY, positive)
-            }
+        self.optimizer.update.check()?;
+        self.rules.check()?;
+        self.check_mixed()
+    }
+
+    /// Mixed precision skips updates, and counts those that it does.
+    fn check_mixed(&self) -> Result<(), TrainError> {
+        if self.precision == Precision::Single || self.optimizer.update.suits_mixed() {
+            return Ok(());
         }
+        Err(TrainError::Option {
+            name: "precision",
+            found: format!("mixed, and the optimizer {}", self.optimizer.word()),
+            expected: "single precision for an optimizer whose rate depends on the number of updates in its own way",
+        })
     }
 
     /// The scale and what it is multiplied by are powers of two, so that scaling rounds nothing.

@@ -1,10 +1,10 @@
 //! The graphs of a training run: training, evaluation, prediction, and the watch over them.
 
 use super::tables::{Batch, Metric, Tables};
-use super::{Objective, Optimizer};
+use super::{Objective, Optimizer, Rules};
 use crate::graph::ops::Scaling;
 use crate::graph::{Graph, GraphError, Phase, Precision, Store, TensorId};
-use crate::network::{Mode, Network, PARAMETERS};
+use crate::network::{Mode, Network, PARAMETERS, STATISTICS};
 
 /// What to train and by which rule: all that the graphs depend on, but for the data.
 #[derive(Debug, Clone)]
@@ -20,11 +20,14 @@ pub struct Recipe {
     /// How the loss is scaled in training under mixed precision; nothing in single precision. Evaluation and prediction are
     /// in single precision always.
     pub mixed: Option<Scaling>,
+    /// What is done to gradients and weights beside the update.
+    pub rules: Rules,
 }
 
 impl Recipe {
-    /// The blocks of the store that a training step changes: the parameters, the states of the optimiser, and under mixed
-    /// precision the loss scale and its counts.
+    /// The blocks of the store that a training step changes: the parameters, the states of the optimiser, the statistics if
+    /// the network has any, under mixed precision the loss scale and its counts, and the parameters' average if it is asked
+    /// for.
     pub fn blocks(&self) -> Vec<String> {
         let states = self
             .optimizer
@@ -32,10 +35,14 @@ impl Recipe {
             .states()
             .iter()
             .map(|state| format!("{PARAMETERS}.{state}"));
+        let average = std::iter::once(format!("{PARAMETERS}.{}", Rules::AVERAGE));
+        let statistics = !self.network.statistics().is_empty();
         let scaler = [Scaling::SCALE, Scaling::COUNTS].map(str::to_owned);
         std::iter::once(PARAMETERS.to_owned())
             .chain(states)
+            .chain(statistics.then(|| STATISTICS.to_owned()))
             .chain(scaler.into_iter().filter(|_| self.mixed.is_some()))
+            .chain(average.filter(|_| self.rules.ema.is_some()))
             .collect()
     }
 
@@ -50,6 +57,9 @@ impl Recipe {
         }
         if self.mixed.is_some() {
             Scaling::declare(store)?;
+        }
+        if self.rules.ema.is_some() {
+            store.declare_like(PARAMETERS, Rules::AVERAGE)?;
         }
         self.blocks()
             .iter()
@@ -79,18 +89,31 @@ impl Recipe {
             .map(|p| graph.stored(store, &p.name))
             .collect::<Result<Vec<_>, _>>()?;
         let update = self.optimizer.update;
-        match self.mixed {
-            None => {
+        let ruled = self.rules.ruled(store, &self.optimizer)?;
+        match (self.mixed, ruled) {
+            (None, Some(ruled)) => {
+                let gradients = graph.differentiate(loss, &parameters)?;
+                graph.ruled_update(store, PARAMETERS, &gradients, &ruled, None)?;
+            }
+            (Some(scaling), Some(ruled)) => {
+                let scaled = graph.scaled_loss(store, loss)?;
+                let gradients = graph.differentiate(scaled, &parameters)?;
+                let mixed = Some((loss, scaling));
+                graph.ruled_update(store, PARAMETERS, &gradients, &ruled, mixed)?;
+            }
+            (None, None) => {
                 let gradients = graph.differentiate(loss, &parameters)?;
                 graph.update(store, PARAMETERS, &gradients, update)?;
             }
-            Some(scaling) => {
+            (Some(scaling), None) => {
                 let scaled = graph.scaled_loss(store, loss)?;
                 let gradients = graph.differentiate(scaled, &parameters)?;
                 let by = (loss, gradients.as_slice());
                 graph.scaled_update(store, PARAMETERS, by, update, scaling)?;
             }
         }
+        graph.set_phase(Phase::Update);
+        self.rules.average(&mut graph, store)?;
         Ok(graph)
     }
 
@@ -106,6 +129,7 @@ impl Recipe {
     ) -> Result<Graph, GraphError> {
         let mut graph = Graph::new();
         let batch = tables.batch(&mut graph, store, rows)?;
+        graph.read_endings(self.rules.evaluated());
         self.forward_and_log(&mut graph, store, tables, batch, Mode::Evaluation)?;
         Ok(graph)
     }
@@ -117,6 +141,7 @@ impl Recipe {
     pub fn prediction(&self, store: &Store, x: &str) -> Result<(Graph, TensorId), GraphError> {
         let mut graph = Graph::new();
         let x = graph.stored(store, x)?;
+        graph.read_endings(self.rules.evaluated());
         let y = self
             .network
             .forward(&mut graph, store, x, Mode::Evaluation)?;
@@ -172,10 +197,11 @@ impl Recipe {
         mode: Mode,
     ) -> Result<TensorId, GraphError> {
         let y = self.network.forward(graph, store, batch.x, mode)?;
-        let tensors = self.objective.build(graph, y, batch.target)?;
+        let tensors = self.objective.build(graph, y, &batch)?;
         graph.rename(tensors.loss, "loss");
         let log = graph.stored(store, &tables.part("log.loss"))?;
-        graph.record(tensors.loss, log)?;
+        let told = tables.told(graph, &tensors)?;
+        graph.record(told, log)?;
         let metric = match (tables.metric(), batch.labels, tensors.by_output) {
             (Metric::Nothing, _, _) => return Ok(tensors.loss),
             (Metric::Correct, Some(labels), _) => {
@@ -183,7 +209,11 @@ impl Recipe {
                 graph.sum(correct)?
             }
             // The loss is the metric already.
-            (_, _, Some(by_output)) if self.objective.is_squared_error() => by_output,
+            (_, _, Some(by_output))
+                if self.objective.is_squared_error() && tensors.weight.is_none() =>
+            {
+                by_output
+            }
             _ => {
                 let prediction = graph.activation(y, self.objective.output())?;
                 let errors = graph.squared_error(prediction, batch.target)?;

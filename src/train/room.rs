@@ -135,7 +135,7 @@ impl Session {
             let batch_size = fits + (fails - fits) / 2;
             let smaller = Options {
                 batch_size,
-                ..*options
+                ..options.clone()
             };
             if self.declare_fitting(rows, &smaller, kept)?.is_none() {
                 fits = batch_size;

@@ -147,6 +147,7 @@ impl Session {
     pub(super) fn fill_training(&mut self, data: &Dataset) -> Result<(), TrainError> {
         let tables = self.training.as_ref().expect("they are declared first");
         tables.fill(data, &self.store, self.executor.as_mut())?;
+        self.recipe.set_first(&self.store, self.executor.as_mut())?;
         if let Some(scaling) = self.recipe.mixed {
             let scale = Data::F64(vec![scaling.initial]);
             self.executor
@@ -179,34 +180,54 @@ impl Session {
             .sum()
     }
 
-    /// Bytes of the parameters on the host.
+    /// Bytes of the parameters and statistics on the host.
     pub(super) fn model_bytes(&self) -> u64 {
-        4 * self.recipe.network.parameter_count() as u64
+        let numbers = self.recipe.network.lasting().map(|p| p.shape.len());
+        4 * numbers.sum::<usize>() as u64
     }
 
-    /// Draws the first values of all parameters, one after the other.
+    /// Draws the first values of all parameters and statistics, one after the other.
     ///
     /// # Errors
     /// If the device failed.
     pub(super) fn draw_parameters(&mut self, init: Init, seed: u64) -> Result<(), TrainError> {
         let network = self.recipe.network.clone();
         for (name, values) in network.each_initial(init, seed) {
-            self.executor
-                .write_stored(&self.store, &name, &Data::F32(values))?;
+            self.set_parameter(&name, values)?;
         }
         Ok(())
     }
 
-    /// Sets all parameters, in the network's order.
+    /// Sets all parameters, and the statistics behind them, in the network's order.
     ///
     /// # Errors
     /// If one has not its length, or the device failed.
     pub fn set_parameters(&mut self, values: &[Vec<f32>]) -> Result<(), TrainError> {
-        for (parameter, values) in self.recipe.network.parameters().iter().zip(values) {
-            self.executor
-                .write_stored(&self.store, &parameter.name, &Data::F32(values.clone()))?;
+        for (parameter, values) in self.recipe.network.lasting().zip(values) {
+            self.set_parameter(&parameter.name, values.clone())?;
         }
         Ok(())
+    }
+
+    /// Sets a parameter, and its average if there is one: that begins with the first weights.
+    fn set_parameter(&mut self, name: &str, values: Vec<f32>) -> Result<(), TrainError> {
+        let values = Data::F32(values);
+        let evaluated = self.evaluated(name);
+        if evaluated != name {
+            self.executor
+                .write_stored(&self.store, &evaluated, &values)?;
+        }
+        self.executor.write_stored(&self.store, name, &values)?;
+        Ok(())
+    }
+
+    /// What evaluation takes for a tensor: a parameter's average if there is one. Statistics have none.
+    fn evaluated(&self, name: &str) -> String {
+        let average = format!("{name}{}", self.recipe.rules.evaluated());
+        match self.store.find(&average) {
+            Ok(_) => average,
+            Err(_) => name.to_owned(),
+        }
     }
 
     /// The model as it is now, or as it last was good.
@@ -216,8 +237,8 @@ impl Session {
     pub fn model(&mut self, last_good: bool) -> Result<Model, TrainError> {
         let suffix = if last_good { ".good" } else { "" };
         let mut values = Vec::new();
-        for parameter in self.recipe.network.parameters() {
-            let name = format!("{}{suffix}", parameter.name);
+        for parameter in self.recipe.network.lasting() {
+            let name = format!("{}{suffix}", self.evaluated(&parameter.name));
             let parameter = self.executor.read_stored(&self.store, &name)?;
             values.push(parameter.into_f32());
         }

@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use super::TrainError;
 use super::evaluation::Totals;
-use super::fit::{Fit, Progress};
+use super::fit::Fit;
 use super::observer::StepsReport;
+use super::progress::Progress;
 use super::session::{Position, Purpose};
 use super::tables::Tables;
 use crate::executor::Reading;
@@ -38,16 +39,19 @@ impl Fit<'_> {
         progress: &mut Progress,
     ) -> Result<(), TrainError> {
         let rows = batches[0].rows;
-        let learning_rate = self.options.optimizer.learning_rate;
-        let first = progress.steps + 1;
+        let first = progress.at.steps + 1;
         let number =
             |slot: u32| u32::try_from(first).map_or(u32::MAX, |first| first.saturating_add(slot));
         let place = |&b: &Position| progress.feed.as_ref().map_or(b.start, |feed| feed.place(b));
-        let tick = |(slot, b): (u32, &Position)| Tick {
-            step: number(slot),
-            start: place(b),
-            slot,
-            learning_rate,
+        let tick = |(slot, b): (u32, &Position)| {
+            let rate = self.rate(progress, progress.at.steps + u64::from(slot));
+            Tick {
+                step: number(slot),
+                start: place(b),
+                slot,
+                learning_rate: rate.learning_rate,
+                momentum: rate.momentum,
+            }
         };
         let ticks: Vec<_> = (0..).zip(batches).map(tick).collect();
 
@@ -72,7 +76,8 @@ impl Fit<'_> {
             feed.prefetch(&mut self.session)?;
         }
         progress.guard.note(rows, &ticks);
-        progress.steps += ticks.len() as u64;
+        progress.at.steps += ticks.len() as u64;
+        progress.at.batches += ticks.len() as u64;
         let done = matches!(logs[0], Reading::Done(_));
         let sent = Sent {
             first,
@@ -138,12 +143,13 @@ impl Fit<'_> {
             return Err(progress.guard.diagnose(&mut self.session)?);
         }
         totals.add(&logged, rows);
-        progress.samples += (steps * rows) as u64;
+        progress.at.samples += (steps * rows) as u64;
         let mut here = Totals::new(sent.tables.metric());
         here.add(&logged, rows);
         let accuracy = here.evaluation(false, None).accuracy;
-        let (samples, total) = (progress.samples, progress.total);
+        let (samples, total) = (progress.at.samples, progress.total);
         let report = StepsReport {
+            epoch: progress.at.epoch,
             first,
             losses: &losses,
             accuracy,

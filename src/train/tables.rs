@@ -1,12 +1,13 @@
 //! A data set in the store, in its own element type, and the logs that are kept of it.
 
 use super::feed::CHUNKS;
+use super::logs::Logged;
 use super::ring::{Measure, Ring, Share};
 use super::{Objective, TrainError};
 use crate::data::{Dataset, Inputs, Order, Stored, Targets, Value};
 use crate::executor::{Data, Executor};
 use crate::graph::{Graph, GraphError, Store, TensorId};
-use crate::network::{Loss, Network};
+use crate::network::{Loss, LossTensors, Network};
 use crate::tensor::Element;
 
 /// Rows of the logs: most steps between two readings.
@@ -37,7 +38,11 @@ impl Metric {
 }
 
 /// A data set in the store: `NAME.inputs`, `NAME.order`, `NAME.labels` or `NAME.targets` (both for a loss that wants
-/// classes as one-hot rows), and the logs `NAME.log.loss` and `NAME.log.metric`.
+/// classes as one-hot rows), `NAME.weights` if rows have weights, `NAME.class_weights` if classes have, and the logs
+/// `NAME.log.loss` and `NAME.log.metric`.
+///
+/// A row of the loss's log is the loss; then, if rows or classes have weights, the sum of the weights of the batch; then,
+/// where a loss is told in the units of the outputs and the metric does not tell it, the loss of each output.
 #[derive(Debug, Clone)]
 pub struct Tables {
     name: &'static str,
@@ -54,6 +59,12 @@ pub struct Tables {
     metric: Metric,
     /// Whether the loss takes `NAME.labels` or `NAME.targets`.
     by_class: bool,
+    /// What the weights of rows are multiplied by, if rows have any.
+    weights: Option<f32>,
+    /// The weights of the classes, if these have any.
+    class_weights: Option<Vec<f32>>,
+    /// How many outputs are in the log of the loss, and the power of their units.
+    told: Option<(usize, i32)>,
 }
 
 /// Elements that are copied at once on their way to the device: a whole data set is never held twice for that. A multiple
@@ -109,6 +120,10 @@ pub struct Batch {
     pub target: TensorId,
     /// Class numbers `[rows]`, if there are classes.
     pub labels: Option<TensorId>,
+    /// A weight a row `[rows]`, if rows have any.
+    pub weights: Option<TensorId>,
+    /// A weight a class `[classes]`, if classes have any.
+    pub class_weights: Option<TensorId>,
 }
 
 impl Tables {
@@ -166,11 +181,26 @@ impl Tables {
         } else {
             Metric::Nothing
         };
+        let weights = data.weights().map(power_of_two);
+        if weights.is_some() {
+            declare("weights", &[rows], Element::F32)?;
+        }
+        let class_weights = objective.class_weights().map(scaled_weights);
+        if let Some(weights) = &class_weights {
+            declare("class_weights", &[weights.len()], Element::F32)?;
+        }
+        let weighed = weights.is_some() || class_weights.is_some();
+        let told = objective.told_power(metric, weighed);
+        let told = told.map(|power| (outputs, power));
         let slots = SLOTS as usize;
-        declare("log.loss", &[slots, 1], Element::F32)?;
+        let columns = 1 + usize::from(weighed) + told.map_or(0, |(outputs, _)| outputs);
+        declare("log.loss", &[slots, columns], Element::F32)?;
         declare("log.metric", &[slots, metric.columns()], Element::F32)?;
         Ok(Self {
             name,
+            weights,
+            class_weights,
+            told,
             rows: data.rows(),
             ring,
             stored: data.stored_row_bytes(),
@@ -232,6 +262,10 @@ impl Tables {
             executor,
             name: String::new(),
         };
+        if let Some(weights) = &self.class_weights {
+            put.name = self.part("class_weights");
+            put.all(weights, Data::F32)?;
+        }
         put.name = self.part("order");
         let held = self.ring.map_or(self.rows, |ring| ring.capacity);
         let mut numbers = row_numbers(held);
@@ -268,6 +302,13 @@ impl Tables {
             }
             Targets::None => {}
         }
+        if let (Some(weights), Some(scale)) = (data.weights(), self.weights) {
+            put.name = self.part("weights");
+            for (index, piece) in weights.chunks(PIECE).enumerate() {
+                let piece = piece.iter().map(|w| w * scale).collect();
+                put.part(index * PIECE, &Data::F32(piece))?;
+            }
+        }
         Ok(())
     }
 
@@ -295,6 +336,59 @@ impl Tables {
     /// Whether the loss takes class numbers.
     pub(super) const fn by_class(&self) -> bool {
         self.by_class
+    }
+
+    /// What the weights of rows are multiplied by on their way to the device, if rows have any.
+    pub(super) const fn weights(&self) -> Option<f32> {
+        self.weights
+    }
+
+    /// Numbers of a batch in the log of the loss, but for those of the outputs.
+    fn told_columns(&self) -> usize {
+        1 + usize::from(self.weights.is_some() || self.class_weights.is_some())
+    }
+
+    /// A row of the log of the loss.
+    pub(super) fn told(
+        &self,
+        graph: &mut Graph,
+        tensors: &LossTensors,
+    ) -> Result<TensorId, GraphError> {
+        let by_output = tensors.by_output.filter(|_| self.told.is_some());
+        let parts = [tensors.weight, by_output];
+        let mut row = tensors.loss;
+        for part in parts.into_iter().flatten() {
+            let both = [row, part].map(|tensor| (tensor, graph.tensor(tensor).shape.len()));
+            let [(row_id, row_len), (part, part_len)] = both;
+            let joined = [
+                graph.reshape(row_id, [row_len])?,
+                graph.reshape(part, [part_len])?,
+            ];
+            row = graph.concat(joined[0], joined[1], 0)?;
+            graph.rename(row, "told");
+        }
+        Ok(row)
+    }
+
+    /// What stands in the rows of the logs.
+    pub(super) fn logged(&self, told: &[f64], metrics: Vec<Vec<f64>>) -> Logged {
+        let own = self.told_columns();
+        let outputs = self.told.map_or(0, |(outputs, _)| outputs);
+        let rows = told.chunks(own + outputs).take(metrics.len());
+        let mut logged = Logged {
+            metrics: Vec::new(),
+            power: self.told.map_or(0, |(_, power)| power),
+            ..Logged::default()
+        };
+        for row in rows {
+            logged.losses.push(row[0]);
+            logged.weights.extend(&row[1..own]);
+            if outputs > 0 {
+                logged.by_output.push(row[own..].to_vec());
+            }
+        }
+        logged.metrics = metrics;
+        logged
     }
 
     /// What is counted beside the loss.
@@ -334,8 +428,35 @@ impl Tables {
             Some(labels) if self.by_class => labels,
             _ => gather("targets", 1.0)?,
         };
-        Ok(Batch { x, target, labels })
+        let weights = match self.weights {
+            Some(_) => Some(gather("weights", 1.0)?),
+            None => None,
+        };
+        let class_weights = match self.class_weights {
+            Some(_) => Some(graph.stored(store, &self.part("class_weights"))?),
+            None => None,
+        };
+        Ok(Batch {
+            x,
+            target,
+            labels,
+            weights,
+            class_weights,
+        })
     }
+}
+
+/// The power of two that brings the largest of these to between 1 and 2: sums of weights stay within f32 then, and no
+/// mean changes.
+fn power_of_two(weights: &[f32]) -> f32 {
+    let largest = weights.iter().fold(0.0_f32, |most, &w| most.max(w));
+    let exponent = largest.to_bits() >> 23;
+    f32::from_bits((254 - exponent.min(253)) << 23)
+}
+
+fn scaled_weights(weights: &[f32]) -> Vec<f32> {
+    let scale = power_of_two(weights);
+    weights.iter().map(|w| w * scale).collect()
 }
 
 /// The numbers of all rows. A data set has fewer than 2^32.
@@ -363,13 +484,14 @@ fn row_bytes(data: &Dataset, by_class: bool) -> [u64; 2] {
         Targets::Classes { classes, .. } => 1 + classes,
         _ => data.outputs(),
     };
+    let targets = targets + usize::from(data.weights().is_some());
     [data.features() * element.size(), 4 * targets].map(|bytes| bytes as u64)
 }
 
 /// Whether the loss takes class numbers, or one-hot rows.
 fn by_class(data: &Dataset, objective: &Objective) -> bool {
     match (data.targets(), objective) {
-        (Targets::Classes { .. }, Objective::Loss(loss)) => loss.takes_classes(),
+        (Targets::Classes { .. }, Objective::Loss { loss, .. }) => loss.takes_classes(),
         (targets, _) => matches!(targets, Targets::Classes { .. }),
     }
 }
@@ -395,17 +517,39 @@ fn check(data: &Dataset, network: &Network, objective: &Objective) -> Result<(),
         })
     };
     mismatch("features", data.features(), network.inputs)?;
-    match (data.targets(), objective) {
+    match (data.targets(), objective.loss()) {
         (Targets::None, _) => return targets("targets", "none"),
-        (Targets::Numbers { .. }, Objective::Loss(Loss::CrossEntropy)) => {
+        (Targets::Numbers { .. }, Some(loss)) if loss.takes_classes() => {
             return targets("classes", "numbers");
         }
-        (Targets::Numbers { values, .. }, Objective::Loss(Loss::SigmoidCrossEntropy)) => {
-            if let Some(value) = values.iter().find(|v| !(0.0..=1.0).contains(*v)) {
+        (Targets::Numbers { values, outputs }, Some(loss)) => {
+            let probabilities = [Loss::SigmoidCrossEntropy, Loss::KullbackLeibler];
+            if probabilities.contains(&loss)
+                && let Some(value) = values.iter().find(|v| !(0.0..=1.0).contains(*v))
+            {
                 return targets("targets from 0 to 1", &format!("{value} among them"));
+            }
+            let sum = |row: &[f32]| row.iter().map(|&p| f64::from(p)).sum::<f64>();
+            let off = |row: &&[f32]| (sum(row) - 1.0).abs() > 1e-3;
+            if loss == Loss::KullbackLeibler
+                && let Some(row) = values.chunks(*outputs).find(off)
+            {
+                let found = format!("a row whose sum is {}", sum(row));
+                return targets("a distribution a row, with the sum 1", &found);
             }
         }
         _ => {}
+    }
+    if data.weights().is_some() && objective.loss().is_none() {
+        return targets("rows without weights", "weights");
+    }
+    if let Some(weights) = data.weights()
+        && weights.iter().all(|&weight| weight == 0.0)
+    {
+        return targets("a weight above 0 for some row", "the weight 0 for all rows");
+    }
+    if objective.class_weights().is_some() && !matches!(data.targets(), Targets::Classes { .. }) {
+        return targets("no weights of classes", "numbers as targets");
     }
     if matches!(objective, Objective::Custom(_)) {
         return Ok(());

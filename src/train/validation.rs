@@ -60,7 +60,7 @@ impl Session {
         assert!(whole, "chunks are whole batches of {batch_size} rows");
         let order = Order::AS_THEY_ARE;
         std::thread::scope(|scope| {
-            let feed = Feed::start(scope, data, &tables, order, data.rows() as u64);
+            let feed = Feed::start(scope, data, &tables, order, (1, 0), data.rows() as u64);
             self.evaluate_batches(batch_size, units, feed)
         })
     }

@@ -122,6 +122,7 @@ fn ticks(trainer: &Trainer, data: &Dataset, steps: usize) -> Vec<(usize, Tick)> 
                 start: b.start,
                 slot,
                 learning_rate,
+                momentum: None,
             },
         )
     };

@@ -68,7 +68,11 @@ mod signals {
             assert!(err.contains("once more to end at once"), "{name}: {err}");
             assert!(err.contains("what was learnt is in run"), "{name}: {err}");
             let files = std::fs::read_dir(place.path("run")).unwrap();
-            assert_eq!(files.count(), 5, "{name}: nothing half-written stays");
+            assert_eq!(
+                files.count(),
+                6,
+                "{name}: the checkpoint too, and nothing half-written"
+            );
             let eval = place.json("eval run --device cpu");
             assert!(eval["accuracy"].as_f64() > Some(0.5), "{name}: {eval}");
         }

@@ -21,6 +21,7 @@ fn small() -> ModelFile {
     ModelFile {
         model,
         loss: Some(Loss::CrossEntropy),
+        classes: thalweg::network::ClassOptions::default(),
         preparation: None,
         steps: 12,
     }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Place, flowers, houses, said};
 
-const FIELDS: [&str; 18] = [
+const FIELDS: [&str; 20] = [
     "device",
     "backend",
     "epochs",
@@ -20,6 +20,8 @@ const FIELDS: [&str; 18] = [
     "samples_per_second",
     "parameters",
     "precision",
+    "best_epoch",
+    "stopped_early",
     "loss_scale",
     "skipped_steps",
     "out",
@@ -320,6 +322,13 @@ fn every_word_is_understood() {
         "bce",
         "squared_error",
         "mse",
+        "mae",
+        "absolute-error",
+        "huber:0.5",
+        "smooth-l1:0.5",
+        "hinge",
+        "kl",
+        "nll",
         "auto",
     ] {
         train(format!("--loss {word}"));

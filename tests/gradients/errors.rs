@@ -79,13 +79,20 @@ fn what_is_not_connected_has_no_gradient() {
 #[test]
 fn a_second_derivative_names_the_op() {
     type Square = fn(&mut Graph, TensorId, TensorId) -> Result<TensorId, GraphError>;
-    let table: [(&str, Square); 5] = [
+    let table: [(&str, Square); 8] = [
         ("activation_grad", |graph, x, _| {
             graph.activation(x, ActivationFunction::Tanh)
         }),
         ("softmax_grad", |graph, x, _| graph.softmax(x)),
         ("softmax_cross_entropy_grad", |graph, x, i| {
             graph.softmax_cross_entropy(x, i)
+        }),
+        ("class_loss_grad", |graph, x, i| graph.hinge(x, i)),
+        ("log_softmax_grad", |graph, x, _| graph.log_softmax(x)),
+        ("smoothed_cross_entropy_grad", |graph, x, i| {
+            let classes = graph.tensor(x).shape.rows_columns()[1];
+            let ones = graph.constant([classes], 1.0);
+            graph.smoothed_cross_entropy(x, i, ones, 0.1)
         }),
         ("pointwise_loss_grad", |graph, x, _| {
             graph.squared_error(x, x)
@@ -234,6 +241,12 @@ fn what_writes_to_the_store_wants_a_stored_tensor() {
     let x = stored(&mut graph, "x");
     let y = graph.scale(x, 2.0).expect("reals");
     assert_says(graph.copy_to(x, y), &["copy", "scale", "store"]);
+    assert_says(graph.lerp_to(x, y, 0.5), &["lerp_update", "scale", "store"]);
+    let log = stored(&mut graph, "log");
+    assert_says(
+        graph.lerp_to(x, log, 0.5),
+        &["lerp_update", "[2, 3]", "[4, 2]"],
+    );
     let row = graph.slice(x, 0, 0, 1).expect("it is there");
     assert_says(graph.record(row, y).map(|()| row), &["record"]);
     let log = stored(&mut graph, "log");

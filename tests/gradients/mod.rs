@@ -1,6 +1,7 @@
 //! Gradients: the graph's, computed by the reference in f64, against central finite differences.
 
 mod errors;
+mod layers;
 mod mixed;
 mod networks;
 mod ops;

@@ -13,7 +13,7 @@ use thalweg::tensor::Element;
 
 use super::{Scalar, numbers};
 
-const ACTIVATIONS: [Activation; 11] = [
+const ACTIVATIONS: [Activation; 12] = [
     Activation::Identity,
     Activation::Sigmoid,
     Activation::Tanh,
@@ -25,11 +25,18 @@ const ACTIVATIONS: [Activation; 11] = [
     Activation::Silu,
     Activation::Softplus,
     Activation::Softmax,
+    Activation::LogSoftmax,
 ];
-const LOSSES: [Loss; 3] = [
+const LOSSES: [Loss; 9] = [
     Loss::CrossEntropy,
     Loss::SigmoidCrossEntropy,
     Loss::SquaredError,
+    Loss::AbsoluteError,
+    Loss::Huber { delta: 0.5 },
+    Loss::SmoothL1 { beta: 0.7 },
+    Loss::Hinge,
+    Loss::KullbackLeibler,
+    Loss::NegativeLogLikelihood,
 ];
 
 /// A network drawn by a seed: 0 to 4 hidden layers of 1 to 7 units.
@@ -40,7 +47,7 @@ fn random_network(seed: u64) -> (Network, Loss, usize) {
     let mut network = Network::new(1 + below(6));
     for _ in 0..below(5) {
         let (outputs, bias) = (1 + below(7), below(4) > 0);
-        let function = ACTIVATIONS[below(11)];
+        let function = ACTIVATIONS[below(12)];
         network = network
             .layer(Layer::Linear { outputs, bias })
             .activation(function);
@@ -48,7 +55,7 @@ fn random_network(seed: u64) -> (Network, Loss, usize) {
             network = network.dropout([0.1, 0.5, 0.8][below(3)]);
         }
     }
-    let loss = LOSSES[below(3)];
+    let loss = LOSSES[below(9)];
     (network.linear(2 + below(4)), loss, 1 + below(5))
 }
 

@@ -1,6 +1,7 @@
 //! Every op, at every operand that has a gradient.
 
 use thalweg::graph::ops::{ActivationFunction, DropoutKey};
+use thalweg::graph::{Graph, GraphError, TensorId};
 use thalweg::random::stream;
 
 use super::check;
@@ -97,12 +98,13 @@ fn activations() {
         F::Silu,
         F::Softplus,
         F::Softmax,
+        F::LogSoftmax,
     ];
     for function in functions {
         // Compiles only while all functions are in the list.
         match function {
             F::Identity | F::Sigmoid | F::Tanh | F::Relu | F::LeakyRelu(_) | F::Elu(_) => {}
-            F::Gelu | F::GeluTanh | F::Silu | F::Softplus | F::Softmax => {}
+            F::Gelu | F::GeluTanh | F::Silu | F::Softplus | F::Softmax | F::LogSoftmax => {}
         }
         check(&format!("{function}"), &[&[4, 5]], &[], |graph, x, _| {
             graph.activation(x[0], function)
@@ -113,6 +115,64 @@ fn activations() {
     });
     check("softmax in groups", &[&[2, 3, 4]], &[], |graph, x, _| {
         graph.softmax(x[0])
+    });
+}
+
+#[test]
+fn losses_of_classes() {
+    let labels: &[&[u32]] = &[&[0, 2, 1, 2, 3]];
+    check("hinge", &[&[5, 3]], labels, |graph, x, i| {
+        graph.hinge(x[0], i[0])
+    });
+    check(
+        "negative_log_likelihood",
+        &[&[5, 3]],
+        labels,
+        |graph, x, i| graph.negative_log_likelihood(x[0], i[0]),
+    );
+    for smoothing in [0.0, 0.2, 1.0] {
+        check(
+            "smoothed_cross_entropy",
+            &[&[5, 3]],
+            labels,
+            |graph, x, i| {
+                let ones = graph.constant([3], 1.5);
+                graph.smoothed_cross_entropy(x[0], i[0], ones, smoothing)
+            },
+        );
+    }
+}
+
+#[test]
+fn losses_of_numbers() {
+    type Build = fn(&mut Graph, TensorId, TensorId) -> Result<TensorId, GraphError>;
+    let table: [(&str, Build); 5] = [
+        ("absolute_error", |g, x, t| g.absolute_error(x, t)),
+        ("huber", |g, x, t| g.huber(x, t, 0.7)),
+        ("smooth_l1", |g, x, t| g.smooth_l1(x, t, 0.6)),
+        ("smooth_l1 of 0", |g, x, t| g.smooth_l1(x, t, 0.0)),
+        // Of probabilities above 0: squares.
+        ("divergence", |g, x, t| {
+            let t = g.mul(t, t)?;
+            g.divergence(x, t)
+        }),
+    ];
+    for (name, build) in table {
+        check(name, &[&[4, 3], &[4, 3]], &[], |graph, x, _| {
+            build(graph, x[0], x[1])
+        });
+    }
+}
+
+/// Weights are given, and have no gradient; what they weigh has.
+#[test]
+fn shares() {
+    check("shares", &[&[5, 3]], &[], |graph, x, _| {
+        let weights = graph.constant([5], 0.75);
+        let total = graph.sum(weights)?;
+        let shares = graph.share(weights, total)?;
+        let shares = graph.broadcast(shares, 1, 3)?;
+        graph.mul(x[0], shares)
     });
 }
 

@@ -21,6 +21,12 @@ pub(super) enum Draw {
     FiniteLogits,
     /// Probabilities, with 0 and 1 among them.
     Probability,
+    /// From 1 to 2.
+    Variance,
+    /// Of at most a half.
+    Small,
+    /// Zeros of both signs.
+    Zero,
     /// Around the range of half precision: its smallest and largest numbers, and halfway between its neighbours.
     Half,
     /// What a scaler reads after a step, or an update reads of one: finite or not, with the good steps in a row and the
@@ -151,6 +157,10 @@ impl Case {
             ("target", Kernel::SoftmaxCrossEntropy(k)) => k.columns,
             ("target", Kernel::SoftmaxCrossEntropyGrad(k)) => k.columns,
             ("target", Kernel::Correct(k)) => k.columns,
+            ("target", Kernel::ClassLoss(k)) => k.columns,
+            ("target", Kernel::ClassLossGrad(k)) => k.columns,
+            ("target", Kernel::SmoothedCrossEntropy(k)) => k.columns,
+            ("target", Kernel::SmoothedCrossEntropyGrad(k)) => k.columns,
             ("index", Kernel::Gather(k)) => k.table_rows,
             ("index", Kernel::GatherGrad(k)) => k.table_rows,
             _ => return random.bits(i),
@@ -167,15 +177,20 @@ impl Case {
     /// Some bindings hold what only some numbers can be.
     fn draw_of(&self, name: &str) -> Draw {
         match (name, self.draw) {
-            (_, Draw::Step { .. }) if name != "square" => Draw::Normal,
-            // Adam's mean square is not negative.
-            ("square", _) => Draw::Probability,
+            // A mean square is at least the mean's square, and far from it, or their difference says nothing.
+            ("square", _) if is_centered(&self.kernel) => Draw::Variance,
+            ("average", _) => Draw::Small,
+            // Sums and means of squares are not negative.
+            ("square" | "squares" | "total" | "delta" | "norm" | "moments", _) => Draw::Probability,
+            // No class weighs less than nothing.
+            ("weights", _) => Draw::Probability,
+            (_, Draw::Step { .. }) => Draw::Normal,
             ("dloss" | "dy", Draw::Probability | Draw::Logits | Draw::FiniteLogits) => Draw::Normal,
             ("dy", _) if matches!(self.kernel, Kernel::ActivationGrad(_)) => Draw::Normal,
             // What these save is their output.
             ("saved", _) if saves_probability(&self.kernel) => Draw::Probability,
-            // The target of a sigmoid is between 0 and 1.
-            ("t", _) if is_sigmoid_cross_entropy(&self.kernel) => Draw::Probability,
+            // These targets are between 0 and 1.
+            ("t", _) if is_of_probabilities(&self.kernel) => Draw::Probability,
             (_, draw) => draw,
         }
     }
@@ -193,6 +208,7 @@ impl Case {
             sign * libm::exp2(exponent) as f32
         };
         match draw {
+            Draw::Zero => sign * 0.0,
             Draw::Normal if zero == 0 => sign * 0.0,
             Draw::Normal => normal,
             Draw::Wide => match i % 64 {
@@ -214,6 +230,8 @@ impl Case {
                 1 => 1.0,
                 _ => random.uniform(i) as f32,
             },
+            Draw::Variance => 1.0 + random.uniform(i) as f32,
+            Draw::Small => sign * 0.5 * random.uniform(i) as f32,
             Draw::Half => {
                 // Eleven bits, then half a unit more or nearly, of every exponent.
                 let mantissa = 1.0 + f64::from(random.below(i + (1 << 42), 1024)) / 1024.0;
@@ -232,6 +250,11 @@ impl Case {
             Kernel::SoftmaxCrossEntropy(k) => k.columns,
             Kernel::SoftmaxCrossEntropyGrad(k) => k.columns,
             Kernel::Correct(k) => k.columns,
+            Kernel::LogSoftmax(k) => k.columns,
+            Kernel::ClassLoss(k) => k.columns,
+            Kernel::ClassLossGrad(k) => k.columns,
+            Kernel::SmoothedCrossEntropy(k) => k.columns,
+            Kernel::SmoothedCrossEntropyGrad(k) => k.columns,
             _ => 1,
         };
         let sign = if random.bits(i) & 1 == 0 { 1.0 } else { -1.0 };
@@ -263,11 +286,18 @@ fn saves_probability(kernel: &Kernel) -> bool {
     )
 }
 
-fn is_sigmoid_cross_entropy(kernel: &Kernel) -> bool {
+fn is_centered(kernel: &Kernel) -> bool {
+    matches!(kernel, Kernel::RmspropUpdate(k) if k.rule.centered)
+}
+
+fn is_of_probabilities(kernel: &Kernel) -> bool {
     let kind = match kernel {
         Kernel::PointwiseLoss(k) => k.kind,
         Kernel::PointwiseLossGrad(k) => k.kind,
         _ => return false,
     };
-    kind == PointwiseLossKind::SigmoidCrossEntropy
+    matches!(
+        kind,
+        PointwiseLossKind::SigmoidCrossEntropy | PointwiseLossKind::Divergence
+    )
 }

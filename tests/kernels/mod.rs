@@ -164,8 +164,18 @@ fn updates() {
 }
 
 #[test]
+fn rules() {
+    check(&table::rules());
+}
+
+#[test]
 fn watch() {
     check(&table::watch());
+}
+
+#[test]
+fn layers() {
+    check(&table::layers());
 }
 
 #[test]
@@ -292,9 +302,17 @@ fn every_kind_and_flag_is_in_the_table() {
         ("binary", table::BINARIES.len()),
         ("pointwise_loss", table::LOSSES.len()),
         ("pointwise_loss_grad", 2 * table::LOSSES.len()),
+        ("class_loss", table::CLASS_LOSSES.len()),
+        ("class_loss_grad", table::CLASS_LOSSES.len()),
         ("gather", 6),
         ("sgd_update", 6),
         ("adam_update", 4),
+        ("rmsprop_update", 8),
+        ("l1_gradient", 2),
+        ("clip_norm", 2),
+        ("clip_value", 2),
+        ("adagrad_update", 2),
+        ("lion_update", 2),
     ];
     for (name, expected) in expected {
         assert_eq!(kinds[name].len(), expected, "{name}: {:?}", kinds[name]);
@@ -320,10 +338,21 @@ fn kind(kernel: &Kernel) -> Option<String> {
         Kernel::ActivationGrad(k) => format!("{:?}", k.kind),
         Kernel::Binary(k) => format!("{:?}", k.kind),
         Kernel::PointwiseLoss(k) => format!("{:?}", k.kind),
+        Kernel::ClassLoss(k) => format!("{:?}", k.kind),
+        Kernel::ClassLossGrad(k) => format!("{:?}", k.kind),
         Kernel::PointwiseLossGrad(k) => format!("{:?} {}", k.kind, k.at_target),
         Kernel::Gather(k) => format!("{} {}", k.element, k.batch),
         Kernel::SgdUpdate(k) => format!("{} {} {}", k.momentum != 0.0, k.nesterov, k.scaled),
         Kernel::AdamUpdate(k) => format!("{} {}", k.decoupled, k.scaled),
+        Kernel::RmspropUpdate(k) => {
+            let (centered, momentum) = (k.rule.centered, k.rule.momentum != 0.0);
+            format!("{centered} {momentum} {}", k.scaled)
+        }
+        Kernel::AdagradUpdate(k) => format!("{}", k.scaled),
+        Kernel::L1Gradient(k) => format!("{}", k.scaled),
+        Kernel::ClipNorm(k) => format!("{}", k.scaled),
+        Kernel::ClipValue(k) => format!("{}", k.scaled),
+        Kernel::LionUpdate(k) => format!("{}", k.scaled),
         _ => return None,
     })
 }

@@ -2,9 +2,11 @@
 
 use thalweg::executor::Data;
 use thalweg::kernel::{
-    Activation, ActivationGrad, ActivationKind, BiasAdd, Binary, BinaryKind, Copy, Dropout, Kernel,
-    Limits, Matmul, Nonfinite, PointwiseLoss, Scale, Softmax, SoftmaxCrossEntropy,
-    SoftmaxCrossEntropyGrad, SoftmaxGrad, Spec, Sum,
+    Activation, ActivationGrad, ActivationKind, BiasAdd, Binary, BinaryKind, ClassLoss,
+    ClassLossKind, ClipNorm, ClipValue, Copy, Dropout, Kernel, L1Gradient, Limits, LogSoftmax,
+    LogSoftmaxGrad, Matmul, Nonfinite, PointwiseLoss, Scale, SmoothedCrossEntropy,
+    SmoothedCrossEntropyGrad, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad,
+    Spec, SquareSum, Sum,
 };
 use thalweg::random::{Random, stream};
 
@@ -143,12 +145,64 @@ fn what_leads_to_the_loss_lets_nan_through() {
             check_nan(matmul, input);
         }
     }
+    let (scaled, limit) = (false, 0.05);
+    check_nan(
+        L1Gradient {
+            count,
+            l1: 0.1,
+            scaled,
+        },
+        0,
+    );
+    check_nan(
+        ClipNorm {
+            count,
+            limit,
+            scaled,
+        },
+        0,
+    );
+    check_nan(
+        ClipValue {
+            count,
+            limit,
+            scaled,
+        },
+        0,
+    );
+    check_nan(SquareSum { rows, columns }, 0);
     check_nan(Copy { count }, 0);
     check_nan(Scale { count, factor: 0.0 }, 0);
     check_nan(Softmax { rows, columns }, 0);
     check_nan(SoftmaxCrossEntropy { rows, columns }, 0);
     check_nan(SoftmaxCrossEntropyGrad { rows, columns }, 0);
     check_nan(SoftmaxCrossEntropyGrad { rows, columns }, 2);
+    check_nan(LogSoftmax { rows, columns }, 0);
+    check_nan(LogSoftmaxGrad { rows, columns }, 0);
+    check_nan(LogSoftmaxGrad { rows, columns }, 1);
+    let smoothing = 0.1;
+    let smoothed = SmoothedCrossEntropy {
+        rows,
+        columns,
+        smoothing,
+    };
+    check_nan(smoothed, 0);
+    let smoothed = SmoothedCrossEntropyGrad {
+        rows,
+        columns,
+        smoothing,
+    };
+    check_nan(smoothed, 0);
+    check_nan(smoothed, 3);
+    let kind = ClassLossKind::Hinge;
+    check_nan(
+        ClassLoss {
+            kind,
+            rows,
+            columns,
+        },
+        0,
+    );
     for axis in [10, 3000] {
         check_nan(
             Sum {

@@ -22,6 +22,7 @@ pub(super) fn tick(kernel: &Kernel) -> Tick {
     match *kernel {
         Kernel::Gather(k) if k.batch => tick.start = k.start,
         Kernel::Dropout(k) => tick.step = k.step,
+        Kernel::Noise(k) => tick.step = k.step,
         Kernel::Record(k) => tick.slot = k.slot,
         Kernel::Matmul(k) => {
             if let Finish::Sgd { learning_rate, .. } = k.finish {
@@ -30,6 +31,13 @@ pub(super) fn tick(kernel: &Kernel) -> Tick {
         }
         Kernel::SgdUpdate(k) => tick.learning_rate = k.learning_rate,
         Kernel::AdamUpdate(k) => (tick.learning_rate, tick.step) = (k.learning_rate, k.step),
+        Kernel::RmspropUpdate(k) => (tick.learning_rate, tick.step) = (k.learning_rate, k.step),
+        Kernel::AdagradUpdate(k) => (tick.learning_rate, tick.step) = (k.learning_rate, k.step),
+        Kernel::AdadeltaUpdate(k) => (tick.learning_rate, tick.step) = (k.learning_rate, k.step),
+        Kernel::AdamaxUpdate(k) => (tick.learning_rate, tick.step) = (k.learning_rate, k.step),
+        Kernel::NadamUpdate(k) => (tick.learning_rate, tick.step) = (k.learning_rate, k.step),
+        Kernel::RadamUpdate(k) => (tick.learning_rate, tick.step) = (k.learning_rate, k.step),
+        Kernel::LionUpdate(k) => (tick.learning_rate, tick.step) = (k.learning_rate, k.step),
         _ => {}
     }
     assert_eq!(

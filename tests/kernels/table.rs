@@ -2,20 +2,25 @@
 //! the tiles of the products, and values that are worth a look. A new kernel gets its row here, or in `storage` if it moves
 //! or keeps what others compute.
 
+mod layers;
 mod mixed;
+mod rules;
 mod storage;
 
 use thalweg::kernel::{
-    Activation, ActivationGrad, ActivationKind, BiasAdd, Binary, BinaryKind, Broadcast, Copy,
-    Correct, Dropout, Finish, Function, Matmul, PointwiseLoss, PointwiseLossGrad,
-    PointwiseLossKind, Scale, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad,
-    Sum,
+    Activation, ActivationGrad, ActivationKind, BiasAdd, Binary, BinaryKind, Broadcast, ClassLoss,
+    ClassLossGrad, ClassLossKind, Copy, Correct, Dropout, Finish, Function, LogSoftmax,
+    LogSoftmaxGrad, Matmul, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Scale, Share,
+    SmoothedCrossEntropy, SmoothedCrossEntropyGrad, Softmax, SoftmaxCrossEntropy,
+    SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
 };
 use thalweg::random::stream;
 use thalweg::tensor::Element;
 
 use super::draw::{Case, Draw, case};
+pub(super) use layers::layers;
 pub(super) use mixed::{half_products, mixed};
+pub(super) use rules::rules;
 pub(super) use storage::{gathers, ranges, updates, watch};
 
 /// Numbers of elements: around a workgroup, and several of them.
@@ -45,10 +50,16 @@ pub(super) const ACTIVATIONS: [ActivationKind; 10] = [
     ActivationKind::Softplus,
 ];
 pub(super) const BINARIES: [BinaryKind; 3] = [BinaryKind::Add, BinaryKind::Sub, BinaryKind::Mul];
-pub(super) const LOSSES: [PointwiseLossKind; 2] = [
+pub(super) const LOSSES: [PointwiseLossKind; 6] = [
     PointwiseLossKind::SquaredError,
     PointwiseLossKind::SigmoidCrossEntropy,
+    PointwiseLossKind::AbsoluteError,
+    PointwiseLossKind::Huber(1.3),
+    PointwiseLossKind::SmoothL1(0.7),
+    PointwiseLossKind::Divergence,
 ];
+pub(super) const CLASS_LOSSES: [ClassLossKind; 2] =
+    [ClassLossKind::Hinge, ClassLossKind::NegativeLogLikelihood];
 
 /// A new kind does not compile until it is counted here, and the count is that of the lists above.
 const _: () = {
@@ -76,16 +87,30 @@ const _: () = {
     const fn loss(kind: PointwiseLossKind) -> usize {
         match kind {
             PointwiseLossKind::SquaredError => 1,
-            PointwiseLossKind::SigmoidCrossEntropy => LOSSES.len(),
+            PointwiseLossKind::SigmoidCrossEntropy => 2,
+            PointwiseLossKind::AbsoluteError => 3,
+            PointwiseLossKind::Huber(_) => 4,
+            PointwiseLossKind::SmoothL1(_) => 5,
+            PointwiseLossKind::Divergence => LOSSES.len(),
         }
     }
+    const fn class_loss(kind: ClassLossKind) -> usize {
+        match kind {
+            ClassLossKind::Hinge => 1,
+            ClassLossKind::NegativeLogLikelihood => CLASS_LOSSES.len(),
+        }
+    }
+    assert!(
+        class_loss(ClassLossKind::NegativeLogLikelihood) == 2,
+        "a kind is missing"
+    );
     assert!(
         activation(ActivationKind::Softplus) == 10,
         "a kind is missing"
     );
     assert!(binary(BinaryKind::Mul) == 3, "a kind is missing");
     assert!(
-        loss(PointwiseLossKind::SigmoidCrossEntropy) == 2,
+        loss(PointwiseLossKind::Divergence) == 6,
         "a kind is missing"
     );
 };
@@ -97,13 +122,16 @@ pub(super) fn all() -> Vec<Case> {
         activations,
         elementwise,
         rows_of_classes,
+        weighed,
         losses,
         sums,
         gathers,
         ranges,
         updates,
+        rules,
         watch,
         mixed,
+        layers,
     ];
     parts.iter().flat_map(|part| part()).collect()
 }
@@ -316,8 +344,47 @@ pub(super) fn rows_of_classes() -> Vec<Case> {
             Draw::Logits,
         ));
         cases.push(case(Correct { rows, columns }, Draw::Logits));
+        cases.push(case(LogSoftmax { rows, columns }, Draw::FiniteLogits));
+        cases.push(case(LogSoftmaxGrad { rows, columns }, Draw::Normal));
+        for draw in [Draw::Normal, Draw::FiniteLogits] {
+            for kind in CLASS_LOSSES {
+                let loss = ClassLoss {
+                    kind,
+                    rows,
+                    columns,
+                };
+                cases.push(case(loss, draw));
+                let gradient = ClassLossGrad {
+                    kind,
+                    rows,
+                    columns,
+                };
+                cases.push(case(gradient, draw));
+            }
+        }
+        for smoothing in [0.0, 0.1, 1.0] {
+            let loss = SmoothedCrossEntropy {
+                rows,
+                columns,
+                smoothing,
+            };
+            cases.push(case(loss, Draw::FiniteLogits));
+            let gradient = SmoothedCrossEntropyGrad {
+                rows,
+                columns,
+                smoothing,
+            };
+            cases.push(case(gradient, Draw::FiniteLogits));
+        }
     }
     cases
+}
+
+/// Shares of a total that is drawn beside them, and of one that is 0.
+pub(super) fn weighed() -> Vec<Case> {
+    let shares = COUNTS.map(|count| case(Share { count }, Draw::Normal));
+    let of_zero = COUNTS.map(|count| case(Share { count }, Draw::Zero));
+    shares.into_iter().chain(of_zero).collect()
 }
 
 pub(super) fn losses() -> Vec<Case> {

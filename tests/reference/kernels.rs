@@ -50,8 +50,14 @@ fn contents<T: Real>(binding: &Binding, seed: u64, top: u32) -> Data<T> {
         Element::F32 | Element::F16 => {
             let real = |i| {
                 let x = 3.0 * random.normal(i) as f32;
-                // Adam's mean square is not negative.
-                T::from_f32(if binding.name == "square" { x.abs() } else { x })
+                // Sums and means of squares are not negative.
+                T::from_f32(
+                    if ["square", "squares", "total", "delta", "norm"].contains(&binding.name) {
+                        x.abs()
+                    } else {
+                        x
+                    },
+                )
             };
             Data::Real(indices.map(real).collect())
         }
@@ -191,9 +197,13 @@ fn losses() {
     let (count, rows, columns) = (105, 21, 5);
     check_inexact(SoftmaxCrossEntropy { rows, columns });
     check_inexact(SoftmaxCrossEntropyGrad { rows, columns });
+    check_inexact(LogSoftmax { rows, columns });
+    check_inexact(LogSoftmaxGrad { rows, columns });
     for kind in [
         PointwiseLossKind::SquaredError,
         PointwiseLossKind::SigmoidCrossEntropy,
+        PointwiseLossKind::Huber(1.3),
+        PointwiseLossKind::SmoothL1(0.7),
     ] {
         check_inexact(PointwiseLoss { kind, count });
         for at_target in [false, true] {
@@ -293,6 +303,7 @@ fn rows() {
 #[test]
 fn optimizers() {
     let sgd = SgdUpdate {
+        factor: 1.0,
         count: 100,
         learning_rate: 0.1,
         momentum: 0.0,
@@ -311,6 +322,7 @@ fn optimizers() {
         ..sgd
     });
     let adam = AdamUpdate {
+        factor: 1.0,
         count: 100,
         learning_rate: 0.001,
         beta1: 0.9,
@@ -329,8 +341,61 @@ fn optimizers() {
 }
 
 #[test]
+fn rules() {
+    fn by<R: Rule>(rule: R, step: u32)
+    where
+        Kernel: From<RuleUpdate<R>>,
+    {
+        check_inexact(RuleUpdate {
+            count: 100,
+            learning_rate: 0.01,
+            factor: 1.0,
+            step,
+            rule,
+            scaled: false,
+        });
+    }
+    by(Rmsprop::default(), 1);
+    let momentum = 0.9;
+    by(
+        Rmsprop {
+            momentum,
+            ..Rmsprop::default()
+        },
+        1,
+    );
+    by(Adagrad::default(), 3);
+    by(Adadelta::default(), 1);
+    by(Adamax::default(), 2);
+    by(Nadam::default(), 7);
+    by(Radam::default(), 2);
+    by(Radam::default(), 70);
+    by(Lion::default(), 1);
+    let (count, scaled, limit) = (100, false, 0.7);
+    let (rows, columns) = (10, 10);
+    check_inexact(Accumulate { count, factor: 0.3 });
+    check_inexact(SquareSum { rows, columns });
+    check_inexact(L1Gradient {
+        count,
+        l1: 0.1,
+        scaled,
+    });
+    check_inexact(ClipNorm {
+        count,
+        limit,
+        scaled,
+    });
+    check_inexact(MaxNormUpdate {
+        rows,
+        columns,
+        limit,
+    });
+}
+
+#[test]
 fn state() {
     check_exact(Copy { count: 9 }, 1);
+    check_inexact(LerpUpdate { count: 9, t: 0.1 });
     check_exact(
         Record {
             slots: 3,

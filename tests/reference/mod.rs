@@ -4,4 +4,5 @@
 mod by_hand;
 mod functions;
 mod kernels;
+mod layers;
 mod pytorch;

@@ -149,6 +149,7 @@ const GRADIENTS: [[f64; 3]; 3] = [[0.5, -1.0, 0.25], [-0.125, 2.0, 0.0], [1.5, 0
 #[test]
 fn stochastic_gradient_descent() {
     let plain = SgdUpdate {
+        factor: 1.0,
         count: 3,
         learning_rate: 0.1,
         momentum: 0.0,
@@ -185,6 +186,7 @@ fn stochastic_gradient_descent() {
 #[test]
 fn adam() {
     let coupled = AdamUpdate {
+        factor: 1.0,
         count: 3,
         learning_rate: 0.0,
         beta1: 0.9,

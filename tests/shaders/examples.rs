@@ -1,10 +1,15 @@
 //! One or more kernels for every variant: each kind, flag and element type that chooses a shader or a constant.
 
 use thalweg::kernel::{
-    Activation, ActivationGrad, ActivationKind, AdamUpdate, BiasAdd, Binary, BinaryKind, Broadcast,
-    Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad, Kernel, Matmul, Narrow,
-    Nonfinite, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Record, Scale, Scaler,
-    SgdUpdate, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Sum,
+    Accumulate, Activation, ActivationGrad, ActivationKind, Adadelta, Adagrad, AdamUpdate, Adamax,
+    BatchNormGrad, BiasAdd, Binary, BinaryKind, Broadcast, ClassLoss, ClassLossGrad, ClassLossKind,
+    ClipNorm, ClipValue, Concat, Copy, Correct, Dropout, Finish, Function, Gather, GatherGrad,
+    Kernel, L1Gradient, LayerNormGrad, LerpUpdate, Lion, LogSoftmax, LogSoftmaxGrad, Matmul,
+    MaxNormUpdate, MaxPieces, MaxPiecesGrad, Moments, Nadam, Narrow, Noise, Nonfinite, Normalize,
+    NormalizeSums, Pad, PointwiseLoss, PointwiseLossGrad, PointwiseLossKind, Radam, Record,
+    Rmsprop, Rule, RuleUpdate, RunningMoments, Scale, Scaler, SgdUpdate, Share, Slice,
+    SmoothedCrossEntropy, SmoothedCrossEntropyGrad, Softmax, SoftmaxCrossEntropy,
+    SoftmaxCrossEntropyGrad, SoftmaxGrad, SquareSum, Sum,
 };
 use thalweg::tensor::Element;
 
@@ -33,6 +38,58 @@ pub(super) fn all() -> Vec<Kernel> {
     kernels.extend(losses());
     kernels.extend(updates());
     kernels.extend(matmuls());
+    kernels.extend(layers());
+    kernels
+}
+
+fn layers() -> Vec<Kernel> {
+    let (columns, count, pieces, epsilon) = (20, 1000, 3, 1e-5);
+    let mut kernels = kernels![
+        BatchNormGrad {
+            rows: 7,
+            columns,
+            epsilon,
+            factor: 0.1
+        },
+        LayerNormGrad {
+            rows: 7,
+            columns,
+            epsilon
+        },
+        RunningMoments {
+            columns,
+            momentum: 0.1,
+            correction: 1.1
+        },
+        MaxPieces { count, pieces },
+        MaxPiecesGrad { count, pieces },
+        Noise {
+            count,
+            deviation: 0.1,
+            ..Noise::default()
+        },
+    ];
+    for (rows, by_row) in [(7, false), (2000, false), (7, true)] {
+        kernels.extend(kernels![
+            Moments {
+                rows,
+                columns,
+                by_row
+            },
+            Normalize {
+                rows,
+                columns,
+                by_row,
+                epsilon
+            },
+            NormalizeSums {
+                rows,
+                columns,
+                by_row,
+                epsilon
+            },
+        ]);
+    }
     kernels
 }
 
@@ -78,6 +135,8 @@ fn elementwise() -> Vec<Kernel> {
             step: 2,
         },
         Copy { count },
+        LerpUpdate { count, t: 0.1 },
+        LerpUpdate { count: odd, t: 0.1 },
         Nonfinite { count, offset: 0 },
         Narrow {
             groups: 2,
@@ -176,10 +235,41 @@ fn losses() -> Vec<Kernel> {
         SoftmaxCrossEntropy { rows, columns },
         SoftmaxCrossEntropyGrad { rows, columns },
         Correct { rows, columns },
+        LogSoftmax { rows, columns },
+        LogSoftmaxGrad { rows, columns },
+        Share { count },
+        SmoothedCrossEntropy {
+            rows,
+            columns,
+            smoothing: 0.1,
+        },
+        SmoothedCrossEntropyGrad {
+            rows,
+            columns,
+            smoothing: 0.1,
+        },
     ];
+    for kind in [ClassLossKind::Hinge, ClassLossKind::NegativeLogLikelihood] {
+        kernels.extend(kernels![
+            ClassLoss {
+                kind,
+                rows,
+                columns,
+            },
+            ClassLossGrad {
+                kind,
+                rows,
+                columns,
+            },
+        ]);
+    }
     for kind in [
         PointwiseLossKind::SquaredError,
         PointwiseLossKind::SigmoidCrossEntropy,
+        PointwiseLossKind::AbsoluteError,
+        PointwiseLossKind::Huber(1.5),
+        PointwiseLossKind::SmoothL1(0.5),
+        PointwiseLossKind::Divergence,
     ] {
         kernels.push(Kernel::from(PointwiseLoss { kind, count }));
         kernels.extend([false, true].map(|at_target| {
@@ -198,6 +288,7 @@ fn updates() -> Vec<Kernel> {
     let mut kernels = [(0.0, false), (0.9, false), (0.9, true)]
         .map(|(momentum, nesterov)| {
             Kernel::from(SgdUpdate {
+                factor: 1.0,
                 count,
                 learning_rate,
                 momentum,
@@ -209,6 +300,7 @@ fn updates() -> Vec<Kernel> {
         .to_vec();
     kernels.extend([false, true].map(|decoupled| {
         Kernel::from(AdamUpdate {
+            factor: 1.0,
             count,
             learning_rate,
             beta1: 0.9,
@@ -220,13 +312,85 @@ fn updates() -> Vec<Kernel> {
             scaled: false,
         })
     }));
+    for (centered, momentum) in [(false, 0.0), (false, 0.9), (true, 0.0), (true, 0.9)] {
+        let rule = Rmsprop {
+            centered,
+            momentum,
+            ..Rmsprop::default()
+        };
+        kernels.push(by_rule(rule));
+    }
+    kernels.extend([
+        by_rule(Adagrad::default()),
+        by_rule(Adadelta::default()),
+        by_rule(Adamax::default()),
+        by_rule(Nadam::default()),
+        by_rule(Radam::default()),
+        by_rule(Lion::default()),
+    ]);
+    let (limit, scaled, rows, columns) = (0.5, false, 7, 5);
+    for count in [count, 1001] {
+        kernels.extend(kernels![
+            L1Gradient {
+                count,
+                l1: 0.1,
+                scaled
+            },
+            ClipNorm {
+                count,
+                limit,
+                scaled
+            },
+            ClipValue {
+                count,
+                limit,
+                scaled
+            },
+        ]);
+    }
+    kernels.extend(kernels![
+        Accumulate { count, factor: 0.5 },
+        Accumulate {
+            count: 1001,
+            factor: 0.5
+        },
+        SquareSum { rows, columns },
+        MaxNormUpdate {
+            rows,
+            columns,
+            limit
+        },
+    ]);
     let scaled = |kernel: &Kernel| match *kernel {
         Kernel::SgdUpdate(k) => Kernel::from(SgdUpdate { scaled: true, ..k }),
         Kernel::AdamUpdate(k) => Kernel::from(AdamUpdate { scaled: true, ..k }),
+        Kernel::RmspropUpdate(k) => Kernel::from(RuleUpdate { scaled: true, ..k }),
+        Kernel::AdagradUpdate(k) => Kernel::from(RuleUpdate { scaled: true, ..k }),
+        Kernel::AdadeltaUpdate(k) => Kernel::from(RuleUpdate { scaled: true, ..k }),
+        Kernel::AdamaxUpdate(k) => Kernel::from(RuleUpdate { scaled: true, ..k }),
+        Kernel::LionUpdate(k) => Kernel::from(RuleUpdate { scaled: true, ..k }),
+        Kernel::L1Gradient(k) => Kernel::from(L1Gradient { scaled: true, ..k }),
+        Kernel::ClipNorm(k) => Kernel::from(ClipNorm { scaled: true, ..k }),
+        Kernel::ClipValue(k) => Kernel::from(ClipValue { scaled: true, ..k }),
         other => other,
     };
     kernels.extend(kernels.iter().map(scaled).collect::<Vec<_>>());
     kernels
+}
+
+fn by_rule<R: Rule>(rule: R) -> Kernel
+where
+    Kernel: From<RuleUpdate<R>>,
+{
+    RuleUpdate {
+        count: 1000,
+        learning_rate: 0.1,
+        factor: 1.0,
+        step: 7,
+        rule,
+        scaled: false,
+    }
+    .into()
 }
 
 /// All operands, in sizes that divide by 4 and that do not; and all that is fused.

@@ -257,6 +257,7 @@ fn an_observers_error_ends_the_run() {
     assert!(
         Silent
             .steps(&StepsReport {
+                epoch: 1,
                 first: 1,
                 losses: &[],
                 accuracy: None,

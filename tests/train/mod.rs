@@ -1,18 +1,25 @@
 //! Training, evaluation and prediction on every device.
 
+mod callbacks;
 mod errors;
 mod evaluation;
 mod grad_scaler;
+mod layers;
 mod learning;
+mod losses;
 mod memory;
 mod mixed;
 mod nonfinite;
+mod optimizers;
 mod profile;
 mod pytorch;
 mod reading;
 mod repeat;
+mod resume;
+mod schedule;
 mod shared;
 mod split;
+mod stopping;
 mod stored;
 mod streaming;
 mod submission;
@@ -147,6 +154,7 @@ fn one_step(session: &mut Session, position: Position, step: u32, learning_rate:
         start: position.start,
         slot: 0,
         learning_rate,
+        momentum: None,
     };
     session
         .executor

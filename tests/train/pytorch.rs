@@ -19,14 +19,14 @@ fn fixture() -> Value {
     serde_json::from_str(include_str!("../fixtures/pytorch.json")).expect("the fixture is JSON")
 }
 
-fn array(tensor: &Value) -> Vec<f64> {
+pub(super) fn array(tensor: &Value) -> Vec<f64> {
     let data = tensor["data"].as_array().expect("a tensor");
     data.iter().map(|x| x.as_f64().expect("a number")).collect()
 }
 
 /// All inputs are multiples of a power of two that f32 holds.
 #[expect(clippy::cast_possible_truncation, reason = "exact, and held to be so")]
-fn exact(values: &[f64]) -> Vec<f32> {
+pub(super) fn exact(values: &[f64]) -> Vec<f32> {
     let singles: Vec<f32> = values.iter().map(|&x| x as f32).collect();
     assert!(
         singles.iter().zip(values).all(|(&s, &x)| f64::from(s) == x),
@@ -165,6 +165,7 @@ fn the_reference_equals_it_to_ten_digits() {
                 start,
                 slot: step,
                 learning_rate,
+                momentum: None,
             };
             session
                 .executor
@@ -202,7 +203,7 @@ fn the_reference_equals_it_to_ten_digits() {
     }
 }
 
-fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len(), "lengths");
     a.iter()
         .zip(b)

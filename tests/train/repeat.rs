@@ -206,6 +206,7 @@ fn a_thousand_repeats_give_the_same_bits() {
             start: (step - 1) * 8,
             slot: repeat % READ * STEPS + step - 1,
             learning_rate: 0.01,
+            momentum: None,
         };
         let (mut first, mut first_losses) = (None, None);
         for repeat in 0..1000 {

@@ -107,6 +107,11 @@ pub(super) fn network(features: usize, outputs: usize) -> Network {
         .linear(outputs)
 }
 
+fn weighed(data: Dataset) -> Dataset {
+    let weights = (0..data.rows()).map(|row| (row % 5) as f32).collect();
+    data.with_weights(weights).expect("they are well formed")
+}
+
 pub(super) fn cases() -> Vec<Case> {
     let trainer = |features, outputs, loss| {
         Trainer::new(network(features, outputs), loss)
@@ -137,6 +142,16 @@ pub(super) fn cases() -> Vec<Case> {
             classes(n, 12, 4)
         }),
         case(in_order, &|n| classes(n, 12, 4)),
+        // Weights of rows and of classes.
+        case(
+            trainer(12, 4, Loss::CrossEntropy)
+                .label_smoothing(0.1)
+                .class_weights(&[1.0, 2.0, 0.5, 0.0]),
+            &|n| weighed(classes(n, 12, 4)),
+        ),
+        case(trainer(6, 3, Loss::AbsoluteError), &|n| {
+            weighed(numbers(n, 6, 3))
+        }),
         case(windows, &|n| classes(n, 12, 4)),
         case(
             trainer(12, 4, Loss::CrossEntropy).precision(Precision::Mixed),

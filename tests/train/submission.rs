@@ -28,6 +28,7 @@ fn ticks() -> Vec<Tick> {
             start: slot * 16 % 160,
             slot,
             learning_rate: 0.01,
+            momentum: None,
         })
         .collect()
 }

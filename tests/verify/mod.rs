@@ -1,6 +1,8 @@
 //! `verify` passes for every activation, loss and update on every device, and finds a kernel that is broken on purpose.
 
+mod layers;
 mod mixed;
+mod rules;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -106,7 +108,7 @@ fn layers_of_one_width() {
     passes(&trainer, &data(true));
 }
 
-const ACTIVATIONS: [Activation; 11] = [
+const ACTIVATIONS: [Activation; 12] = [
     Activation::Identity,
     Activation::Sigmoid,
     Activation::Tanh,
@@ -118,6 +120,7 @@ const ACTIVATIONS: [Activation; 11] = [
     Activation::Silu,
     Activation::Softplus,
     Activation::Softmax,
+    Activation::LogSoftmax,
 ];
 
 #[test]
@@ -137,18 +140,49 @@ fn every_loss_passes() {
         Loss::CrossEntropy,
         Loss::SigmoidCrossEntropy,
         Loss::SquaredError,
+        Loss::AbsoluteError,
+        Loss::Huber { delta: 0.5 },
+        Loss::SmoothL1 { beta: 0.5 },
+        Loss::Hinge,
+        Loss::NegativeLogLikelihood,
+        Loss::KullbackLeibler,
     ] {
         passes(
             &trainer(Activation::Tanh, loss, Optimizer::sgd(0.1)),
             &data(true),
         );
-        if !loss.takes_classes() {
+        if !loss.takes_classes() && loss != Loss::KullbackLeibler {
             passes(
                 &trainer(Activation::Tanh, loss, Optimizer::sgd(0.1)),
                 &data(false),
             );
         }
     }
+}
+
+fn weighed(classes: bool) -> Dataset {
+    let weights = (0..ROWS).map(|i| (i % 3) as f32).collect();
+    data(classes)
+        .with_weights(weights)
+        .expect("they are well formed")
+}
+
+#[test]
+fn smoothed_labels_and_weights_pass() {
+    let smoothed = |loss| trainer(Activation::Tanh, loss, Optimizer::sgd(0.1));
+    let of_classes = [0.5, 2.0, 1.0];
+    passes(
+        &smoothed(Loss::CrossEntropy).label_smoothing(0.1),
+        &data(true),
+    );
+    let both = smoothed(Loss::CrossEntropy).label_smoothing(0.1);
+    passes(&both.class_weights(&of_classes), &weighed(true));
+    passes(
+        &smoothed(Loss::Hinge).class_weights(&of_classes),
+        &data(true),
+    );
+    passes(&smoothed(Loss::AbsoluteError), &weighed(false));
+    passes(&smoothed(Loss::SquaredError), &weighed(false));
 }
 
 #[test]
@@ -189,7 +223,7 @@ fn bytes_are_gathered_right() {
 }
 /// One line of each shader that a training step here may run: its kernel, its file, the line's part and what breaks it.
 #[rustfmt::skip] // one a line
-const BREAKS: [[&str; 4]; 41] = [
+const BREAKS: [[&str; 4]; 48] = [
     ["gather", "gather", "index[at]", "index[at] + 1u"],
     ["gather", "gather_bytes", "& 255u", "& 127u"],
     ["gather", "gather_words", "8u, 16u", "16u, 8u"],
@@ -217,6 +251,13 @@ const BREAKS: [[&str; 4]; 41] = [
     ["softmax_cross_entropy_grad", "softmax_cross_entropy_grad", "share * dloss[i]", "share"],
     ["pointwise_loss", "pointwise_loss", "f(x[i], t[i])", "f(x[i], -t[i])"],
     ["pointwise_loss_grad", "pointwise_loss_grad", "dloss[i] * slope", "slope"],
+    ["class_loss", "class_loss", "found += select(z", "found += select(-z"],
+    ["class_loss_grad", "class_loss_grad", "-part * lacking", "part * lacking"],
+    ["smoothed_cross_entropy", "smoothed_cross_entropy", "p.keep * own", "own"],
+    ["smoothed_cross_entropy_grad", "smoothed_cross_entropy_grad", "p.spread * weights[j]", "p.spread"],
+    ["log_softmax", "log_softmax", "- log;", "+ log;"],
+    ["log_softmax_grad", "log_softmax_grad", "* sum", "/ sum"],
+    ["share", "share", "x[i] / divisor", "x[i]"],
     ["sum", "sum", "part += x", "part -= x"],
     ["sum", "sum_long", "p.factor * sums[0]", "p.factor * sums[1]"],
     ["broadcast", "broadcast", "p.factor * x", "x"],
@@ -251,11 +292,23 @@ fn broken(
     Some((found, used.load(Ordering::Relaxed)))
 }
 
-/// Every kernel of three trainings is broken, one at a time, and it is the one that is named.
+/// Every kernel of these trainings is broken, one at a time, and it is the one that is named.
 #[test]
 fn a_broken_kernel_is_named() {
-    let (classes, numbers) = (data(true), data(false));
+    let (classes, numbers, few) = (data(true), data(false), weighed(true));
     let trainings = [
+        (
+            Activation::LogSoftmax,
+            Loss::Hinge,
+            Optimizer::sgd(0.1),
+            &few,
+        ),
+        (
+            Activation::Tanh,
+            Loss::CrossEntropy,
+            Optimizer::sgd(0.1),
+            &few,
+        ),
         (
             Activation::Tanh,
             Loss::CrossEntropy,
@@ -282,6 +335,9 @@ fn a_broken_kernel_is_named() {
     for ((activation, loss, optimizer, data), fuse, precision) in all {
         let mut trainer = trainer(activation, loss, optimizer).precision(precision);
         trainer.options.fuse = fuse;
+        if std::ptr::eq(data, &few) && loss == Loss::CrossEntropy {
+            trainer = trainer.label_smoothing(0.2).class_weights(&[0.5, 2.0, 1.0]);
+        }
         let Some(gpu) = gpu() else { return };
         let whole = verify(&trainer, Box::new(gpu), data, 2).expect("the device works");
         assert!(whole.passed(), "{whole:#?}");

@@ -11,6 +11,7 @@ use crate::data::lines::Lines;
 use crate::data::missing::{Finding, Findings};
 use crate::data::numbers::{Numbers, rounded};
 use crate::data::prepare::{ColumnKind, Missing};
+use crate::data::roles::{Role, Roles};
 use crate::data::table::{Column, TableOptions, Values};
 
 /// What stands for all further texts of a column that has too many, where such a column is only described.
@@ -19,7 +20,8 @@ const FURTHER: &str = "…";
 /// The rows of a table.
 pub(super) struct Filled {
     pub(super) inputs: Inputs,
-    pub(super) target: Option<Column>,
+    /// The columns that have a role.
+    pub(super) others: Vec<Column>,
     pub(super) lines: Lines,
     pub(super) findings: Findings,
 }
@@ -34,7 +36,7 @@ pub(super) enum Inputs {
 pub(super) struct Fill<'a> {
     plans: &'a [Plan],
     options: &'a TableOptions,
-    has_target: bool,
+    roles: &'a Roles,
     /// The categories of each column, in order of first occurrence.
     known: Vec<HashMap<String, u32>>,
     names: Vec<Vec<String>>,
@@ -46,7 +48,7 @@ pub(super) struct Fill<'a> {
 impl<'a> Fill<'a> {
     pub(super) fn new(
         plans: &'a [Plan],
-        has_target: bool,
+        roles: &'a Roles,
         survey: &Survey,
         options: &'a TableOptions,
     ) -> Self {
@@ -62,7 +64,7 @@ impl<'a> Fill<'a> {
         Self {
             plans,
             options,
-            has_target,
+            roles,
             known: vec![HashMap::new(); plans.len()],
             names: vec![Vec::new(); plans.len()],
             firsts: vec![Vec::new(); plans.len()],
@@ -84,7 +86,7 @@ impl<'a> Fill<'a> {
         columns: usize,
         mut writer: Option<Writer>,
     ) -> Result<Filled, DataError> {
-        let inputs = self.plans.len() - usize::from(self.has_target);
+        let inputs = self.inputs();
         let in_memory = if writer.is_some() { inputs } else { 0 };
         let mut filled: Vec<Values> = self.plans[in_memory..]
             .iter()
@@ -115,17 +117,27 @@ impl<'a> Fill<'a> {
             let name = plan.name.clone();
             all.push(Column { name, values });
         }
-        let target = if self.has_target { all.pop() } else { None };
+        let others = all.split_off(inputs - in_memory);
         let inputs = match writer {
             Some(writer) => Inputs::File(writer.finish(self.fields(inputs))?),
             None => Inputs::Memory(all),
         };
         Ok(Filled {
             inputs,
-            target,
+            others,
             lines,
             findings: self.findings,
         })
+    }
+
+    /// The number of plans that are inputs, which come first.
+    fn inputs(&self) -> usize {
+        self.plans.len() - self.roles.count()
+    }
+
+    /// What the column of a plan is, if it is no input.
+    fn role(&self, at: usize) -> Option<Role> {
+        at.checked_sub(self.inputs()).map(|at| self.roles.role(at))
     }
 
     fn empty(&self, plan: &Plan) -> Values {
@@ -153,7 +165,6 @@ impl<'a> Fill<'a> {
     /// Reads the cells of a row: numbers, the codes of categories, and NaN where a number is missing. False if the row is
     /// left out.
     fn row(&mut self, records: &Records<'_>, cells: &mut [f64]) -> Result<bool, DataError> {
-        let last = self.plans.len() - 1;
         let mut keep = true;
         for (at, plan) in self.plans.iter().enumerate() {
             let text = records.field(plan.at, &plan.name)?;
@@ -168,12 +179,13 @@ impl<'a> Fill<'a> {
                 continue;
             }
             finding.missing += 1;
-            let is_target = self.has_target && at == last;
+            // Targets and weights are never made up.
+            let role = self.role(at);
             match self.options.missing {
                 Missing::Drop => keep = false,
-                Missing::Mean if !is_target => {}
-                _ if self.options.describe => keep &= !is_target,
-                how => return Err(self.refuse(records, plan, text, (how, is_target))),
+                Missing::Mean if role.is_none() => {}
+                _ if self.options.describe => keep &= role.is_none(),
+                how => return Err(self.refuse(records, plan, text, (how, role))),
             }
         }
         if !keep {
@@ -197,7 +209,7 @@ impl<'a> Fill<'a> {
         records: &Records<'_>,
         plan: &Plan,
         text: &str,
-        (how, is_target): (Missing, bool),
+        (how, role): (Missing, Option<Role>),
     ) -> DataError {
         let found = match text {
             "" => "nothing".to_owned(),
@@ -213,7 +225,12 @@ impl<'a> Fill<'a> {
         let drop = "`--missing drop` to leave out rows without a value";
         let hint = match how {
             _ if self.options.schema.is_some() => "fill in a value or remove the row".to_owned(),
-            _ if is_target => format!("fill in a value, or give {drop}; a target is never made up"),
+            _ if role == Some(Role::Target) => {
+                format!("fill in a value, or give {drop}; a target is never made up")
+            }
+            _ if role == Some(Role::Weights) => {
+                format!("fill in a value, or give {drop}; a weight is never made up")
+            }
             _ => format!(
                 "fill in a value, or give `--missing mean` to fill in the column's mean, or {drop}"
             ),
@@ -265,8 +282,7 @@ impl<'a> Fill<'a> {
                 "leave the column without values out with `--drop COLUMN`, or give `--missing mean`",
             ));
         }
-        let inputs = self.plans.len() - usize::from(self.has_target);
-        for (at, plan) in self.plans[..inputs].iter().enumerate() {
+        for (at, plan) in self.plans[..self.inputs()].iter().enumerate() {
             let many = self.names[at].len();
             let is_identifier = self.options.schema.is_none()
                 && many >= FEWEST_OF_AN_IDENTIFIER

@@ -65,10 +65,12 @@ pub(super) fn hash(cells: &[f64], target: &TableTarget, row: usize) -> [u64; 2] 
             TableTarget::Labels(labels) | TableTarget::Classes { labels, .. } => {
                 labels[row].hash(&mut hasher);
             }
-            TableTarget::Column(Column { values, .. }) => match values {
-                Values::Numbers(values) => values.get(row).to_bits().hash(&mut hasher),
-                Values::Text { codes, .. } => codes[row].hash(&mut hasher),
-            },
+            TableTarget::Column(column) => hash_cell(column, row, &mut hasher),
+            TableTarget::Columns(columns) => {
+                for column in columns {
+                    hash_cell(column, row, &mut hasher);
+                }
+            }
             TableTarget::Matrix { values, outputs } => {
                 for at in row * outputs..(row + 1) * outputs {
                     values.get(at).to_bits().hash(&mut hasher);
@@ -77,4 +79,11 @@ pub(super) fn hash(cells: &[f64], target: &TableTarget, row: usize) -> [u64; 2] 
         }
         hasher.finish()
     })
+}
+
+fn hash_cell(column: &Column, row: usize, hasher: &mut DefaultHasher) {
+    match &column.values {
+        Values::Numbers(values) => values.get(row).to_bits().hash(hasher),
+        Values::Text { codes, .. } => codes[row].hash(hasher),
+    }
 }

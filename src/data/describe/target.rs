@@ -1,6 +1,6 @@
 //! What is told of a target.
 
-use super::{Range, TargetDescription};
+use super::{ColumnDescription, Range, TargetDescription};
 use crate::data::dataset::Targets;
 use crate::data::error::DataError;
 use crate::data::prepare::{Missing, Normalize, Preparation, Task};
@@ -20,17 +20,25 @@ pub(super) fn target(
         TableTarget::Column(column) => Some(column.name.clone()),
         _ => None,
     };
-    let findings = &table.findings().columns;
-    let found = findings
-        .last()
-        .filter(|found| Some(&found.column) == name.as_ref());
-    let missing = found.map_or(0, |found| found.missing);
-    let refused = if missing > 0 && table.findings().missing != Missing::Drop {
-        "; refused while values are missing: `--missing drop`"
-    } else {
-        found
-            .filter(|found| found.refused.is_some())
-            .map_or("", |_| "; refused, since they are dates")
+    let columns: &[Column] = match table.target() {
+        TableTarget::Columns(columns) => columns,
+        _ => &[],
+    };
+    let found = |name: &String| table.findings().of(name);
+    let missing = match &name {
+        Some(name) => found(name).map_or(0, |found| found.missing),
+        None => columns
+            .iter()
+            .filter_map(|column| found(&column.name))
+            .map(|found| found.missing)
+            .sum(),
+    };
+    let are_dates = (columns.iter().map(|column| &column.name).chain(&name))
+        .filter_map(found)
+        .any(|found| found.refused.is_some());
+    let refused = match are_dates {
+        true if missing == 0 => "; refused, since they are dates",
+        _ => refused_while(missing, table),
     };
     let mut classes = None;
     let mut range = None;
@@ -60,13 +68,7 @@ pub(super) fn target(
                 1 => "a number".to_owned(),
                 count => format!("{count} numbers"),
             };
-            let scaled = match normalize {
-                Normalize::Auto if table.is_generated() => "as it is",
-                Normalize::Auto | Normalize::Standard => "standardised",
-                Normalize::MinMax => "scaled to 0..1",
-                Normalize::None => "as it is",
-            };
-            format!("{outputs}, {scaled}")
+            format!("{outputs}, {}", scaled(table, normalize))
         }
     };
     Ok(Some(TargetDescription {
@@ -75,6 +77,68 @@ pub(super) fn target(
         missing,
         classes,
         range,
+        columns: (columns.iter())
+            .map(|column| one_of_several(table, column, normalize))
+            .collect(),
         training: format!("target: {training}{refused}"),
     }))
+}
+
+/// Describes the weights of the rows, if they have some.
+pub(super) fn weights(table: &Table) -> Option<ColumnDescription> {
+    let column = table.weights()?;
+    let mut described = numbers(table, column);
+    let range = described.range.as_ref();
+    let refused = if range.is_some_and(|range| range.smallest < 0.0) {
+        "; refused, since one is below 0"
+    } else if range.is_some_and(|range| range.largest == 0.0) {
+        "; refused, since all are 0"
+    } else {
+        refused_while(described.missing, table)
+    };
+    described.training = format!("weights of the rows in the loss{refused}");
+    Some(described)
+}
+
+/// One of several columns that are the target together.
+fn one_of_several(table: &Table, column: &Column, normalize: Normalize) -> ColumnDescription {
+    let mut described = numbers(table, column);
+    let refused = refused_while(described.missing, table);
+    described.training = format!("target: {}{refused}", scaled(table, normalize));
+    described
+}
+
+/// A column of numbers that is no input.
+fn numbers(table: &Table, column: &Column) -> ColumnDescription {
+    let mut range = Range::default();
+    if let Values::Numbers(values) = &column.values {
+        values.iter().for_each(|value| range.add(value));
+    }
+    let found = table.findings().of(&column.name);
+    ColumnDescription {
+        name: column.name.clone(),
+        kind: "number",
+        missing: found.map_or(0, |found| found.missing),
+        range: range.finish(),
+        categories: None,
+        training: String::new(),
+    }
+}
+
+/// Targets and weights are never made up, so that a missing one is refused unless its row is left out.
+fn refused_while(missing: usize, table: &Table) -> &'static str {
+    if missing > 0 && table.findings().missing != Missing::Drop {
+        "; refused while values are missing: `--missing drop`"
+    } else {
+        ""
+    }
+}
+
+fn scaled(table: &Table, normalize: Normalize) -> &'static str {
+    match normalize {
+        Normalize::Auto if table.is_generated() => "as it is",
+        Normalize::Auto | Normalize::Standard => "standardised",
+        Normalize::MinMax => "scaled to 0..1",
+        Normalize::None => "as it is",
+    }
 }

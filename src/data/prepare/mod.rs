@@ -5,6 +5,7 @@ mod inputs;
 mod scaling;
 mod stored;
 mod target;
+mod weights;
 
 use std::fmt;
 use std::str::FromStr;
@@ -125,6 +126,9 @@ pub struct TargetScale<'a> {
 pub struct Preparation {
     inputs: InputPreparation,
     target: TargetPreparation,
+    /// The column that held the weights of the rows, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    weights: Option<String>,
     #[serde(default, skip_serializing_if = "Missing::is_error")]
     missing: Missing,
     /// Columns that were left out.
@@ -169,6 +173,7 @@ impl Preparation {
         Ok(Self {
             inputs,
             target,
+            weights: table.weights().map(|column| column.name.clone()),
             missing: table.findings().missing,
             drop: table.findings().left_out.clone(),
             pictures: table.findings().pictures,
@@ -187,6 +192,7 @@ impl Preparation {
         let fitted = Self {
             inputs: InputPreparation::none(),
             target,
+            weights: None,
             missing: Missing::Error,
             drop: Vec::new(),
             pictures: None,
@@ -207,7 +213,8 @@ impl Preparation {
     pub fn prepare(&self, table: &Table) -> Result<Dataset, DataError> {
         let (inputs, shape) = self.inputs.prepare(table)?;
         let targets = self.target.prepare(table)?;
-        Ok(Dataset::new(inputs, &shape, targets)?.with_picture(self.picture()))
+        let data = Dataset::new(inputs, &shape, targets)?.with_picture(self.picture());
+        weights::weigh(data, weights::prepare(table)?)
     }
 
     /// As [`prepare`](Self::prepare), for a table that is not wanted any more: what need not change is not copied, and
@@ -217,8 +224,10 @@ impl Preparation {
     /// As [`prepare`](Self::prepare).
     pub fn prepare_owned(&self, table: Table) -> Result<Dataset, DataError> {
         let targets = self.target.prepare(&table)?;
+        let weights = weights::prepare(&table)?;
         let (inputs, shape) = self.inputs.prepare_owned(table.without_target())?;
-        Ok(Dataset::new(inputs, &shape, targets)?.with_picture(self.picture()))
+        let data = Dataset::new(inputs, &shape, targets)?.with_picture(self.picture());
+        weights::weigh(data, weights)
     }
 
     /// Whether what was read from a file makes sense, so that [`prepare`](Self::prepare) gives numbers.
@@ -242,6 +251,9 @@ impl Preparation {
     pub fn table_options(&self, require_target: bool) -> TableOptions {
         TableOptions {
             target: self.target.column().map(str::to_owned),
+            targets: self.target_names().unwrap_or_default().to_vec(),
+            // What is only to be predicted is not weighed.
+            weights: self.weights.clone().filter(|_| require_target),
             require_target,
             schema: self.schema(),
             missing: match self.missing {
@@ -332,6 +344,25 @@ impl Preparation {
     #[must_use]
     pub fn target_name(&self) -> Option<&str> {
         self.target.column()
+    }
+
+    /// The names of the targets' columns, where several columns are the target.
+    #[must_use]
+    pub fn target_names(&self) -> Option<&[String]> {
+        match &self.target {
+            TargetPreparation::Numbers {
+                names,
+                several: true,
+                ..
+            } => Some(names),
+            _ => None,
+        }
+    }
+
+    /// The column that held the weights of the rows in training, if one did.
+    #[must_use]
+    pub fn weights_name(&self) -> Option<&str> {
+        self.weights.as_deref()
     }
 
     /// How answers go back to their own units, for a regression.

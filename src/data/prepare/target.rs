@@ -31,6 +31,9 @@ pub(super) enum TargetPreparation {
         column: Option<String>,
         names: Vec<String>,
         scaling: Scaling,
+        /// Whether the names are those of columns, which are the target together.
+        #[serde(default)]
+        several: bool,
     },
 }
 
@@ -91,7 +94,14 @@ impl TargetPreparation {
             }) => (Some(name), values),
             TableTarget::Matrix { values, outputs: 1 } => (None, values),
             TableTarget::Matrix { values, outputs } => {
-                return Self::fit_several(table, values, *outputs, rows, (task, normalize));
+                let names = (0..*outputs).map(|i| format!("y{i}")).collect();
+                return Self::fit_several(table, values, names, rows, (task, normalize));
+            }
+            TableTarget::Columns(columns) => {
+                let names: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
+                let values = side_by_side(columns, table.source())?;
+                return Self::fit_several(table, &values, names, rows, (task, normalize))
+                    .map(Self::of_columns);
             }
             TableTarget::Labels(given) => {
                 labels = label_numbers(given);
@@ -120,6 +130,7 @@ impl TargetPreparation {
                 scaling: Scaling::fit_numbers(values, 1, rows, (how, &[]), |_| {
                     format!("target of {}", table.source())
                 })?,
+                several: false,
             });
         }
         let Some(different) = different else {
@@ -149,10 +160,11 @@ impl TargetPreparation {
     fn fit_several(
         table: &Table,
         values: &Numbers,
-        outputs: usize,
+        names: Vec<String>,
         rows: &[u32],
         (task, normalize): (Task, Normalize),
     ) -> Result<Self, DataError> {
+        let outputs = names.len();
         if task == Task::Classification {
             return Err(DataError::mismatch(
                 format!("target of {}", table.source()),
@@ -162,11 +174,20 @@ impl TargetPreparation {
         }
         Ok(Self::Numbers {
             column: None,
-            names: (0..outputs).map(|i| format!("y{i}")).collect(),
             scaling: Scaling::fit_numbers(values, outputs, rows, (normalize, &[]), |output| {
                 format!("target {output} of {}", table.source())
             })?,
+            names,
+            several: false,
         })
+    }
+
+    /// The same, of named columns.
+    fn of_columns(mut self) -> Self {
+        if let Self::Numbers { several, .. } = &mut self {
+            *several = true;
+        }
+        self
     }
 
     /// Refuses training rows that all have the same class.
@@ -210,7 +231,7 @@ impl TargetPreparation {
                         own = Values::Numbers(values.clone());
                         &own
                     }
-                    TableTarget::Matrix { .. } => {
+                    TableTarget::Matrix { .. } | TableTarget::Columns(_) => {
                         return Err(wrong("several numbers a row", "one class a row"));
                     }
                     TableTarget::Labels(labels) => {
@@ -242,6 +263,9 @@ impl TargetPreparation {
                         values,
                         outputs: given,
                     } if *given == outputs => scaling.apply_numbers(values),
+                    TableTarget::Columns(columns) if columns.len() == outputs => {
+                        scaling.apply_numbers(&side_by_side(columns, table.source())?)
+                    }
                     TableTarget::Labels(labels) if outputs == 1 => scaling.apply_all(labels),
                     TableTarget::Classes { .. }
                     | TableTarget::Column(Column {
@@ -269,14 +293,24 @@ impl TargetPreparation {
         }
     }
 
-    pub(super) fn schema(&self) -> Option<(String, ColumnKind)> {
+    pub(super) fn schema(&self) -> Vec<(String, ColumnKind)> {
+        if let Self::Numbers {
+            names,
+            several: true,
+            ..
+        } = self
+        {
+            let number = |name: &String| (name.clone(), ColumnKind::Number);
+            return names.iter().map(number).collect();
+        }
         let text = matches!(self, Self::Classes { text: true, .. });
         let kind = if text {
             ColumnKind::Category
         } else {
             ColumnKind::Number
         };
-        self.column().map(|name| (name.to_owned(), kind))
+        let named = self.column().map(|name| (name.to_owned(), kind));
+        named.into_iter().collect()
     }
 
     pub(super) fn is_valid(&self) -> bool {
@@ -288,6 +322,38 @@ impl TargetPreparation {
             }
         }
     }
+}
+
+/// Columns of numbers as one matrix, a row beside the other.
+fn side_by_side(columns: &[Column], source: &str) -> Result<Numbers, DataError> {
+    let mut numbers = Vec::with_capacity(columns.len());
+    for column in columns {
+        match &column.values {
+            Values::Numbers(values) => numbers.push(values),
+            Values::Text { names, .. } => {
+                return Err(DataError::malformed(
+                    format!("{source}, target {:?}", column.name),
+                    format!(
+                        "text such as {:?}",
+                        names.first().map_or("", String::as_str)
+                    ),
+                    "numbers, as every one of several targets",
+                    "name one target alone for a classification, or leave this one out",
+                ));
+            }
+        }
+    }
+    let wide = numbers
+        .iter()
+        .any(|values| matches!(values, Numbers::F64(_)));
+    let rows = numbers.first().map_or(0, |values| values.len());
+    let mut matrix = Numbers::with_capacity(wide, rows * numbers.len());
+    for row in 0..rows {
+        numbers
+            .iter()
+            .for_each(|values| matrix.push(values.get(row)));
+    }
+    Ok(matrix)
 }
 
 /// Labels as numbers, exact: u32 fits into f64, and small ones into f32.

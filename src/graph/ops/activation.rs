@@ -31,13 +31,15 @@ pub enum ActivationFunction {
     Softplus,
     /// Softmax along the last axis.
     Softmax,
+    /// Its logarithm: log-probabilities.
+    LogSoftmax,
 }
 
 impl ActivationFunction {
     /// The kernel's function and its parameter; `None` for what is no kernel of one variable.
     const fn kernel(self) -> Option<(ActivationKind, f64)> {
         Some(match self {
-            Self::Identity | Self::Softmax => return None,
+            Self::Identity | Self::Softmax | Self::LogSoftmax => return None,
             Self::Sigmoid => (ActivationKind::Sigmoid, 0.0),
             Self::Tanh => (ActivationKind::Tanh, 0.0),
             Self::Relu => (ActivationKind::Relu, 0.0),
@@ -125,6 +127,7 @@ impl Graph {
     ) -> Result<TensorId, GraphError> {
         match (function, function.kernel()) {
             (ActivationFunction::Softmax, _) => self.softmax(x),
+            (ActivationFunction::LogSoftmax, _) => self.log_softmax(x),
             (_, None) => Ok(x),
             (_, Some((kind, alpha))) if alpha.is_finite() => {
                 self.apply(Activation { kind, alpha }, &[x])

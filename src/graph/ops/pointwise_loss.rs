@@ -12,6 +12,10 @@ impl Op for PointwiseLoss {
         match self.0 {
             PointwiseLossKind::SquaredError => "squared_error",
             PointwiseLossKind::SigmoidCrossEntropy => "sigmoid_cross_entropy",
+            PointwiseLossKind::AbsoluteError => "absolute_error",
+            PointwiseLossKind::Huber(_) => "huber",
+            PointwiseLossKind::SmoothL1(_) => "smooth_l1",
+            PointwiseLossKind::Divergence => "divergence",
         }
     }
 
@@ -103,4 +107,62 @@ impl Graph {
             &[x, t],
         )
     }
+
+    /// `|x - t|` of each element; its mean is PyTorch's `L1Loss`. Where both are equal, the gradient is 0.
+    ///
+    /// # Errors
+    /// If the shapes differ.
+    pub fn absolute_error(&mut self, x: TensorId, t: TensorId) -> Result<TensorId, GraphError> {
+        self.apply(PointwiseLoss(PointwiseLossKind::AbsoluteError), &[x, t])
+    }
+
+    /// `d² / 2` of each element where `d = |x - t|` is below `delta`, else `delta (d - delta / 2)`; its mean is PyTorch's
+    /// `HuberLoss`.
+    ///
+    /// # Errors
+    /// If the shapes differ, or `delta` is not a number above 0 that f32 holds.
+    pub fn huber(&mut self, x: TensorId, t: TensorId, delta: f64) -> Result<TensorId, GraphError> {
+        let delta = knee("huber", "delta", delta)?;
+        self.apply(PointwiseLoss(PointwiseLossKind::Huber(delta)), &[x, t])
+    }
+
+    /// `d² / (2 beta)` of each element where `d = |x - t|` is below `beta`, else `d - beta / 2`; its mean is PyTorch's
+    /// `SmoothL1Loss`. With a `beta` of 0 it is the absolute error.
+    ///
+    /// # Errors
+    /// If the shapes differ, or `beta` is neither 0 nor a number above 0 that f32 holds.
+    pub fn smooth_l1(
+        &mut self,
+        x: TensorId,
+        t: TensorId,
+        beta: f64,
+    ) -> Result<TensorId, GraphError> {
+        if beta == 0.0 {
+            return self.absolute_error(x, t);
+        }
+        let beta = knee("smooth_l1", "beta", beta)?;
+        self.apply(PointwiseLoss(PointwiseLossKind::SmoothL1(beta)), &[x, t])
+    }
+
+    /// `t (log t - x)` of each log-probability `x` and probability `t`, and 0 where `t` is 0; the sum over a row is the
+    /// Kullback-Leibler divergence, PyTorch's `KLDivLoss`.
+    ///
+    /// # Errors
+    /// If the shapes differ.
+    pub fn divergence(&mut self, x: TensorId, t: TensorId) -> Result<TensorId, GraphError> {
+        self.apply(PointwiseLoss(PointwiseLossKind::Divergence), &[x, t])
+    }
+}
+
+/// Refuses a place that f32 does not hold.
+fn knee(op: &'static str, name: &'static str, value: f64) -> Result<f64, GraphError> {
+    if PointwiseLossKind::KNEES.contains(&value) {
+        return Ok(value);
+    }
+    Err(GraphError::Value {
+        op,
+        name,
+        value,
+        expected: "a number above 0 within the range of f32",
+    })
 }

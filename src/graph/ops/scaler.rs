@@ -125,7 +125,7 @@ impl Graph {
     }
 
     /// The verdict on a gradient.
-    fn judge(
+    pub(super) fn judge(
         &mut self,
         store: &Store,
         loss: TensorId,
@@ -133,10 +133,7 @@ impl Graph {
         update: Update,
         scaling: Scaling,
     ) -> Result<TensorId, GraphError> {
-        let betas = match update {
-            Update::Adam { beta1, beta2, .. } => [beta1, beta2],
-            Update::Sgd { .. } => [0.0; 2],
-        };
+        let betas = update.betas();
         let loss = self.reshape(loss, [1])?;
         let first = self.nonfinite(gradient)?;
         let scale = self.stored(store, Scaling::SCALE)?;

@@ -2,7 +2,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Gradients, Output, no_gradient, size};
 use crate::graph::{Backward, Graph, GraphError, Lowered, Op, Phase, Store, Tensor, TensorId};
-use crate::kernel::{AdamUpdate, SgdUpdate};
+use crate::kernel::{
+    Adadelta, Adagrad, AdamUpdate, Adamax, Allowed, Kernel, Lion, Nadam, Number, Radam, Rmsprop,
+    Rule, RuleUpdate, SgdUpdate,
+};
 use crate::tensor::Element;
 
 /// How an optimiser changes parameters: PyTorch's formulas. The learning rate comes with each
@@ -32,25 +35,130 @@ pub enum Update {
         /// AdamW: the decay does not pass through the gradient.
         decoupled: bool,
     },
+    /// `torch.optim.RMSprop`.
+    Rmsprop(Rmsprop),
+    /// `torch.optim.Adagrad`.
+    Adagrad(Adagrad),
+    /// `torch.optim.Adadelta`.
+    Adadelta(Adadelta),
+    /// `torch.optim.Adamax`.
+    Adamax(Adamax),
+    /// `torch.optim.NAdam`.
+    Nadam(Nadam),
+    /// `torch.optim.RAdam`.
+    Radam(Radam),
+    /// Lion, by its paper.
+    Lion(Lion),
+}
+
+/// What a rule of a kernel of its own says, for each of them.
+macro_rules! rule {
+    ($update:expr, $rule:ident => $say:expr, $($others:tt)*) => {
+        match $update {
+            Update::Rmsprop($rule) => $say,
+            Update::Adagrad($rule) => $say,
+            Update::Adadelta($rule) => $say,
+            Update::Adamax($rule) => $say,
+            Update::Nadam($rule) => $say,
+            Update::Radam($rule) => $say,
+            Update::Lion($rule) => $say,
+            $($others)*
+        }
+    };
+}
+
+/// The name of a rule's kernel.
+const fn name<R: Rule>(_: &R) -> &'static str {
+    R::NAME
 }
 
 impl Update {
     /// The names of the states it keeps, each as large as the parameters.
-    pub const fn states(&self) -> &'static [&'static str] {
-        match self {
+    pub fn states(&self) -> &'static [&'static str] {
+        rule!(self, rule => rule.states(),
             Self::Sgd { momentum: 0.0, .. } => &[],
             Self::Sgd { .. } => &["velocity"],
             Self::Adam { .. } => &["mean", "square"],
+        )
+    }
+
+    /// The first value of all elements of a state.
+    pub fn first(&self, state: &str) -> f64 {
+        match self {
+            Self::Adagrad(rule) if state == "total" => rule.initial,
+            _ => 0.0,
+        }
+    }
+
+    /// The weight decay, in the gradient or decoupled.
+    pub fn weight_decay(&mut self) -> &mut f64 {
+        rule!(self, rule => rule.weight_decay(),
+            Self::Sgd { weight_decay, .. } | Self::Adam { weight_decay, .. } => weight_decay,
+        )
+    }
+
+    /// All numbers of the rule, and which values they may have.
+    pub fn numbers(&self) -> Vec<Number> {
+        let fraction = |name, value| (name, value, Allowed::Fraction);
+        let decay = |value| ("weight_decay", value, Allowed::Positive);
+        rule!(*self, rule => rule.numbers(),
+            Self::Sgd { momentum, weight_decay, .. } => {
+                vec![fraction("momentum", momentum), decay(weight_decay)]
+            }
+            Self::Adam { beta1, beta2, epsilon, weight_decay, .. } => vec![
+                fraction("beta1", beta1),
+                fraction("beta2", beta2),
+                ("epsilon", epsilon, Allowed::Divisor),
+                decay(weight_decay),
+            ],
+        )
+    }
+
+    /// Whether mixed precision can do without the number of updates, which only the device knows: it skips some.
+    pub fn suits_mixed(&self) -> bool {
+        rule!(self, rule => !rule.counts(), Self::Sgd { .. } | Self::Adam { .. } => true,)
+    }
+
+    /// The kernel for so many elements, with the tick's learning rate times a factor.
+    pub(super) fn kernel(&self, count: u32, scaled: bool, factor: f64) -> Kernel {
+        let (learning_rate, step) = (0.0, 1);
+        rule!(*self, rule => RuleUpdate { count, learning_rate, factor, step, rule, scaled }.into(),
+            Self::Sgd { momentum, nesterov, weight_decay } => {
+                SgdUpdate { count, learning_rate, factor, momentum, nesterov, weight_decay, scaled }
+                    .into()
+            }
+            Self::Adam { beta1, beta2, epsilon, weight_decay, decoupled } => AdamUpdate {
+                count,
+                learning_rate,
+                factor,
+                beta1,
+                beta2,
+                epsilon,
+                weight_decay,
+                decoupled,
+                step,
+                scaled,
+            }
+            .into(),
+        )
+    }
+
+    /// The decays of which mixed precision counts the powers.
+    pub(super) const fn betas(&self) -> [f64; 2] {
+        match *self {
+            Self::Adam { beta1, beta2, .. } => [beta1, beta2],
+            Self::Adamax(rule) => [rule.moments.beta1, 0.0],
+            _ => [0.0; 2],
         }
     }
 }
 
 impl Op for Update {
     fn name(&self) -> &'static str {
-        match self {
+        rule!(self, rule => name(rule),
             Self::Sgd { .. } => "sgd_update",
             Self::Adam { .. } => "adam_update",
-        }
+        )
     }
 
     fn output(&self, inputs: &[&Tensor]) -> Output {
@@ -64,40 +172,7 @@ impl Op for Update {
     fn lower(&self, inputs: &[&Tensor], _: &[&Tensor]) -> Lowered {
         let count = size(inputs[0].shape.len());
         // Behind a scaled gradient stands the verdict.
-        let scaled = inputs.len() > 1;
-        Lowered::Kernel(match *self {
-            Self::Sgd {
-                momentum,
-                nesterov,
-                weight_decay,
-            } => SgdUpdate {
-                count,
-                learning_rate: 0.0,
-                momentum,
-                nesterov,
-                weight_decay,
-                scaled,
-            }
-            .into(),
-            Self::Adam {
-                beta1,
-                beta2,
-                epsilon,
-                weight_decay,
-                decoupled,
-            } => AdamUpdate {
-                count,
-                learning_rate: 0.0,
-                beta1,
-                beta2,
-                epsilon,
-                weight_decay,
-                decoupled,
-                step: 1,
-                scaled,
-            }
-            .into(),
-        })
+        Lowered::Kernel(self.kernel(count, inputs.len() > 1, 1.0))
     }
 }
 

@@ -29,16 +29,16 @@ pub(super) struct Axis {
 }
 
 /// The axes of a kernel's operands by number, slowest first, and what a piece takes of an operand without the axis.
-type Operand = (&'static [usize], Along);
+pub(super) type Operand = (&'static [usize], Along);
 
 /// Extents by number, and operands.
-struct Table<'a> {
-    extents: &'a [u32],
-    operands: &'a [Operand],
+pub(super) struct Table<'a> {
+    pub(super) extents: &'a [u32],
+    pub(super) operands: &'a [Operand],
 }
 
 impl Table<'_> {
-    fn axis(&self, axis: usize, piece: impl Fn(u32, u32) -> Kernel + 'static) -> Axis {
+    pub(super) fn axis(&self, axis: usize, piece: impl Fn(u32, u32) -> Kernel + 'static) -> Axis {
         let along = |&(axes, absent): &Operand| match axes.iter().position(|&a| a == axis) {
             Some(at) => {
                 let product =
@@ -126,11 +126,29 @@ pub(super) fn axes(kernel: &Kernel) -> Vec<Axis> {
         Kernel::PointwiseLoss(k) => elements!(k, 3),
         Kernel::PointwiseLossGrad(k) => elements!(k, 4),
         Kernel::Copy(k) => elements!(k, 2),
+        Kernel::LerpUpdate(k) => elements!(k, 2),
         Kernel::SgdUpdate(k) => {
             let operands = 2 + usize::from(k.momentum != 0.0) + usize::from(k.scaled);
             with_verdict(k.scaled, elements!(k, operands))
         }
         Kernel::AdamUpdate(k) => with_verdict(k.scaled, elements!(k, 4 + usize::from(k.scaled))),
+        Kernel::RmspropUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::AdagradUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::AdadeltaUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::AdamaxUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::NadamUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::RadamUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::LionUpdate(k) => with_verdict(k.scaled, elements!(k, k.operands())),
+        Kernel::Accumulate(k) => elements!(k, 2),
+        Kernel::SquareSum(k) => square_sum(k),
+        Kernel::L1Gradient(k) => with_verdict(k.scaled, elements!(k, 3 + usize::from(k.scaled))),
+        Kernel::ClipNorm(k) => {
+            let mut axes = elements!(k, 3 + usize::from(k.scaled));
+            axes[0].operands[1 + usize::from(k.scaled)] = Whole;
+            with_verdict(k.scaled, axes)
+        }
+        Kernel::ClipValue(k) => with_verdict(k.scaled, elements!(k, 2 + usize::from(k.scaled))),
+        Kernel::MaxNormUpdate(k) => rows!(k, [ROW, ROWS]),
         Kernel::Dropout(k) => {
             let table = Table {
                 extents: &[k.count],
@@ -141,6 +159,24 @@ pub(super) fn axes(kernel: &Kernel) -> Vec<Axis> {
                 kernel::Dropout { count, offset, ..k }.into()
             })]
         }
+        Kernel::Noise(k) => {
+            let table = Table {
+                extents: &[k.count],
+                operands: &[ROW, ROW],
+            };
+            vec![table.axis(0, move |from, count| {
+                let offset = k.offset + from;
+                kernel::Noise { count, offset, ..k }.into()
+            })]
+        }
+        Kernel::MaxPieces(_)
+        | Kernel::MaxPiecesGrad(_)
+        | Kernel::Moments(_)
+        | Kernel::Normalize(_)
+        | Kernel::NormalizeSums(_)
+        | Kernel::BatchNormGrad(_)
+        | Kernel::LayerNormGrad(_)
+        | Kernel::RunningMoments(_) => super::layers::axes(kernel),
         Kernel::Nonfinite(k) => {
             let table = Table {
                 extents: &[k.count],
@@ -155,6 +191,19 @@ pub(super) fn axes(kernel: &Kernel) -> Vec<Axis> {
         Kernel::SoftmaxGrad(k) => rows!(k, [ROWS, ROWS, ROWS]),
         Kernel::SoftmaxCrossEntropy(k) => rows!(k, [ROWS, ROW, ROW]),
         Kernel::SoftmaxCrossEntropyGrad(k) => rows!(k, [ROWS, ROW, ROW, ROWS]),
+        Kernel::ClassLoss(k) => rows!(k, [ROWS, ROW, ROW]),
+        Kernel::ClassLossGrad(k) => rows!(k, [ROWS, ROW, ROW, ROWS]),
+        Kernel::SmoothedCrossEntropy(k) => rows!(k, [ROWS, ROW, (&[], Whole), ROW]),
+        Kernel::SmoothedCrossEntropyGrad(k) => rows!(k, [ROWS, ROW, (&[], Whole), ROW, ROWS]),
+        Kernel::LogSoftmax(k) => rows!(k, [ROWS, ROWS]),
+        Kernel::LogSoftmaxGrad(k) => rows!(k, [ROWS, ROWS, ROWS]),
+        Kernel::Share(k) => {
+            let table = Table {
+                extents: &[k.count],
+                operands: &[ROW, (&[], Whole), ROW],
+            };
+            vec![table.axis(0, move |_, count| kernel::Share { count }.into())]
+        }
         Kernel::Correct(k) => rows!(k, [ROWS, ROW, ROW]),
         Kernel::Sum(k) => sum(k),
         Kernel::Broadcast(k) => broadcast(k),
@@ -289,6 +338,20 @@ fn sum(k: kernel::Sum) -> Vec<Axis> {
         table.axis(0, move |_, outer| kernel::Sum { outer, ..k }.into()),
         table.axis(1, move |_, axis| kernel::Sum { axis, ..k }.into()),
         table.axis(2, move |_, inner| kernel::Sum { inner, ..k }.into()),
+    ]
+}
+
+fn square_sum(k: kernel::SquareSum) -> Vec<Axis> {
+    let extents = [k.rows, k.columns];
+    let table = Table {
+        extents: &extents,
+        operands: &[(&[0, 1], Whole), (&[0], Sum)],
+    };
+    vec![
+        table.axis(0, move |_, rows| kernel::SquareSum { rows, ..k }.into()),
+        table.axis(1, move |_, columns| {
+            kernel::SquareSum { columns, ..k }.into()
+        }),
     ]
 }
 

@@ -136,6 +136,7 @@ impl Splitter<'_> {
             } => {
                 for (&gradient, &parameter) in sums.iter().zip(outputs) {
                     let update = kernel::SgdUpdate {
+                        factor: 1.0,
                         count: self.count(parameter),
                         learning_rate,
                         weight_decay,

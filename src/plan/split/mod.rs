@@ -12,6 +12,7 @@
 //! of it is free.
 
 mod axes;
+mod layers;
 mod long;
 mod moves;
 

@@ -1,7 +1,7 @@
 //! What moves rows and ranges of tensors, and what works on those that last: the updates, the logs, and the watch over them.
 
 use thalweg::kernel::{
-    AdamUpdate, Concat, Gather, GatherGrad, Nonfinite, Pad, Record, SgdUpdate, Slice,
+    AdamUpdate, Concat, Gather, GatherGrad, LerpUpdate, Nonfinite, Pad, Record, SgdUpdate, Slice,
 };
 use thalweg::tensor::Element;
 
@@ -118,6 +118,7 @@ pub(in crate::kernels) fn updates() -> Vec<Case> {
 /// Plain, with momentum, and Nesterov's.
 pub(super) fn sgd(count: u32, weight_decay: f64, scaled: bool) -> [SgdUpdate; 3] {
     [(0.0, false), (0.9, false), (0.9, true)].map(|(momentum, nesterov)| SgdUpdate {
+        factor: 1.0,
         count,
         learning_rate: 0.1,
         momentum,
@@ -136,6 +137,7 @@ pub(super) fn adam(count: u32, weight_decay: f64, scaled: bool) -> [AdamUpdate; 
         (true, 100_000, 1e-8),
     ]
     .map(|(decoupled, step, epsilon)| AdamUpdate {
+        factor: 1.0,
         count,
         learning_rate: 0.003,
         beta1: 0.9,
@@ -151,6 +153,7 @@ pub(super) fn adam(count: u32, weight_decay: f64, scaled: bool) -> [AdamUpdate; 
 pub(in crate::kernels) fn watch() -> Vec<Case> {
     let mut cases = Vec::new();
     for count in COUNTS {
+        cases.extend([0.1, 0.001].map(|t| case(LerpUpdate { count, t }, Draw::Moderate)));
         for offset in [0, 640] {
             cases.push(case(Nonfinite { count, offset }, Draw::Wide));
         }

@@ -1,11 +1,13 @@
 //! Updates of the parameters, in place.
 
+pub(super) mod rules;
+
 use super::math::narrow;
 use super::threads::{LIGHT, Threads, bodies};
 use crate::kernel::{AdamUpdate, SgdUpdate};
 
 /// A gradient, and what a [`Scaler`](crate::kernel::Scaler) says of it: all 1 if there is none.
-type Gradient<'a> = (&'a [f32], [f32; 4]);
+pub(super) type Gradient<'a> = (&'a [f32], [f32; 4]);
 
 /// [`SgdUpdate`]; `velocity` is bound if there is momentum.
 pub(super) fn sgd_update(

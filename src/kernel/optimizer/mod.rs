@@ -1,5 +1,15 @@
 //! Updates of the parameters, in place. The formulas and defaults are those of PyTorch's `torch.optim`.
 
+mod adaptive;
+mod moments;
+mod rule;
+
+pub use adaptive::{Adadelta, AdadeltaUpdate, Adagrad, AdagradUpdate, Rmsprop, RmspropUpdate};
+pub use moments::{
+    Adamax, AdamaxUpdate, Betas, Lion, LionUpdate, Nadam, NadamUpdate, Radam, RadamUpdate,
+};
+pub use rule::{Allowed, Number, Rule, RuleUpdate};
+
 use super::{Binding, Limits, Parameters, Scaler, Shader, Spec, Tick};
 
 /// Stochastic gradient descent. With `g = gradient + weight_decay w`:
@@ -13,6 +23,8 @@ pub struct SgdUpdate {
     pub count: u32,
     /// Decided by the [`Tick`].
     pub learning_rate: f64,
+    /// What the tick's learning rate is multiplied by.
+    pub factor: f64,
     /// How much of the last velocity is kept.
     pub momentum: f64,
     /// Nesterov's form.
@@ -24,7 +36,7 @@ pub struct SgdUpdate {
 }
 
 /// What an update reads.
-fn gradient(count: usize, scaled: bool) -> Vec<Binding> {
+pub(super) fn gradient(count: usize, scaled: bool) -> Vec<Binding> {
     let verdict = scaled.then_some(Binding::read("verdict", Scaler::VERDICT));
     std::iter::once(Binding::read("gradient", count))
         .chain(verdict)
@@ -32,13 +44,17 @@ fn gradient(count: usize, scaled: bool) -> Vec<Binding> {
 }
 
 /// The file that says what the verdict is.
-const fn verdict(scaled: bool) -> &'static str {
+pub(super) const fn verdict(scaled: bool) -> &'static str {
     if scaled { "verdict" } else { "verdict_none" }
 }
 
 impl SgdUpdate {
     pub(super) const fn at(&mut self, tick: &Tick) {
-        self.learning_rate = tick.learning_rate;
+        self.learning_rate = self.factor * tick.learning_rate;
+        // Plain descent has none to change.
+        if let (Some(momentum), true) = (tick.momentum, self.momentum != 0.0) {
+            self.momentum = momentum;
+        }
     }
 }
 
@@ -91,6 +107,8 @@ pub struct AdamUpdate {
     pub count: u32,
     /// Decided by the [`Tick`].
     pub learning_rate: f64,
+    /// What the tick's learning rate is multiplied by.
+    pub factor: f64,
     /// Decay of the mean.
     pub beta1: f64,
     /// Decay of the mean square.
@@ -109,8 +127,11 @@ pub struct AdamUpdate {
 
 impl AdamUpdate {
     pub(super) const fn at(&mut self, tick: &Tick) {
-        self.learning_rate = tick.learning_rate;
+        self.learning_rate = self.factor * tick.learning_rate;
         self.step = tick.step;
+        if let Some(beta1) = tick.momentum {
+            self.beta1 = beta1;
+        }
     }
 
     /// `learning_rate / (1 - beta1^t)`; the learning rate alone if the verdict corrects it.

@@ -1,5 +1,7 @@
 //! Updates of the parameters, in place.
 
+pub(super) mod rules;
+
 use super::Real;
 use crate::kernel::{AdamUpdate, SgdUpdate};
 

@@ -1,0 +1,40 @@
+// RMSprop, in place:  g = gradient + weight_decay w,  square = alpha square + (1 - alpha) g²,
+// w -= learning_rate quicken(g / (sqrt(centre(square)) + epsilon)). All are [count].
+// `centre` takes the mean out, or does not: `rmsprop_centered`, `rmsprop_plain`. `quicken` is the momentum, or none:
+// `rmsprop_momentum`, `rmsprop_still`.
+//
+// An invocation computes every Value whose number is its own modulo the size of the grid.
+// Reference: `reference::rmsprop_update`. Host: `kernel/optimizer/adaptive.rs`.
+
+const WORKGROUP: u32 = 256u;
+const WIDTH: u32 = 1u; // elements of a Value: 4 where the count divides by 4
+alias Value = f32;
+
+struct Params {
+    count: u32,
+    learning_rate: f32,
+    alpha: f32,
+    one_minus_alpha: f32,
+    epsilon: f32,
+    momentum: f32,
+    weight_decay: f32,
+}
+var<immediate> p: Params;
+@group(0) @binding(0) var<storage, read> gradient: array<Value>;
+@group(0) @binding(W) var<storage, read_write> w: array<Value>;
+@group(0) @binding(W + 1u) var<storage, read_write> square: array<Value>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(global_invocation_id) id: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+) {
+    if is_skipped() { return; }
+    for (var i = id.x; i < p.count / WIDTH; i += workgroups.x * WORKGROUP) {
+        let g = fma(Value(p.weight_decay), w[i], inverse_scale() * gradient[i]);
+        let s = fma(Value(p.alpha), square[i], p.one_minus_alpha * g * g);
+        square[i] = s;
+        let step = quicken(i, g / (sqrt(centre(i, g, s)) + p.epsilon));
+        w[i] = fma(Value(-p.learning_rate), step, w[i]);
+    }
+}

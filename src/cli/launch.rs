@@ -1,0 +1,224 @@
+//! A run that is begun or goes on: trained, written and told.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use super::interrupt;
+use super::job::{self, Job};
+use super::output::{self, print, print_json};
+use super::profile;
+use super::progress::Progress;
+use super::told::Run;
+use crate::device::Opened;
+use crate::executor::ExecutorError;
+use crate::network::Loss;
+use crate::run::{CONFIG, ENVIRONMENT, Facts, MODEL, Out, Recorder};
+use crate::train::{
+    EpochReport, Model, Observer, Profile, Snapshot, StepsReport, Streamed, TrainError,
+};
+
+/// How a run is begun.
+pub(super) struct Launch {
+    pub(super) out: Out,
+    /// The rows, hashed.
+    pub(super) data: String,
+    /// Where it goes on, if it was begun before.
+    pub(super) snapshot: Option<Snapshot>,
+    pub(super) json: bool,
+    pub(super) quiet: bool,
+    pub(super) profile: bool,
+}
+
+/// Trains, and writes and tells what comes of it.
+pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<(), Exit> {
+    let Launch {
+        out,
+        data,
+        snapshot,
+        json,
+        quiet,
+        profile,
+    } = how;
+    let run = Run::new(job, &opened);
+    let mut environment = run.environment(job, &opened);
+    if let Some(snapshot) = &snapshot {
+        environment["resumed_after_step"] = json!(snapshot.standing.steps);
+    }
+    let config = job.config.to_toml();
+    let files = vec![
+        (CONFIG, config.clone()),
+        (ENVIRONMENT, format!("{environment:#}\n")),
+    ];
+    let empty = Model {
+        network: job.trainer.network.clone(),
+        output: job.loss().output(),
+        values: Vec::new(),
+    };
+    let mut recorder =
+        Recorder::new(out, files)?.describe(empty, job.objective(), job.preparation.clone())?;
+    *recorder.facts() = Facts {
+        thalweg: env!("CARGO_PKG_VERSION").to_owned(),
+        device: json!(run.device),
+        products: BTreeMap::new(),
+        data,
+        config,
+    };
+    let mut watch = Watch {
+        recorder,
+        environment,
+        progress: run.progress(job, quiet),
+        profile: profile.then(Profile::new),
+        quiet,
+        told_failure: false,
+    };
+    interrupt::training_begins();
+    let (training, validation) = (&job.training, job.validation.as_ref());
+    let (trainer, executor) = (&job.trainer, opened.executor);
+    let fitted = match snapshot {
+        None => trainer.fit_on(executor, training, validation, &mut watch),
+        Some(from) => trainer.resume_on(executor, training, validation, &mut watch, from),
+    };
+    watch.progress.end();
+    let fitted = fitted.map_err(|error| failed(error, job, &mut watch.recorder))?;
+    watch.recorder.finish(&fitted.model)?;
+    let path = watch
+        .recorder
+        .path()
+        .map_or_else(String::new, |path| path.display().to_string());
+    let step_seconds = fitted.summary.step_seconds;
+    let (mut object, mut text) = (run.json(&fitted, &path), run.table(&fitted, &path));
+    if let Some(found) = &watch.profile {
+        let trace = profile::write(found, job::name(&run.device), Path::new(&path))?;
+        object["profile"] = profile::to_json(found, step_seconds, &trace);
+        text.push_str(&profile::text(found, step_seconds, &trace));
+    }
+    let printed = if json {
+        print_json(&object)
+    } else {
+        print(&text)
+    };
+    if fitted.summary.interrupted && interrupt::asked() {
+        output::note(&format!(
+            "interrupted after {} steps; what was learnt is in {path}, and `thalweg resume {path}` goes on",
+            fitted.summary.steps
+        ));
+        return Err(Exit::INTERRUPTED);
+    }
+    printed
+}
+
+/// The recorder, the progress and the profile as one observer.
+struct Watch {
+    recorder: Recorder,
+    environment: Value,
+    progress: Progress,
+    profile: Option<Profile>,
+    quiet: bool,
+    /// Whether it was said that checkpoints fail.
+    told_failure: bool,
+}
+
+impl Observer for Watch {
+    fn chose(&mut self, products: &BTreeMap<String, String>) -> io::Result<()> {
+        self.environment["products"] = json!(products);
+        self.recorder.facts().products.clone_from(products);
+        let text = format!("{:#}\n", self.environment);
+        self.recorder.replace_file(ENVIRONMENT, text);
+        Ok(())
+    }
+
+    fn streams(&mut self, streamed: &[Streamed]) -> io::Result<()> {
+        for rows in streamed.iter().filter(|_| !self.quiet) {
+            output::note(&rows.to_string());
+        }
+        self.environment["streamed"] = json!(streamed);
+        let text = format!("{:#}\n", self.environment);
+        self.recorder.replace_file(ENVIRONMENT, text);
+        Ok(())
+    }
+
+    fn steps(&mut self, report: &StepsReport<'_>) -> io::Result<()> {
+        self.progress.steps(report);
+        self.recorder.steps(report)
+    }
+
+    fn epoch(&mut self, report: &EpochReport<'_>) -> io::Result<()> {
+        self.progress.epoch(report);
+        self.recorder.epoch(report)
+    }
+
+    fn keeps_snapshots(&self) -> bool {
+        true
+    }
+
+    fn snapshot(&mut self, snapshot: Snapshot) -> io::Result<()> {
+        self.recorder.snapshot(snapshot)?;
+        if let (Some(failure), false) = (self.recorder.failure(), self.told_failure) {
+            output::note(&format!(
+                "error: {failure}; training goes on, and no more checkpoints are saved"
+            ));
+            self.told_failure = true;
+        }
+        Ok(())
+    }
+
+    fn keeps(&self, model_bytes: u64) -> u64 {
+        Recorder::FILES * model_bytes
+    }
+
+    fn profile(&mut self) -> Option<&mut Profile> {
+        self.profile.as_mut()
+    }
+
+    fn interrupted(&self) -> bool {
+        interrupt::asked()
+    }
+}
+
+/// A run that failed: the last good model is saved where there is one, and the message says where.
+fn failed(error: TrainError, job: &Job, recorder: &mut Recorder) -> Exit {
+    match &error {
+        TrainError::NonFinite(found) => {
+            let saved = rescue(&found.last_good, found.last_good_step, recorder);
+            Exit::from(error).hint(&saved)
+        }
+        TrainError::Rows(lost) => {
+            let saved = rescue(&lost.last_good, lost.last_good_step, recorder);
+            Exit::from(error).hint(&saved)
+        }
+        TrainError::LossScale(collapse) => {
+            let found = &collapse.found;
+            let saved = rescue(&found.last_good, found.last_good_step, recorder);
+            Exit::from(error).hint(&saved)
+        }
+        TrainError::Targets { .. }
+            if [Loss::SigmoidCrossEntropy, Loss::KullbackLeibler].contains(&job.loss()) =>
+        {
+            Exit::from(error).hint("`--normalize none` leaves the target as it is; `--task classification` makes it classes")
+        }
+        TrainError::Executor(ExecutorError::DeviceLost { .. } | ExecutorError::Device { .. }) => match recorder.path() {
+            Some(path) => {
+                let hint = format!("the model after the last epoch that ended, if one did, is in {}", path.display());
+                Exit::from(error).hint(&hint)
+            }
+            None => error.into(),
+        },
+        _ => error.into(),
+    }
+}
+
+fn rescue(last_good: &Model, step: u64, recorder: &mut Recorder) -> String {
+    match recorder.rescue(last_good, step) {
+        Ok(()) => {
+            let path = recorder
+                .path()
+                .map_or_else(String::new, |path| path.join(MODEL).display().to_string());
+            format!("the last good model, after step {step}, is in {path}")
+        }
+        Err(error) => format!("the last good model could not be saved: {error}"),
+    }
+}
