@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use self::decode::{Decoded, decode};
-use self::list::{Listing, list};
+use self::list::{Listing, is_named_so, list};
 use super::error::DataError;
 use super::missing::Findings;
 use super::table::{Table, TableInputs, TableOptions, TableTarget};
@@ -14,8 +14,8 @@ use super::table::{Table, TableInputs, TableOptions, TableTarget};
 mod decode;
 mod list;
 
-/// Pictures that are decoded before their pixels are put behind one another.
-const TOGETHER: usize = 256;
+/// Bytes of pictures that are decoded before they are put behind one another.
+const TOGETHER: usize = 16 << 20;
 /// Sides of pictures that `size` may ask for.
 const MOST_SIDE: usize = 4096;
 
@@ -112,13 +112,14 @@ impl PictureOptions {
     }
 }
 
-/// A path and the options behind it, if the path is there.
+/// A folder of pictures, or a picture, and the options behind it, if the path is there.
 pub(crate) fn with_options(text: &str) -> Option<(&str, &str)> {
     if Path::new(text).exists() {
         return None;
     }
     let (path, options) = text.rsplit_once(':')?;
-    Path::new(path).exists().then_some((path, options))
+    let place = Path::new(path);
+    (place.is_dir() || place.exists() && is_named_so(place)).then_some((path, options))
 }
 
 /// Whether a folder holds pictures, or folders of them.
@@ -153,7 +154,10 @@ pub(super) fn read(
     let sub_folders = "a sub-folder with pictures for each of at least two classes";
     if options.require_target && classes.is_empty() {
         let hint = "put the pictures of each class into a sub-folder with the name of the class";
-        let found = format!("{} pictures without classes", listing.files.len());
+        let found = match listing.files.len() {
+            1 => "1 picture without a class".to_owned(),
+            count => format!("{count} pictures without classes"),
+        };
         return Err(DataError::malformed(text, found, sub_folders, hint));
     }
     let mut counts = vec![0_usize; classes.len()];
@@ -178,7 +182,10 @@ pub(super) fn read(
         ));
     }
     let mut pixels = Pixels::new(text, how);
-    for files in listing.files.chunks(TOGETHER) {
+    // The first alone, which says how much the others take.
+    let (mut left, mut count) = (listing.files.as_slice(), 1);
+    while !left.is_empty() {
+        let (files, rest) = left.split_at(count.min(left.len()));
         let decoded: Vec<_> = files
             .par_iter()
             .map(|(file, _)| decode(file, how))
@@ -186,6 +193,13 @@ pub(super) fn read(
         for ((file, _), decoded) in files.iter().zip(decoded) {
             pixels.add(file, decoded?, listing.files.len())?;
         }
+        left = rest;
+        count = TOGETHER
+            / pixels
+                .values
+                .len()
+                .div_ceil(pixels.rows)
+                .clamp(1, TOGETHER / 8);
     }
     let remarks = pixels.remarks(&listing.skipped);
     let picture = pixels.picture.expect("there is at least one picture");

@@ -288,6 +288,18 @@ fn what_is_no_set_of_pictures_is_refused() {
             &["b/bad.png", part, "again, or remove it"],
         );
     }
+    // Wherever it ends, and by however little.
+    for end in (4..good_jpeg.len())
+        .rev()
+        .step_by(7)
+        .chain([good_jpeg.len() - 1, good_jpeg.len() - 2])
+    {
+        let files = folder(&[
+            ("a/1.png", &png(&picture(40, 40, 0))),
+            ("b/bad.jpg", &good_jpeg[..end]),
+        ]);
+        refuses(&spec(&files, ""), &training, &["b/bad.jpg", "damaged"]);
+    }
     // A header that claims more than memory holds.
     let mut huge = good.clone();
     huge[16..24].copy_from_slice(&[0, 0, 0x70, 0, 0, 0, 0x70, 0]);

@@ -79,7 +79,7 @@ fn entries(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DataError> {
     Ok((folders, files))
 }
 
-fn is_named_so(file: &Path) -> bool {
+pub(super) fn is_named_so(file: &Path) -> bool {
     let extension = file.extension().and_then(|extension| extension.to_str());
     let is = |known: &&str| extension.is_some_and(|found| found.eq_ignore_ascii_case(known));
     ["png", "jpg", "jpeg"].iter().any(|known| is(known))

@@ -54,7 +54,7 @@ pub(super) fn unfilled(at: String, column: &str) -> DataError {
     DataError::malformed(
         format!("{at}, column {column:?}"),
         "a missing value",
-        "a number, since the model was not trained to fill one in",
+        "a number, since none was learnt to be filled in",
         "fill in a value or remove the row",
     )
 }

@@ -12,10 +12,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use self::gaps::unfilled;
 use self::inputs::InputPreparation;
 use self::target::TargetPreparation;
 use super::dataset::{Dataset, Targets};
 use super::error::{DataError, nearest};
+use super::missing::Finding;
 use super::pictures::{Picture, PictureOptions};
 use super::table::{Table, TableOptions};
 
@@ -167,6 +169,13 @@ impl Preparation {
     ) -> Result<Self, DataError> {
         if rows.is_empty() {
             return Err(DataError::mismatch("training rows", "none", "at least one"));
+        }
+        let findings = table.findings();
+        let gap = |found: &&Finding| found.missing > 0 && findings.missing == Missing::Error;
+        if let Some(found) = findings.columns.iter().find(gap) {
+            // Such a table was read to be described.
+            let name = &found.column;
+            return Err(unfilled(table.source().to_owned(), name));
         }
         let inputs = InputPreparation::fit(table, rows, normalize)?;
         let target = TargetPreparation::fit(table, rows, task, normalize)?;
