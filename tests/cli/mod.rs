@@ -10,6 +10,7 @@ mod pictures;
 mod predictions;
 mod profile;
 mod resume;
+mod roles;
 mod streaming;
 mod sweep;
 mod train;

@@ -11,6 +11,7 @@ mod npz;
 mod order;
 pub(crate) mod pictures;
 mod preparation;
+mod roles;
 mod spilled;
 mod splits;
 mod stored;
