@@ -7,6 +7,7 @@ mod bench;
 mod class_weights;
 mod config;
 mod course;
+mod data;
 mod devices;
 mod dry_run;
 mod eval;
@@ -61,6 +62,8 @@ enum Verb {
     Eval(eval::Eval),
     /// Write predictions as CSV
     Predict(predict::Predict),
+    /// Describe a data set: columns, ranges, classes, and what training would do to each
+    Data(data::Data),
     /// List the devices, and say which one is taken
     Devices(devices::Devices),
     /// Measure matrix products, training steps, kernels and how cost grows, the CPU against the GPU
@@ -82,6 +85,7 @@ pub fn main() -> ExitCode {
         Verb::Resume(verb) => verb.run(),
         Verb::Eval(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
+        Verb::Data(verb) => verb.run(),
         Verb::Devices(verb) => verb.run(),
         Verb::Bench(verb) => verb.run(),
         Verb::Verify(verb) => verb.run(),

@@ -2,14 +2,17 @@
 
 mod bad_input;
 mod bench;
+mod data;
 mod interruption;
 mod layers;
 mod losses;
 mod model_files;
 mod optimizers;
+mod pictures;
 mod predictions;
 mod profile;
 mod resume;
+mod roles;
 mod streaming;
 mod sweep;
 mod train;
