@@ -18,6 +18,7 @@ mod interrupt;
 mod job;
 mod launch;
 mod layers;
+mod network;
 mod optimizer;
 mod output;
 mod predict;
