@@ -323,11 +323,7 @@ impl Plan {
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a code was made from u32"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "a code was made from u32")]
 fn push(values: &mut Values, cell: f64) {
     match values {
         Values::Numbers(numbers) => numbers.push(cell),
