@@ -11,6 +11,7 @@ mod devices;
 mod dry_run;
 mod eval;
 mod exit;
+mod export;
 mod flags;
 mod inspect;
 mod interrupt;
@@ -60,6 +61,8 @@ enum Verb {
     Eval(eval::Eval),
     /// Write predictions as CSV
     Predict(predict::Predict),
+    /// Write a trained network as ONNX, or for PyTorch
+    Export(export::Export),
     /// List the devices, and say which one is taken
     Devices(devices::Devices),
     /// Measure matrix products, training steps, kernels and how cost grows, the CPU against the GPU
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Verb::Resume(verb) => verb.run(),
         Verb::Eval(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
+        Verb::Export(verb) => verb.run(),
         Verb::Devices(verb) => verb.run(),
         Verb::Bench(verb) => verb.run(),
         Verb::Verify(verb) => verb.run(),

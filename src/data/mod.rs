@@ -38,7 +38,7 @@ pub use dataset::{Dataset, Inputs, Targets};
 pub use error::{DataError, nearest};
 pub use numbers::Numbers;
 pub use order::Order;
-pub use prepare::{ColumnKind, Normalize, Preparation, TargetScale, Task};
+pub use prepare::{ColumnKind, InputScale, Normalize, Preparation, TargetScale, Task};
 pub(crate) use rows::{ReadInto, Reader, gather};
 pub use spec::{Generator, GeneratorKind, Spec};
 pub use split::split;

@@ -3,6 +3,7 @@
 mod inputs;
 mod scaling;
 mod target;
+mod units;
 mod weights;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use self::inputs::InputPreparation;
 use self::target::TargetPreparation;
+pub use self::units::InputScale;
 use super::dataset::Dataset;
 use super::error::{DataError, nearest};
 use super::table::{Table, TableOptions};
