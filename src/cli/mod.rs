@@ -5,6 +5,7 @@
 
 mod bench;
 mod class_weights;
+mod completions;
 mod config;
 mod course;
 mod devices;
@@ -18,6 +19,7 @@ mod interrupt;
 mod job;
 mod launch;
 mod layers;
+mod man;
 mod optimizer;
 mod output;
 mod predict;
@@ -25,6 +27,7 @@ mod profile;
 mod progress;
 mod resume;
 mod run_path;
+mod summary;
 mod told;
 mod train;
 mod verify;
@@ -71,6 +74,10 @@ enum Verb {
     Verify(Box<verify::Verify>),
     /// Show what is in a model file or a run
     Inspect(inspect::Inspect),
+    /// Write what a shell needs to complete verbs and flags
+    Completions(completions::Completions),
+    /// Write the manual page
+    Man(man::ManPage),
 }
 
 /// Runs the program on the process's arguments.
@@ -89,6 +96,8 @@ pub fn main() -> ExitCode {
         Verb::Bench(verb) => verb.run(),
         Verb::Verify(verb) => verb.run(),
         Verb::Inspect(verb) => verb.run(),
+        Verb::Completions(verb) => verb.run(),
+        Verb::Man(verb) => verb.run(),
     };
     done.map_or_else(Exit::report, |()| ExitCode::SUCCESS)
 }
