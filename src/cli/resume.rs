@@ -13,7 +13,7 @@ use super::job::{self, Job};
 use super::launch::{Launch, launch};
 use super::output::note;
 use crate::device::Device;
-use crate::run::{CONFIG, Checkpoint, ModelFile, Out, latest};
+use crate::run::{CONFIG, Checkpoint, ModelFile, Out, RunFolder, latest};
 
 const EXAMPLES: &str = "Examples:
   thalweg train --data glyphs:n=60000 --checkpoint-steps 500 --out runs/big
@@ -58,6 +58,8 @@ impl Resume {
                 "{place}: there is no {CONFIG} in it; expected the folder of a run"
             )));
         }
+        // Whether somebody else is at it is known without reading the data.
+        RunFolder::check(&self.run, true)?;
         let flags = config::read(&config)?;
         let mut config = flags.resolve()?;
         let (found, damaged) = latest(&self.run)?;

@@ -67,6 +67,12 @@ pub enum RunError {
         /// The most that fit.
         most: usize,
     },
+    /// A run that another process is writing.
+    #[error("{}: another process is writing this run; wait for it, or end it", .path.display())]
+    Busy {
+        /// The run.
+        path: PathBuf,
+    },
     /// A run that cannot go on.
     #[error("{}: there is no checkpoint to go on from{damaged}; {hint}", .path.display())]
     NoCheckpoint {

@@ -1,6 +1,6 @@
 //! The folder of a run.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -48,7 +48,14 @@ impl RunFolder {
         }
         let looks_like_a_run = path.join(CONFIG).is_file() && path.join(METRICS).is_file();
         let is_empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-        if looks_like_a_run || is_empty {
+        if looks_like_a_run {
+            // Nothing is locked for longer than it takes to see that nobody else has locked it.
+            return match File::open(path.join(METRICS)) {
+                Ok(metrics) => lock(&metrics, path),
+                Err(_) => Ok(()),
+            };
+        }
+        if is_empty {
             return Ok(());
         }
         exists(" and is not a run folder, so `--force` does not replace it; choose another `--out`")
@@ -94,6 +101,7 @@ impl RunFolder {
         }
         let metrics = path.join(METRICS);
         let metrics = File::create_new(&metrics).map_err(|e| RunError::written(metrics, e))?;
+        lock(&metrics, path)?;
         Ok(Self {
             path: path.to_owned(),
             metrics: BufWriter::new(metrics),
@@ -106,21 +114,23 @@ impl RunFolder {
     /// # Errors
     /// If the file system refuses.
     pub fn reopen(path: &Path, metrics_bytes: u64) -> Result<Self, RunError> {
-        files::sweep(path);
         let place = path.join(METRICS);
-        let open = || {
-            let mut options = File::options();
-            let file = options.read(true).write(true).create(true).truncate(false);
-            let mut file = file.open(&place)?;
+        let mut options = File::options();
+        let options = options.read(true).write(true).create(true).truncate(false);
+        let mut file = options
+            .open(&place)
+            .map_err(|e| RunError::written(&place, e))?;
+        lock(&file, path)?;
+        files::sweep(path);
+        let mut cut = || {
             let length = whole_lines(&file, metrics_bytes)?;
             file.set_len(length)?;
-            file.seek(SeekFrom::End(0))?;
-            Ok(file)
+            file.seek(SeekFrom::End(0))
         };
-        let metrics = open().map_err(|e| RunError::written(&place, e))?;
+        cut().map_err(|e| RunError::written(&place, e))?;
         Ok(Self {
             path: path.to_owned(),
-            metrics: BufWriter::new(metrics),
+            metrics: BufWriter::new(file),
         })
     }
 
@@ -161,6 +171,20 @@ impl RunFolder {
             self.metrics.flush()
         };
         add().map_err(|e| RunError::written(self.path.join(METRICS), e))
+    }
+}
+
+/// Locks a run by its metrics, as long as they are open, against other processes. A file system that knows no locks has
+/// none; on Windows nobody could read what is locked.
+fn lock(metrics: &File, run: &Path) -> Result<(), RunError> {
+    if cfg!(windows) {
+        return Ok(());
+    }
+    match metrics.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(RunError::Busy {
+            path: run.to_owned(),
+        }),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 

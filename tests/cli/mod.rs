@@ -10,6 +10,7 @@ mod predictions;
 mod profile;
 mod resume;
 mod streaming;
+mod sweep;
 mod train;
 mod tuning;
 mod verbs;

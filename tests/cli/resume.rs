@@ -149,6 +149,40 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
     assert!(results(&place.path("run")) == results(&place.path("whole")));
 }
 
+/// Two processes at one run would spoil it.
+#[test]
+fn a_run_that_is_being_written_is_left_alone() {
+    let place = Place::new();
+    let mut child = start(
+        &place,
+        &RUN.replace("--epochs 5", "--epochs 100000 --out run"),
+    );
+    let begun = Instant::now();
+    while sets(&place.path("run")).is_empty() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "it did not begin"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    for arguments in [
+        "resume run",
+        "train --data xor --device cpu --out run --force",
+    ] {
+        let said = place.run(arguments);
+        assert_eq!(said.status, Some(2), "{said:#?}");
+        assert!(
+            said.err.contains("another process is writing"),
+            "{}",
+            said.err
+        );
+    }
+    assert!(child.try_wait().unwrap().is_none(), "it goes on");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    place.ok("train --data xor --device cpu --epochs 1 --out run --force");
+}
+
 /// A small run with two checkpoints of the same network.
 fn small() -> Place {
     let place = Place::new();
