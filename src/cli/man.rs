@@ -28,7 +28,7 @@ impl ManPage {
         let mut program = Cli::command().disable_help_subcommand(true);
         program.build();
         let Some(folder) = &self.out else {
-            return print(&String::from_utf8_lossy(&page(program, "thalweg")?));
+            return print(&String::from_utf8_lossy(&page(program)?));
         };
         std::fs::create_dir_all(folder).map_err(|e| refused(folder, e))?;
         let mut names = Vec::new();
@@ -46,7 +46,7 @@ fn write_all(
     names: &mut Vec<String>,
 ) -> Result<(), Exit> {
     let path = folder.join(format!("{name}.1"));
-    let text = page(command.clone(), name)?;
+    let text = page(command.clone())?;
     crate::run::write(&path, &text).map_err(|e| refused(&path, e))?;
     names.push(path.display().to_string());
     let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set());
@@ -56,10 +56,9 @@ fn write_all(
     Ok(())
 }
 
-fn page(command: Command, name: &str) -> Result<Vec<u8>, Exit> {
-    let command = command
-        .name(name.to_owned())
-        .version(env!("CARGO_PKG_VERSION"));
+/// A command that was built knows the name of its page: `thalweg-train`.
+fn page(command: Command) -> Result<Vec<u8>, Exit> {
+    let name = command.get_name().to_owned();
     let mut text = Vec::new();
     let done = Man::new(command).manual("Thalweg").render(&mut text);
     done.map_err(|e| Exit::failed(format!("the page of {name} cannot be made: {e}")))?;
