@@ -8,10 +8,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::course::Course;
 use super::exit::Exit;
-use super::flags::{Flags, LossChoice, Widths};
+use super::flags::{Columns, Flags, LossChoice, Widths};
 use super::optimizer::{self, Given};
 use super::{job, layers};
-use crate::data::{Normalize, Spec, Task, nearest};
+use crate::data::{Missing, Normalize, Spec, Task, nearest};
 use crate::device::{Device, Opening};
 use crate::network::{Activation, Init, Layer};
 use crate::train::Options;
@@ -31,6 +31,8 @@ pub(super) struct Config {
     pub(super) val_fraction: f64,
     pub(super) task: Task,
     pub(super) normalize: Normalize,
+    pub(super) missing: Missing,
+    pub(super) drop: Vec<String>,
     pub(super) hidden: Vec<usize>,
     pub(super) activation: Activation,
     pub(super) dropout: f64,
@@ -108,6 +110,11 @@ impl Flags {
             val_fraction: self.val_fraction.unwrap_or(0.2),
             task: self.task.unwrap_or_default(),
             normalize: self.normalize.unwrap_or_default(),
+            missing: self.missing.unwrap_or_default(),
+            drop: self
+                .drop
+                .clone()
+                .map_or_else(Vec::new, |Columns(names)| names),
             hidden: self
                 .hidden
                 .clone()
@@ -330,6 +337,14 @@ impl Config {
         put("val-fraction", Some(number(self.val_fraction)));
         put("task", Some(quoted(self.task.to_string())));
         put("normalize", Some(quoted(self.normalize.to_string())));
+        put("missing", Some(quoted(self.missing.to_string())));
+        put(
+            "drop",
+            (!self.drop.is_empty()).then(|| {
+                let names: Vec<_> = self.drop.iter().cloned().map(quoted).collect();
+                format!("[{}]", names.join(", "))
+            }),
+        );
         if self.layers.is_none() {
             put("hidden", Some(format!("{:?}", self.hidden)));
             put("activation", Some(quoted(self.activation.to_string())));
@@ -389,6 +404,9 @@ fn absolute(spec: &Spec) -> String {
     let Spec::Path(text) = spec else {
         return spec.to_string();
     };
+    if let Some((folder, options)) = crate::data::with_options(text) {
+        return format!("{}:{options}", full(Path::new(folder)));
+    }
     match text.split_once(',') {
         Some((images, labels)) if !Path::new(text).exists() => {
             format!("{},{}", full(Path::new(images)), full(Path::new(labels)))

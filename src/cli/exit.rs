@@ -93,7 +93,9 @@ fn status(error: &anyhow::Error) -> u8 {
         _ => false,
     };
     let bad_input = error.is::<Usage>()
-        || error.is::<DataError>()
+        || error
+            .downcast_ref()
+            .is_some_and(|e| !matches!(e, DataError::Temporary { .. }))
         || error.is::<NetworkError>()
         || error.downcast_ref().is_some_and(RunError::is_bad_input)
         || error.downcast_ref().is_some_and(train)

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::course::Course;
 use super::optimizer::UpdateFlags;
-use crate::data::{Normalize, Spec, Task};
+use crate::data::{Missing, Normalize, Spec, Task};
 use crate::device::Device;
 use crate::graph::Precision;
 use crate::network::{Activation, Init, Layer, Loss};
@@ -24,7 +24,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "FILE.toml", help_heading = "Data")]
     pub(super) config: Option<PathBuf>,
 
-    /// A generator (glyphs, xor, or, parity:8, circles, moons, spirals, blobs, with :n=…,noise=…,seed=…) or a path (CSV with a header, NPZ with x and y, IDX pair `images,labels` or a folder) [default: glyphs]
+    /// A generator (glyphs, xor, or, parity:8, circles, moons, spirals, blobs, with :n=…,noise=…,seed=…) or a path (CSV or TSV with a header, gzipped or not; NPZ with x and y; IDX pair `images,labels` or its folder; a folder of pictures with a sub-folder for each class, with :size=28x28,grey) [default: glyphs]
     #[arg(long, value_name = "SPEC", help_heading = "Data")]
     pub(super) data: Option<Spec>,
     /// The target's column in a CSV, or several separated by commas, all numbers [default: the last]
@@ -50,6 +50,12 @@ pub(super) struct Flags {
     /// auto, standard, minmax or none [default: auto]
     #[arg(long, value_name = "HOW", value_parser = word::<Normalize>, help_heading = "Data")]
     pub(super) normalize: Option<Normalize>,
+    /// What to do about missing values of a CSV: error, mean (the column's, of the training rows; a category of its own for text) or drop (the row) [default: error]
+    #[arg(long, value_name = "HOW", value_parser = word::<Missing>, help_heading = "Data")]
+    pub(super) missing: Option<Missing>,
+    /// Columns of a CSV to leave out
+    #[arg(long, value_name = "COLUMN,…", value_parser = columns, help_heading = "Data")]
+    pub(super) drop: Option<Columns>,
 
     /// Units of the hidden layers; empty for none [default: 256,128]
     #[arg(long, value_name = "UNITS,…", value_parser = widths, help_heading = "Network")]
@@ -168,6 +174,10 @@ pub(super) struct Flags {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Widths(pub(super) Vec<usize>);
 
+/// Names of columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Columns(pub(super) Vec<String>);
+
 /// A loss, or the one that the task asks for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum LossChoice {
@@ -193,6 +203,8 @@ impl Flags {
             val_fraction,
             task,
             normalize,
+            missing,
+            drop,
             hidden,
             activation,
             dropout,
@@ -278,6 +290,14 @@ fn widths(text: &str) -> Result<Widths, String> {
     widths.map(Widths).ok_or_else(|| {
         "expected whole numbers of at least 1, separated by commas, as in 256,128".to_owned()
     })
+}
+
+pub(super) fn columns(text: &str) -> Result<Columns, String> {
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    if names.iter().any(String::is_empty) {
+        return Err("expected names of columns, separated by commas, as in id,name".to_owned());
+    }
+    Ok(Columns(names))
 }
 
 pub(super) fn within(

@@ -24,6 +24,8 @@ pub(super) struct Job {
     pub(super) validation: Option<Dataset>,
     pub(super) preparation: Preparation,
     pub(super) trainer: Trainer,
+    /// What is to be said of the data, such as what was done about missing values.
+    pub(super) notes: Vec<String>,
 }
 
 impl Job {
@@ -37,9 +39,12 @@ impl Job {
             target: config.target.clone(),
             weights: config.weights.clone(),
             in_file,
+            missing: config.missing,
+            drop: config.drop.clone(),
             ..TableOptions::default()
         };
         let table = config.data.load(&options)?;
+        let mut notes = table.notes();
         let (mut training, mut validation) = rows(&config, table.rows())?;
         if table.is_stored() {
             // In the order of the file, so that a window is one stretch of it.
@@ -68,7 +73,9 @@ impl Job {
                     in_file,
                     ..preparation.table_options(true)
                 };
-                let validation = preparation.prepare_owned(spec.load(&options)?)?;
+                let table = spec.load(&options)?;
+                notes.extend(table.notes());
+                let validation = preparation.prepare_owned(table)?;
                 (all, Some(validation))
             }
         };
@@ -83,14 +90,22 @@ impl Job {
             validation,
             preparation,
             trainer,
+            notes,
         })
     }
 
+    /// Says what is to be said of the data, on standard error.
+    pub(super) fn say_notes(&self) {
+        for note in &self.notes {
+            super::output::note(&format!("note: {note}"));
+        }
+    }
+
     /// The rows, hashed.
-    pub(super) fn fingerprint(&self) -> String {
-        let validation = self.validation.as_ref().map(fingerprint);
-        let rows = [Some(fingerprint(&self.training)), validation];
-        rows.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    pub(super) fn fingerprint(&self) -> Result<String, Exit> {
+        let sets = std::iter::once(&self.training).chain(&self.validation);
+        let rows: Result<Vec<_>, _> = sets.map(fingerprint).collect();
+        Ok(rows?.join(" "))
     }
 
     /// The loss with what it takes of the classes.
@@ -116,7 +131,11 @@ pub(super) fn load_prepared(spec: &Spec, preparation: &Preparation) -> Result<Da
         in_file: InFile::IfLarge,
         ..preparation.table_options(true)
     };
-    Ok(preparation.prepare_owned(spec.load(&options)?)?)
+    let table = spec.load(&options)?;
+    for note in table.notes() {
+        super::output::note(&format!("note: {note}"));
+    }
+    Ok(preparation.prepare_owned(table)?)
 }
 
 /// The numbers of the training rows and of the validation rows.

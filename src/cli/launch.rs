@@ -24,6 +24,8 @@ use crate::train::{
 /// How a run is begun.
 pub(super) struct Launch {
     pub(super) out: Out,
+    /// The rows, hashed.
+    pub(super) data: String,
     /// Where it goes on, if it was begun before.
     pub(super) snapshot: Option<Snapshot>,
     pub(super) json: bool,
@@ -35,6 +37,7 @@ pub(super) struct Launch {
 pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<(), Exit> {
     let Launch {
         out,
+        data,
         snapshot,
         json,
         quiet,
@@ -61,7 +64,7 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<(), Exit>
         thalweg: env!("CARGO_PKG_VERSION").to_owned(),
         device: json!(run.device),
         products: BTreeMap::new(),
-        data: job.fingerprint(),
+        data,
         config,
     };
     let mut watch = Watch {

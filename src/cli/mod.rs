@@ -8,6 +8,7 @@ mod class_weights;
 mod completions;
 mod config;
 mod course;
+mod data;
 mod devices;
 mod dry_run;
 mod eval;
@@ -66,6 +67,8 @@ enum Verb {
     Predict(predict::Predict),
     /// Write a trained network as ONNX, or for PyTorch
     Export(export::Export),
+    /// Describe a data set: columns, ranges, classes, and what training would do to each
+    Data(data::Data),
     /// List the devices, and say which one is taken
     Devices(devices::Devices),
     /// Measure matrix products, training steps, kernels and how cost grows, the CPU against the GPU
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         Verb::Eval(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
         Verb::Export(verb) => verb.run(),
+        Verb::Data(verb) => verb.run(),
         Verb::Devices(verb) => verb.run(),
         Verb::Bench(verb) => verb.run(),
         Verb::Verify(verb) => verb.run(),

@@ -69,6 +69,9 @@ impl Predict {
             ));
         }
         let table = self.data.load(&without_target(&preparation))?;
+        for text in table.notes() {
+            note(&format!("note: {text}"));
+        }
         let data = preparation.prepare_owned(table.without_target())?;
         let opened = job::open(&self.device, job::opening(None, false), false)?;
         // Prediction asks the loss for the output's function alone.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::config;
+use super::config::{self, Config};
 use super::exit::Exit;
 use super::flags::count;
 use super::interrupt;
@@ -49,6 +49,25 @@ pub(super) struct Resume {
 }
 
 impl Resume {
+    /// Loads the data, which are read as they were when the run was begun.
+    fn load(&self, config: Config) -> Result<Job, Exit> {
+        let window = config.options.window;
+        let job = Job::load(config)?;
+        if job.config.options.window != window {
+            let place = self.run.display();
+            return Err(Exit::usage(format!(
+                "{place}: the rows of {} no longer fit into memory, as they did when the run was begun, and in another \
+                 order it cannot go on as if it had never stopped; free memory, or begin anew with \
+                 `train --init-weights {place}/model.safetensors`",
+                job.config.data
+            )));
+        }
+        if !self.quiet {
+            job.say_notes();
+        }
+        Ok(job)
+    }
+
     pub(super) fn run(self) -> Result<(), Exit> {
         interrupt::listen();
         let place = self.run.display();
@@ -73,7 +92,7 @@ impl Resume {
         if let Some(device) = self.device {
             config.device = device;
         }
-        let job = Job::load(config)?;
+        let job = self.load(config)?;
         let mut opened = job::open(&job.config.device, job.config.opening(), self.quiet)?;
         let device = json!(opened.executor.device());
         let Checkpoint {
@@ -83,7 +102,8 @@ impl Resume {
             metrics,
             facts,
         } = found;
-        if facts.data != job.fingerprint() {
+        let data = job.fingerprint()?;
+        if facts.data != data {
             return Err(Exit::usage(format!(
                 "{place}: the rows of {} are not those that the run was trained on, so it cannot go on as if it had never \
                  stopped; put them back, or begin anew with `train --init-weights {place}/model.safetensors`",
@@ -121,6 +141,7 @@ impl Resume {
             opened,
             Launch {
                 out,
+                data,
                 snapshot: Some(snapshot),
                 json: self.json,
                 quiet: self.quiet,

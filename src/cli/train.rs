@@ -58,6 +58,9 @@ impl Train {
         // Whether the place is taken is known without reading the data.
         Recorder::new(out.clone(), Vec::new())?;
         let job = Job::load(config)?;
+        if !quiet {
+            job.say_notes();
+        }
         let opened = job::open(&job.config.device, job.config.opening(), quiet)?;
         if self.dry_run {
             return foretell(&job, opened, json);
@@ -67,6 +70,7 @@ impl Train {
             opened,
             Launch {
                 out,
+                data: job.fingerprint()?,
                 snapshot: None,
                 json,
                 quiet,
@@ -96,6 +100,7 @@ fn name(data: &Spec) -> String {
     let name = match data {
         Spec::Generator(generator) => generator.kind.name().to_owned(),
         Spec::Path(path) => {
+            let path = crate::data::with_options(path).map_or(path.as_str(), |(folder, _)| folder);
             let first = path.split(',').next().unwrap_or(path);
             let file = Path::new(first)
                 .file_name()

@@ -35,6 +35,9 @@ impl Verify {
         let (as_json, quiet) = (flags.json.unwrap_or(false), flags.quiet.unwrap_or(false));
         let config = flags.resolve()?;
         let job = Job::load(config)?;
+        if !quiet {
+            job.say_notes();
+        }
         let steps = usize::try_from(flags.steps.unwrap_or(STEPS)).unwrap_or(usize::MAX);
         let opened = job::open(&job.config.device, job.config.opening(), quiet)?;
         let described = job::describe(&opened);

@@ -1,22 +1,30 @@
-//! CSV with a header, read twice: once to see which columns are numbers, once to keep them.
+//! CSV and TSV with a header, gzipped or not, read twice: once to see which columns are numbers, once to keep them.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::{Seek, SeekFrom};
 use std::path::Path;
+use std::sync::Arc;
 
-use self::records::Records;
+use self::fill::{Fill, Inputs};
+use self::records::{Records, separator_name};
+use self::source::Source;
+use self::survey::{ColumnSurvey, Survey, check_header, survey};
+use super::columns::{Kind, Writer};
 use super::error::{DataError, list, nearest, quote};
-use super::numbers::{Numbers, is_exact, rounded};
 use super::prepare::ColumnKind;
-use super::roles::Roles;
-use super::table::{Column, Lines, Table, TableInputs, TableOptions, Values};
+use super::roles::{Role, Roles};
+use super::table::{Table, TableInputs, TableOptions};
 
+mod dates;
+mod fill;
 mod guard;
 mod records;
+mod source;
+mod survey;
 
 /// A column with more different texts than this is an identifier, not a category.
 const MOST_CATEGORIES: usize = 1000;
+/// As is one of which more than half of the texts are different, unless it has fewer of them.
+const FEWEST_OF_AN_IDENTIFIER: usize = 10;
 const MOST_COLUMNS: usize = 100_000;
 
 /// What to do with one column of the file.
@@ -29,48 +37,96 @@ struct Plan {
     wide: bool,
 }
 
-/// What the first reading found.
-struct Survey {
-    rows: usize,
-    /// One a plan.
-    columns: Vec<ColumnSurvey>,
-}
-
-/// What the first reading found in a column.
-#[derive(Default, Clone)]
-struct ColumnSurvey {
-    numbers: usize,
-    others: usize,
-    /// Whether a number is not exact in f32.
-    wide: bool,
-    /// Whether its name is among its values.
-    has_name: bool,
-}
-
 pub(super) fn read(path: &Path, options: &TableOptions) -> Result<Table, DataError> {
-    let source = path.display().to_string();
-    let mut file = File::open(path).map_err(|error| DataError::io(path, error))?;
-    let mut records = Records::new(&file, path, &source)?;
-    let header = header(&mut records)?;
+    let source = Source::new(path)?;
+    let mut records = source.records()?;
+    let header = header(&mut records, source.separator)?;
     let line = records.line;
-    let (mut plans, roles) = choose(&header, options, &source)?;
+    let (mut plans, roles) = choose(&header, options, &source.name)?;
     let found = survey(&mut records, &mut plans, header.len())?;
     if options.schema.is_none() {
-        check_header(&plans, &found.columns, &format!("{source}:{line}"))?;
+        check_header(&plans, &found.columns, &format!("{}:{line}", source.name))?;
+        if !options.describe {
+            check_dates(&plans, &found, &roles, &source.name)?;
+        }
     }
-
-    file.seek(SeekFrom::Start(0))
-        .map_err(|error| DataError::io(path, error))?;
-    let mut records = Records::new(&file, path, &source)?;
+    let inputs = &plans[..plans.len() - roles.count()];
+    let writer = if stays(inputs, &found, options, &source.name)? {
+        Some(Writer::new(inputs.iter().map(Plan::in_file).collect())?)
+    } else {
+        None
+    };
+    let mut records = source.records()?;
     records.next()?;
-    let (columns, lines) = fill(&mut records, &plans, [found.rows, header.len()])?;
-    let parts = roles.part(columns);
-    let table = Table::new(source, TableInputs::Columns(parts.inputs), parts.target)?;
-    Ok(table.with_weights(parts.weights).with_lines(lines))
+    let fill = Fill::new(&plans, &roles, &found, options);
+    let filled = fill.read(&mut records, header.len(), writer)?;
+    let (target, weights) = roles.part(filled.others);
+    let inputs = match filled.inputs {
+        Inputs::Memory(columns) => TableInputs::Columns(columns),
+        Inputs::File(file) => TableInputs::StoredColumns(Arc::new(file)),
+    };
+    let table = Table::checked(source.name, inputs, target)?;
+    Ok(table
+        .with_weights(weights)
+        .with_lines(filled.lines)
+        .with_findings(filled.findings))
+}
+
+/// Whether the inputs go to a temporary file, by what they will take in memory; an error if they must not and there is no
+/// room.
+fn stays(
+    plans: &[Plan],
+    found: &Survey,
+    options: &TableOptions,
+    file: &str,
+) -> Result<bool, DataError> {
+    // As columns, and then as what they become.
+    let bytes = |(plan, found): (&Plan, &ColumnSurvey)| match plan.in_file() {
+        Kind::Code => 4 + 4 * found.texts.len().max(1),
+        kind => kind.bytes() + 4,
+    };
+    let row: usize = plans.iter().zip(&found.columns).map(bytes).sum();
+    let (bytes, available) = ((row * found.rows) as u64, crate::executor::available());
+    if options.in_file.stays(bytes, available) {
+        return Ok(true);
+    }
+    match available {
+        Some(available) if bytes > available => Err(DataError::malformed(
+            file,
+            format!("{} rows, which take {bytes} bytes", found.rows),
+            format!("at most {available} bytes, which are available"),
+            "give fewer rows at once",
+        )),
+        _ => Ok(false),
+    }
+}
+
+/// Refuses columns of dates, which as categories would say nothing of rows to come.
+fn check_dates(plans: &[Plan], found: &Survey, roles: &Roles, file: &str) -> Result<(), DataError> {
+    let inputs = plans.len() - roles.count();
+    for (at, (plan, found)) in plans.iter().zip(&found.columns).enumerate() {
+        let Some((line, date)) = found.date() else {
+            continue;
+        };
+        let name = &plan.name;
+        let or = match at.checked_sub(inputs).map(|at| roles.role(at)) {
+            None => format!("leave the column out with `--drop {name}`"),
+            Some(Role::Target) => "choose another target".to_owned(),
+            Some(Role::Weights) => "choose another column of weights".to_owned(),
+        };
+        let hint = format!("make numbers of the dates, such as days since one of them, or {or}");
+        return Err(DataError::malformed(
+            format!("{file}:{line}, column {name:?}"),
+            format!("the date {}", quote(date)),
+            "numbers or categories",
+            hint,
+        ));
+    }
+    Ok(())
 }
 
 /// The names of the columns.
-fn header(records: &mut Records<'_>) -> Result<Vec<String>, DataError> {
+fn header(records: &mut Records<'_>, separator: u8) -> Result<Vec<String>, DataError> {
     let hint = "give the file a first line with the names of its columns";
     if !records.next()? {
         let file = records.file;
@@ -114,13 +170,21 @@ fn header(records: &mut Records<'_>) -> Result<Vec<String>, DataError> {
     if names.iter().all(|name| name.parse::<f64>().is_ok()) {
         return Err(records.malformed("numbers only".to_owned(), "a header".to_owned(), hint));
     }
+    let others = [b';', b'\t', b',']
+        .into_iter()
+        .filter(|mark| *mark != separator);
     if let ([name], Some(mark)) = (
         &names[..],
-        names[0].chars().find(|c| [';', '\t'].contains(c)),
+        others.map(char::from).find(|mark| names[0].contains(*mark)),
     ) {
         let found = format!("one column {}", quote(name));
-        let hint = format!("replace {mark:?} by commas");
-        return Err(records.malformed(found, "columns separated by commas".to_owned(), &hint));
+        let word = separator_name(separator);
+        let hint = match mark {
+            '\t' => "replace '\\t' by commas, or name the file .tsv".to_owned(),
+            ',' => "replace ',' by tabs, or name the file .csv".to_owned(),
+            mark => format!("replace {mark:?} by {word}s"),
+        };
+        return Err(records.malformed(found, format!("columns separated by {word}s"), &hint));
     }
     Ok(names)
 }
@@ -144,13 +208,20 @@ fn choose(
         kind,
         wide: false,
     };
+    if let Some(name) = options
+        .drop
+        .iter()
+        .find(|name| options.schema.is_none() && !place.contains_key(name.as_str()))
+    {
+        return Err(missing(name));
+    }
     let roles = Roles::find(header, options, file)?;
     let mut kinds_of_targets = HashMap::new();
     let mut plans = Vec::new();
     match &options.schema {
         None => plans.extend(
             (0..header.len())
-                .filter(|&at| !roles.has(at))
+                .filter(|&at| !roles.has(at) && !options.leaves_out(&header[at]))
                 .map(|at| plan(at, None)),
         ),
         Some(schema) => {
@@ -176,170 +247,4 @@ fn choose(
     plans.extend(roles.targets.iter().map(|&at| plan(at, kind(at))));
     plans.extend(roles.weights.map(|at| plan(at, Some(ColumnKind::Number))));
     Ok((plans, roles))
-}
-
-/// Counts the rows, and decides for the columns of unknown kind: numbers, if more than half of the values are. Sees
-/// which numbers need f64.
-fn survey(
-    records: &mut Records<'_>,
-    plans: &mut [Plan],
-    columns: usize,
-) -> Result<Survey, DataError> {
-    let mut found = vec![ColumnSurvey::default(); plans.len()];
-    let mut rows = 0_usize;
-    while records.next()? {
-        records.check_length(columns)?;
-        rows += 1;
-        for (plan, found) in plans
-            .iter()
-            .zip(&mut found)
-            .filter(|(plan, _)| plan.kind != Some(ColumnKind::Category))
-        {
-            let text = records.field(plan.at, &plan.name)?;
-            found.has_name |= text == plan.name;
-            match text.parse::<f64>() {
-                Ok(value) => {
-                    found.numbers += 1;
-                    found.wide |= !is_exact(value);
-                }
-                Err(_) => found.others += 1,
-            }
-        }
-    }
-    if rows == 0 || u32::try_from(rows).is_err() {
-        let hint = "give a file with rows below the header";
-        return Err(DataError::malformed(
-            records.file,
-            format!("{rows} rows"),
-            "1 to 4294967295 rows",
-            hint,
-        ));
-    }
-    for (plan, found) in plans.iter_mut().zip(&found) {
-        let guess = if found.numbers > found.others {
-            ColumnKind::Number
-        } else {
-            ColumnKind::Category
-        };
-        plan.kind.get_or_insert(guess);
-        plan.wide = found.wide;
-    }
-    Ok(Survey {
-        rows,
-        columns: found,
-    })
-}
-
-/// Refuses a first line that looks like a row: a number is the name of a column of numbers.
-///
-/// Programs number columns that have no name of their own (`0,1,2,label`), so whole numbers are names where the name of
-/// another column is plainly one: a word above numbers, or one that its column does not have.
-fn check_header(plans: &[Plan], found: &[ColumnSurvey], at: &str) -> Result<(), DataError> {
-    let is_number = |plan: &Plan| plan.name.parse::<f64>().is_ok();
-    let is_whole = |plan: &Plan| plan.name.bytes().all(|byte| byte.is_ascii_digit());
-    let mut numbers = plans
-        .iter()
-        .filter(|plan| plan.kind == Some(ColumnKind::Number) && is_number(plan))
-        .peekable();
-    let Some(&first) = numbers.peek() else {
-        return Ok(());
-    };
-    let is_word = |(plan, found): (&Plan, &ColumnSurvey)| !is_number(plan) && !found.has_name;
-    if numbers.all(is_whole) && plans.iter().zip(found).any(is_word) {
-        return Ok(());
-    }
-    Err(DataError::malformed(
-        format!("{at}, column {}", first.at + 1),
-        format!(
-            "the number {} above a column of numbers",
-            quote(&first.name)
-        ),
-        "a header",
-        "give the file a first line with the names of its columns; where a number is a name, put a letter before it",
-    ))
-}
-
-fn fill(
-    records: &mut Records<'_>,
-    plans: &[Plan],
-    [rows, columns]: [usize; 2],
-) -> Result<(Vec<Column>, Lines), DataError> {
-    let empty = |plan: &Plan| {
-        let values = match plan.kind {
-            Some(ColumnKind::Number) => Values::Numbers(Numbers::with_capacity(plan.wide, rows)),
-            _ => Values::Text {
-                codes: Vec::with_capacity(rows),
-                names: Vec::new(),
-            },
-        };
-        Column {
-            name: plan.name.clone(),
-            values,
-        }
-    };
-    let mut filled: Vec<Column> = plans.iter().map(empty).collect();
-    let mut known: Vec<HashMap<String, u32>> = vec![HashMap::new(); plans.len()];
-    let mut lines = Lines::default();
-    while records.next()? {
-        records.check_length(columns)?;
-        lines.push(records.line);
-        for ((plan, column), known) in plans.iter().zip(&mut filled).zip(&mut known) {
-            let text = records.field(plan.at, &plan.name)?;
-            match &mut column.values {
-                Values::Numbers(values) => values.push(number(records, &plan.name, text)?),
-                Values::Text { codes, names } => {
-                    codes.push(category(records, &plan.name, text, known, names)?);
-                }
-            }
-        }
-    }
-    Ok((filled, lines))
-}
-
-fn number(records: &Records<'_>, column: &str, text: &str) -> Result<f64, DataError> {
-    let value = text.parse::<f64>().map_err(|_| {
-        let expected = "a number, as in most rows of the column";
-        records.in_column(
-            column,
-            quote(text),
-            expected,
-            "correct the value or remove the row",
-        )
-    })?;
-    if rounded(value).is_finite() {
-        return Ok(value);
-    }
-    let expected = "a finite number within the range of f32";
-    Err(records.in_column(
-        column,
-        quote(text),
-        expected,
-        "correct the value or remove the row",
-    ))
-}
-
-fn category(
-    records: &Records<'_>,
-    column: &str,
-    text: &str,
-    known: &mut HashMap<String, u32>,
-    names: &mut Vec<String>,
-) -> Result<u32, DataError> {
-    if let Some(&code) = known.get(text) {
-        return Ok(code);
-    }
-    let code = u32::try_from(names.len()).expect("there are at most 1000 categories");
-    if names.len() == MOST_CATEGORIES {
-        let found = format!("more than {MOST_CATEGORIES} different texts");
-        let expected = "numbers, or categories that occur again and again";
-        return Err(records.in_column(
-            column,
-            found,
-            expected,
-            "remove the column if it is a name or an identifier",
-        ));
-    }
-    known.insert(text.to_owned(), code);
-    names.push(text.to_owned());
-    Ok(code)
 }

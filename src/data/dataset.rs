@@ -1,6 +1,7 @@
 //! Numbers ready for a network.
 
 use super::DataError;
+use super::pictures::Picture;
 use super::stored::{Stored, Value};
 
 /// A data set's inputs, row-major `[rows, features]`, in the type in which they stay on the device.
@@ -124,6 +125,7 @@ pub struct Dataset {
     rows: usize,
     features: usize,
     sample_shape: Vec<usize>,
+    picture: Option<Picture>,
     weights: Option<Vec<f32>>,
 }
 
@@ -185,6 +187,7 @@ impl Dataset {
             rows,
             features,
             sample_shape: sample_shape.to_vec(),
+            picture: None,
             weights: None,
         })
     }
@@ -296,6 +299,17 @@ impl Dataset {
         &self.sample_shape
     }
 
+    pub(super) const fn with_picture(mut self, picture: Option<Picture>) -> Self {
+        self.picture = picture;
+        self
+    }
+
+    /// What the pictures are that the rows show, if they are pictures.
+    #[must_use]
+    pub const fn picture(&self) -> Option<Picture> {
+        self.picture
+    }
+
     /// How many numbers a network answers with a row: classes, or outputs, or 0 when there is no target.
     #[must_use]
     pub fn outputs(&self) -> usize {
@@ -358,6 +372,7 @@ impl Dataset {
             rows: rows.len(),
             features: self.features,
             sample_shape: self.sample_shape.clone(),
+            picture: self.picture,
         };
         let ([x1, x2], [y1, y2]) = (inputs, targets);
         (part(x1, y1, first), part(x2, y2, second))
@@ -377,6 +392,7 @@ impl Dataset {
             rows: rows.len(),
             features: self.features,
             sample_shape: self.sample_shape.clone(),
+            picture: self.picture,
         }
     }
 

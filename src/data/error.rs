@@ -30,6 +30,19 @@ pub enum DataError {
         /// What the system said.
         source: io::Error,
     },
+    /// Rows that do not fit into memory could not be written elsewhere.
+    #[error(
+        "a temporary file in {}: cannot be written beyond {written} bytes: {source}; free space there, or name \
+         another folder in TMPDIR", .folder.display()
+    )]
+    Temporary {
+        /// Where it was to be.
+        folder: PathBuf,
+        /// Bytes that were written, about.
+        written: u64,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A generator's options are wrong.
     #[error("data {spec:?}: found {found}, expected {expected}")]
     Spec {

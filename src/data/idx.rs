@@ -245,7 +245,7 @@ pub(super) fn find_pair(folder: &Path) -> Result<(PathBuf, PathBuf), DataError> 
                 images.len(),
                 labels.len()
             ),
-            "a folder with one of each",
+            "a folder with one of each, or with sub-folders of PNG or JPEG files",
             "name a file instead, or the pair as images,labels",
         )),
         _ => Err(DataError::malformed(

@@ -16,15 +16,20 @@
 //! # Ok::<(), thalweg::data::DataError>(())
 //! ```
 
+mod columns;
 mod csv;
 mod dataset;
+mod describe;
 mod error;
 mod generate;
 mod idx;
+mod lines;
+mod missing;
 mod npy;
 mod npz;
 mod numbers;
 mod order;
+mod pictures;
 mod prepare;
 mod read;
 mod roles;
@@ -34,11 +39,15 @@ mod split;
 mod stored;
 mod table;
 
+pub use columns::ColumnFile;
 pub use dataset::{Dataset, Inputs, Targets};
+pub use describe::{ColumnDescription, Description, Range, TargetDescription};
 pub use error::{DataError, nearest};
 pub use numbers::Numbers;
 pub use order::Order;
-pub use prepare::{ColumnKind, InputScale, Normalize, Preparation, TargetScale, Task};
+pub(crate) use pictures::with_options;
+pub use pictures::{Picture, PictureOptions};
+pub use prepare::{ColumnKind, InputScale, Missing, Normalize, Preparation, TargetScale, Task};
 pub(crate) use rows::{ReadInto, Reader, gather};
 pub use spec::{Generator, GeneratorKind, Spec};
 pub use split::split;

@@ -18,6 +18,8 @@ pub(super) enum Format {
     Zip,
     Npy,
     Idx,
+    Picture,
+    /// CSV or TSV, gzipped or not.
     Text,
 }
 
@@ -34,9 +36,9 @@ impl Format {
             // A text file has no zero bytes, so two of them, or a name that says so, make it IDX.
             [0, 0, ..] => Self::Idx,
             _ if says_idx(path) => Self::Idx,
-            _ if file.packed => {
-                let found = "gzipped data that is not IDX";
-                let expected = "a CSV, .npz or .npy file that is not gzipped, or IDX files";
+            [b'P', b'K', 3 | 5, ..] | [0x93, b'N', b'U', b'M', b'P', b'Y', ..] if file.packed => {
+                let found = "a gzipped .npz or .npy file";
+                let expected = "one that is not gzipped";
                 return Err(DataError::malformed(
                     at,
                     found,
@@ -44,6 +46,7 @@ impl Format {
                     "unpack it with gunzip",
                 ));
             }
+            start if is_picture(start) => Self::Picture,
             [b'P', b'K', 3 | 5, ..] => Self::Zip,
             [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Self::Npy,
             _ => match path.extension().and_then(|extension| extension.to_str()) {
@@ -53,6 +56,11 @@ impl Format {
             },
         })
     }
+}
+
+/// Whether a file that starts so is PNG or JPEG.
+pub(super) fn is_picture(start: &[u8]) -> bool {
+    start.starts_with(b"\x89PNG") || start.starts_with(b"\xff\xd8\xff")
 }
 
 fn says_idx(path: &Path) -> bool {
@@ -122,6 +130,12 @@ impl Stream {
             self.len
         };
         most.saturating_sub(taken)
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(buffer)
     }
 }
 

@@ -10,11 +10,11 @@ pub(super) struct Roles {
     pub(super) weights: Option<usize>,
 }
 
-/// A table's columns by what they are.
-pub(super) struct Parts {
-    pub(super) inputs: Vec<Column>,
-    pub(super) target: TableTarget,
-    pub(super) weights: Option<Column>,
+/// What a column is that is no input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Target,
+    Weights,
 }
 
 impl Roles {
@@ -34,6 +34,7 @@ impl Roles {
             nearest: nearest(column, header.iter().map(String::as_str)).map(str::to_owned),
             known: header.to_vec(),
         };
+        let is_left_out = |at: usize| options.leaves_out(&header[at]);
         let weights = match &options.weights {
             // In a file beside the one that was trained on they may be missing.
             Some(name) if options.schema.is_some() => place(name),
@@ -46,7 +47,7 @@ impl Roles {
         };
         let targets = match named {
             Ok(targets) if targets.is_empty() && options.require_target => {
-                let last = (0..header.len()).rfind(|&at| Some(at) != weights);
+                let last = (0..header.len()).rfind(|&at| Some(at) != weights && !is_left_out(at));
                 last.into_iter().collect()
             }
             Ok(targets) => targets,
@@ -69,7 +70,25 @@ impl Roles {
                 "name each column once, in `--target` or in `--weights`",
             ));
         }
-        Ok(Self { targets, weights })
+        let roles = Self { targets, weights };
+        if let Some(at) = (0..header.len()).find(|&at| roles.has(at) && is_left_out(at)) {
+            let (role, other) = if weights == Some(at) {
+                ("weights", "another column of weights")
+            } else {
+                ("target", "another target")
+            };
+            return Err(DataError::mismatch(
+                format!("{file}, column {:?}", header[at]),
+                format!("the {role} among the columns to leave out"),
+                format!("{other}, or other columns behind `--drop`"),
+            ));
+        }
+        Ok(roles)
+    }
+
+    /// How many columns have a role.
+    pub(super) fn count(&self) -> usize {
+        self.targets.len() + usize::from(self.weights.is_some())
     }
 
     /// Whether a column has a role.
@@ -77,20 +96,24 @@ impl Roles {
         self.targets.contains(&at) || self.weights == Some(at)
     }
 
-    /// Parts the columns that were read: the inputs, then the targets, then the weights.
-    pub(super) fn part(&self, mut inputs: Vec<Column>) -> Parts {
-        let weights = self.weights.and_then(|_| inputs.pop());
-        let mut targets = inputs.split_off(inputs.len() - self.targets.len());
-        let target = match targets.len() {
-            0 => TableTarget::None,
-            1 => TableTarget::Column(targets.remove(0)),
-            _ => TableTarget::Columns(targets),
-        };
-        Parts {
-            inputs,
-            target,
-            weights,
+    /// What a column that has a role is for, by its place among those that have one: the targets, then the weights.
+    pub(super) fn role(&self, at: usize) -> Role {
+        if at < self.targets.len() {
+            Role::Target
+        } else {
+            Role::Weights
         }
+    }
+
+    /// Parts the columns that have a role: the targets, then the weights.
+    pub(super) fn part(&self, mut columns: Vec<Column>) -> (TableTarget, Option<Column>) {
+        let weights = self.weights.and_then(|_| columns.pop());
+        let target = match columns.len() {
+            0 => TableTarget::None,
+            1 => TableTarget::Column(columns.remove(0)),
+            _ => TableTarget::Columns(columns),
+        };
+        (target, weights)
     }
 }
 

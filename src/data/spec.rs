@@ -7,13 +7,14 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::error::{DataError, nearest, quote};
-use super::table::{Table, TableOptions};
-use super::{csv, generate, idx, npz, read};
+use super::table::{Table, TableInputs, TableOptions};
+use super::{csv, generate, idx, npz, pictures, read};
 
 /// Which data set: a generator with its options, or a path.
 ///
-/// A path is a CSV with a header, an `.npz` with `x` and `y`, an `.npy` with inputs alone, a pair of IDX files given as
-/// `images,labels`, a folder that holds one such pair, or an IDX file of inputs alone. What a file is, its first bytes
+/// A path is a CSV or TSV with a header, gzipped or not, an `.npz` with `x` and `y`, an `.npy` with inputs alone, a pair of IDX files given as
+/// `images,labels`, a folder that holds one such pair, an IDX file of inputs alone, or a folder of pictures, PNG or JPEG,
+/// with a sub-folder for each class, and perhaps options behind it, as in `pictures/:size=28x28,grey`. What a file is, its first bytes
 /// say, not its name. A file whose name is that of a generator is reached as `./xor`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -281,15 +282,25 @@ impl Spec {
             Self::Generator(generator) => generate::generate(generator)?,
             Self::Path(path) => load_path(path, options)?,
         };
-        let columns = matches!(table.inputs(), super::TableInputs::Columns(_));
-        if let (Some(name), None, false) = (&options.weights, &options.schema, columns) {
+        let is_named = matches!(
+            table.inputs(),
+            TableInputs::Columns(_) | TableInputs::StoredColumns(_)
+        );
+        if let Some(column) = options.drop.first().filter(|_| !is_named) {
+            return Err(DataError::mismatch(
+                format!("column {column:?} of {}, to be left out", table.source()),
+                "data without named columns",
+                "a CSV file, or no columns to leave out",
+            ));
+        }
+        if let (Some(name), None, false) = (&options.weights, &options.schema, is_named) {
             return Err(DataError::mismatch(
                 format!("weights {name:?} of {}", table.source()),
                 "data without named columns",
                 "a CSV file, or no column of weights",
             ));
         }
-        if options.target.is_some() && !columns {
+        if options.target.is_some() && !is_named {
             return Err(DataError::mismatch(
                 format!(
                     "target {:?} of {}",
@@ -306,6 +317,12 @@ impl Spec {
 
 fn load_path(text: &str, options: &TableOptions) -> Result<Table, DataError> {
     let path = Path::new(text);
+    if path.is_dir() && pictures::is_folder(path) {
+        return pictures::read(text, None, options);
+    }
+    if let Some((folder, behind)) = pictures::with_options(text) {
+        return pictures::read(folder, Some(behind), options);
+    }
     if path.is_dir() {
         let (images, labels) = idx::find_pair(path)?;
         return idx::read(&images, Some(&labels), options);
@@ -326,6 +343,13 @@ fn load_path(text: &str, options: &TableOptions) -> Result<Table, DataError> {
         read::Format::Zip => npz::read(path, options.require_target),
         read::Format::Npy => npz::read_npy(path, options.require_target),
         read::Format::Idx => idx::read(path, None, options),
+        read::Format::Picture if !options.require_target => pictures::read(text, None, options),
+        read::Format::Picture => Err(DataError::malformed(
+            text,
+            "a picture",
+            "a folder of pictures, with a sub-folder for each class",
+            "name the folder",
+        )),
         read::Format::Text => csv::read(path, options),
     }
 }

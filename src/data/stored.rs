@@ -172,13 +172,22 @@ impl FileRows {
         features: usize,
     ) -> Result<Self, DataError> {
         let file = File::open(path).map_err(|error| DataError::io(path, error))?;
-        Ok(Self {
-            path: path.to_owned(),
+        Ok(Self::of(file, path.to_owned(), (start, rows, features)))
+    }
+
+    /// Those of an open file, which messages call `path`.
+    pub(super) const fn of(
+        file: File,
+        path: PathBuf,
+        (start, rows, features): (u64, usize, usize),
+    ) -> Self {
+        Self {
+            path,
             file: Mutex::new(file),
             start,
             rows,
             features,
-        })
+        }
     }
 }
 

@@ -1,9 +1,19 @@
 //! A data set as it is in its file, before anything is scaled or encoded.
 
+use std::sync::Arc;
+
+use self::checks::{check_finite, input_rows, target_rows};
+
+use super::columns::ColumnFile;
 use super::error::{DataError, list};
+use super::lines::Lines;
+use super::missing::Findings;
 use super::numbers::Numbers;
-use super::prepare::ColumnKind;
+use super::pictures::PictureOptions;
+use super::prepare::{ColumnKind, Missing};
 use super::stored::Stored;
+
+mod checks;
 
 /// What to take from a file.
 #[derive(Debug, Clone)]
@@ -23,10 +33,18 @@ pub struct TableOptions {
     pub schema: Option<Vec<(String, ColumnKind)>>,
     /// Whether inputs may stay in their file.
     pub in_file: InFile,
+    /// What to do about missing values of a CSV.
+    pub missing: Missing,
+    /// Columns of a CSV that are not read, where `schema` does not name those that are.
+    pub drop: Vec<String>,
+    /// Whether the table is only to be described: what training refuses of a column of a CSV is then told, not refused.
+    pub describe: bool,
+    /// How pictures are made alike, where their folder's name does not say it.
+    pub pictures: Option<PictureOptions>,
 }
 
-/// Whether inputs stay in their file and are read whenever they are wanted, where the format lets them be read from any
-/// place on: IDX that is not gzipped. Others are read into memory.
+/// Whether inputs stay in a file and are read whenever they are wanted: IDX that is not gzipped in its own, and the columns
+/// of CSV in a temporary one, which is as large as they are in memory. Others are read into memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum InFile {
     /// They are read into memory.
@@ -59,6 +77,11 @@ impl TableOptions {
             self.targets.contains(name)
         }
     }
+
+    /// Whether a column is not to be read.
+    pub(super) fn leaves_out(&self, name: &String) -> bool {
+        self.schema.is_none() && self.drop.contains(name)
+    }
 }
 
 impl Default for TableOptions {
@@ -71,6 +94,10 @@ impl Default for TableOptions {
             require_target: true,
             schema: None,
             in_file: InFile::Never,
+            missing: Missing::Error,
+            drop: Vec::new(),
+            describe: false,
+            pictures: None,
         }
     }
 }
@@ -78,7 +105,7 @@ impl Default for TableOptions {
 /// The values of one column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
-    /// Finite numbers.
+    /// Finite numbers; NaN where one is missing, in a CSV that was read with [`Missing::Mean`].
     Numbers(Numbers),
     /// Text: row `i` is `names[codes[i]]`, the names being in order of first occurrence.
     Text {
@@ -141,6 +168,8 @@ pub enum TableInputs {
     },
     /// Named columns.
     Columns(Vec<Column>),
+    /// Named columns, read when they are wanted.
+    StoredColumns(Arc<ColumnFile>),
 }
 
 /// A table's target.
@@ -150,6 +179,13 @@ pub enum TableTarget {
     None,
     /// Class numbers, `[rows]`, which are labels by their nature: of an IDX file or a generator.
     Labels(Vec<u32>),
+    /// Classes by name, in the order in which they are to be answered: of pictures in folders.
+    Classes {
+        /// `[rows]`, each the number of a name.
+        labels: Vec<u32>,
+        /// The classes.
+        names: Vec<String>,
+    },
     /// A column of a CSV.
     Column(Column),
     /// Several columns of a CSV.
@@ -172,6 +208,9 @@ pub struct Table {
     target: TableTarget,
     generated: bool,
     lines: Option<Lines>,
+    /// The file of each row.
+    files: Option<Vec<String>>,
+    findings: Findings,
     weights: Option<Column>,
 }
 
@@ -186,6 +225,16 @@ impl Table {
         target: TableTarget,
     ) -> Result<Self, DataError> {
         let source = source.into();
+        check_finite(&source, &inputs, &target)?;
+        Self::checked(source, inputs, target)
+    }
+
+    /// A table whose numbers are known to be finite, or missing.
+    pub(super) fn checked(
+        source: String,
+        inputs: TableInputs,
+        target: TableTarget,
+    ) -> Result<Self, DataError> {
         let rows = input_rows(&source, &inputs)?;
         if rows == 0 || u32::try_from(rows).is_err() {
             return Err(DataError::mismatch(
@@ -194,22 +243,7 @@ impl Table {
                 "1 to 4294967295 rows",
             ));
         }
-        let target_rows = match &target {
-            TableTarget::None => rows,
-            TableTarget::Labels(labels) => labels.len(),
-            TableTarget::Column(column) => column.values.len(),
-            TableTarget::Columns(columns) => {
-                let found = columns.first().map_or(0, |column| column.values.len());
-                let same = columns.iter().all(|column| column.values.len() == found);
-                if same { found } else { 0 }
-            }
-            TableTarget::Matrix { values, outputs }
-                if *outputs > 0 && values.len() % outputs == 0 =>
-            {
-                values.len() / outputs
-            }
-            TableTarget::Matrix { .. } => 0,
-        };
+        let target_rows = target_rows(&source, &target, rows)?;
         if target_rows != rows {
             return Err(DataError::mismatch(
                 &source,
@@ -217,7 +251,6 @@ impl Table {
                 "the same number of both",
             ));
         }
-        check_finite(&source, &inputs, &target)?;
         Ok(Self {
             source,
             rows,
@@ -225,6 +258,8 @@ impl Table {
             target,
             generated: false,
             lines: None,
+            files: None,
+            findings: Findings::default(),
             weights: None,
         })
     }
@@ -253,6 +288,42 @@ impl Table {
             lines: Some(lines),
             ..self
         }
+    }
+
+    pub(crate) fn with_files(self, files: Vec<String>) -> Self {
+        Self {
+            files: Some(files),
+            ..self
+        }
+    }
+
+    pub(crate) fn with_findings(self, findings: Findings) -> Self {
+        Self { findings, ..self }
+    }
+
+    /// What was found beside the values.
+    pub(crate) const fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    /// What whoever trains on it should know, one sentence each: what was done about missing values, and where rows are
+    /// that do not stay in memory.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = self.findings.notes();
+        if let TableInputs::StoredColumns(file) = &self.inputs {
+            notes.push(format!(
+                "{} rows do not stay in memory: {} MiB of them are in a temporary file in {}, which goes with the \
+                 program",
+                self.rows,
+                file.bytes().div_ceil(1 << 20),
+                file.folder().display()
+            ));
+        }
+        for note in &mut notes {
+            *note = format!("{}: {note}", self.source);
+        }
+        notes
     }
 
     /// The inputs alone, as a prediction takes them.
@@ -294,7 +365,10 @@ impl Table {
     /// Whether its inputs are read only when they are wanted.
     #[must_use]
     pub const fn is_stored(&self) -> bool {
-        matches!(self.inputs, TableInputs::Stored { .. })
+        matches!(
+            self.inputs,
+            TableInputs::Stored { .. } | TableInputs::StoredColumns(_)
+        )
     }
 
     /// Whether a generator made it.
@@ -303,9 +377,12 @@ impl Table {
         self.generated
     }
 
-    /// The place of a row for a message: `file:line` where lines are known.
+    /// The place of a row for a message: `file:line` where lines are known, and its own file if it has one.
     #[must_use]
     pub fn place(&self, row: usize) -> String {
+        if let Some(file) = self.files.as_ref().and_then(|files| files.get(row)) {
+            return file.clone();
+        }
         match &self.lines {
             Some(lines) => format!("{}:{}", self.source, lines.line(row)),
             None => format!("{}, row {row}", self.source),
@@ -325,105 +402,10 @@ impl Table {
                 let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
                 format!("{} columns: {}", names.len(), list(&names))
             }
-        }
-    }
-}
-
-fn input_rows(source: &str, inputs: &TableInputs) -> Result<usize, DataError> {
-    let (len, shape) = match inputs {
-        TableInputs::Pixels { values, shape } => (values.len(), shape),
-        TableInputs::Stored { rows, shape } => (rows.rows() * rows.features(), shape),
-        TableInputs::Matrix { values, shape } => (values.len(), shape),
-        TableInputs::Columns(columns) => {
-            let rows = columns.first().map_or(0, |column| column.values.len());
-            return match columns.iter().find(|column| column.values.len() != rows) {
-                Some(column) => Err(DataError::mismatch(
-                    format!("{source}, column {:?}", column.name),
-                    format!("{} rows", column.values.len()),
-                    format!("{rows}, as in the first column"),
-                )),
-                None => Ok(rows),
-            };
-        }
-    };
-    let features = shape
-        .iter()
-        .try_fold(1_usize, |product, &size| product.checked_mul(size));
-    match features {
-        Some(features) if features > 0 && len % features == 0 => Ok(len / features),
-        _ => Err(DataError::mismatch(
-            source,
-            format!("{len} values for rows of shape {shape:?}"),
-            "sizes of at least 1 and whole rows",
-        )),
-    }
-}
-
-fn check_finite(source: &str, inputs: &TableInputs, target: &TableTarget) -> Result<(), DataError> {
-    let check = |what: &str, values: &Numbers, width: usize| {
-        values.first_bad().map_or(Ok(()), |at| {
-            Err(DataError::malformed(
-                format!(
-                    "{source}, {what}, row {}, column {}",
-                    at / width,
-                    at % width
-                ),
-                format!("{}", values.get(at)),
-                "a finite number within the range of f32",
-                "remove the row or fill in a value",
-            ))
-        })
-    };
-    match inputs {
-        TableInputs::Matrix { values, shape } => check("inputs", values, shape.iter().product())?,
-        TableInputs::Columns(columns) => {
-            for column in columns {
-                if let Values::Numbers(values) = &column.values {
-                    check(&format!("column {:?}", column.name), values, 1)?;
-                }
+            TableInputs::StoredColumns(file) => {
+                let names = file.names();
+                format!("{} columns: {}", names.len(), list(&names))
             }
-        }
-        TableInputs::Pixels { .. } | TableInputs::Stored { .. } => {}
-    }
-    match target {
-        TableTarget::Matrix { values, outputs } => check("targets", values, *outputs),
-        TableTarget::Column(column) => check_column(&check, column),
-        TableTarget::Columns(columns) => columns.iter().try_for_each(|c| check_column(&check, c)),
-        _ => Ok(()),
-    }
-}
-
-type Check<'a> = dyn Fn(&str, &Numbers, usize) -> Result<(), DataError> + 'a;
-
-fn check_column(check: &Check<'_>, column: &Column) -> Result<(), DataError> {
-    match &column.values {
-        Values::Numbers(values) => check(&format!("column {:?}", column.name), values, 1),
-        Values::Text { .. } => Ok(()),
-    }
-}
-
-/// The line of each row of a text file, kept as the places where the two stop running in step.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Lines {
-    /// `(row, line)`: from `row` on, lines count up from `line`.
-    breaks: Vec<(usize, u64)>,
-    rows: usize,
-}
-
-impl Lines {
-    /// Adds the next row, which starts at `line`.
-    pub(crate) fn push(&mut self, line: u64) {
-        if self.rows == 0 || self.line(self.rows) != line {
-            self.breaks.push((self.rows, line));
-        }
-        self.rows += 1;
-    }
-
-    pub(crate) fn line(&self, row: usize) -> u64 {
-        let after = self.breaks.partition_point(|&(start, _)| start <= row);
-        match after.checked_sub(1).map(|at| self.breaks[at]) {
-            Some((start, line)) => line + (row - start) as u64,
-            None => row as u64 + 1,
         }
     }
 }

@@ -33,7 +33,7 @@ pub fn state_dict(file: &ModelFile) -> Result<Vec<u8>, ExportError> {
         .collect();
     if let Some(preparation) = &file.preparation {
         let by = preparation.input_scale();
-        let input = json!({"offset": by.offset, "scale": by.scale});
+        let input = json!({"offset": by.offset, "scale": by.scale, "missing": by.missing});
         facts.insert("input".to_owned(), input);
     }
     if let Some((offset, scale)) = target_scale(file) {
@@ -97,7 +97,10 @@ pub fn torch_script(file: &ModelFile, path: &str) -> String {
         .replace("OUTPUTS", &network.outputs().to_string())
         .replace("INPUTS", &network.inputs.to_string());
     text.push_str(&predict);
-    if file.preparation.is_some() {
+    if let Some(preparation) = &file.preparation {
+        if preparation.input_scale().missing.is_some() {
+            text.push_str(FILL);
+        }
         text.push_str(NORMALISE);
     }
     text.push_str(RUN);
@@ -166,6 +169,10 @@ def predict(x, file=FILE):
     """WHAT [rows, OUTPUTS] for rows [rows, INPUTS] in the units of the data."""
     scales = about(file)
     x = torch.as_tensor(x, dtype=torch.float64)
+"#;
+
+const FILL: &str = r#"    missing = [float("nan") if fill is None else fill for fill in scales["input"]["missing"]]
+    x = torch.where(x.isnan(), torch.tensor(missing, dtype=torch.float64), x)
 "#;
 
 const NORMALISE: &str = r#"    offset, scale = (torch.tensor(scales["input"][key], dtype=torch.float64) for key in ("offset", "scale"))

@@ -6,7 +6,10 @@ use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::data::{Dataset, Inputs, Targets};
+use crate::data::{DataError, Dataset, Inputs, Stored, Targets, Value};
+
+/// Values of rows that are not in memory that are hashed together.
+const PIECE: usize = 1 << 18;
 
 /// SHA-256, in hexadecimal digits.
 pub(super) fn sha256(bytes: &[u8]) -> String {
@@ -79,25 +82,51 @@ fn header(bytes: &[u8]) -> Result<&[u8], String> {
         .ok_or_else(|| "the header is longer than the file".to_owned())
 }
 
-/// A hash of a data set's rows. Of inputs that are not in memory only the extent counts.
-pub fn fingerprint(data: &Dataset) -> String {
+/// A hash of a data set's rows, which is the same wherever they are: those that are not in memory are read once.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn fingerprint(data: &Dataset) -> Result<String, DataError> {
     let mut hash = Sha256::new();
-    let mut put = |bytes: &[u8]| hash.update(bytes);
     for extent in [data.rows(), data.features(), data.outputs()] {
-        put(&(extent as u64).to_le_bytes());
+        hash.update((extent as u64).to_le_bytes());
     }
     match data.inputs() {
-        Inputs::F32(values) => values.iter().for_each(|v| put(&v.to_le_bytes())),
-        Inputs::U8 { pixels, .. } => put(pixels),
-        Inputs::StoredF32(_) | Inputs::StoredU8 { .. } => {}
+        Inputs::F32(values) => numbers(&mut hash, values),
+        Inputs::U8 { pixels, .. } => hash.update(pixels),
+        Inputs::StoredF32(rows) => stored(rows, |values| numbers(&mut hash, values))?,
+        Inputs::StoredU8 { rows, .. } => stored(rows, |pixels| hash.update(pixels))?,
     }
     match data.targets() {
-        Targets::Classes { labels, .. } => labels.iter().for_each(|l| put(&l.to_le_bytes())),
-        Targets::Numbers { values, .. } => values.iter().for_each(|v| put(&v.to_le_bytes())),
+        Targets::Classes { labels, .. } => {
+            labels.iter().for_each(|l| hash.update(l.to_le_bytes()));
+        }
+        Targets::Numbers { values, .. } => numbers(&mut hash, values),
         Targets::None => {}
     }
-    for weight in data.weights().unwrap_or_default() {
-        put(&weight.to_le_bytes());
+    numbers(&mut hash, data.weights().unwrap_or_default());
+    Ok(hex(hash))
+}
+
+fn numbers(hash: &mut Sha256, values: &[f32]) {
+    // Together, since a hash takes 64 bytes at a time.
+    let mut bytes = [0; 4096];
+    for values in values.chunks(bytes.len() / 4) {
+        for (to, value) in bytes.chunks_exact_mut(4).zip(values) {
+            to.copy_from_slice(&value.to_le_bytes());
+        }
+        hash.update(&bytes[..4 * values.len()]);
     }
-    hex(hash)
+}
+
+/// Shows all values of rows that are not in memory, a piece after the other.
+fn stored<T: Value>(rows: &Stored<T>, mut visit: impl FnMut(&[T])) -> Result<(), DataError> {
+    let piece = (PIECE / rows.features()).max(1);
+    let mut values = Vec::new();
+    for first in (0..rows.rows()).step_by(piece) {
+        values.clear();
+        rows.read(first..rows.rows().min(first + piece), &mut values)?;
+        visit(&values);
+    }
+    Ok(())
 }

@@ -2,13 +2,16 @@
 
 mod bad_input;
 mod bench;
+mod data;
 mod export;
 mod interruption;
 mod losses;
 mod model_files;
+mod pictures;
 mod predictions;
 mod profile;
 mod resume;
+mod roles;
 mod streaming;
 mod sweep;
 mod train;

@@ -276,10 +276,21 @@ fn identifiers_are_no_categories() {
         let rows = (0..n).map(|i| format!("name{i},{i}\n")).collect::<String>();
         format!("id,y\n{rows}")
     };
+    // Each twice, so that they occur again.
+    let twice = format!("{}{}", rows(1000), rows(1000).replace("id,y\n", ""));
     assert_eq!(
-        read(rows(1000).as_bytes(), &TableOptions::default()).rows(),
-        1000
+        read(twice.as_bytes(), &TableOptions::default()).rows(),
+        2000
     );
+    let few = [
+        "column \"id\"",
+        "different texts",
+        "identifier",
+        "`--drop id`",
+    ];
+    refused(rows(1000), &few);
+    refused(rows(10), &few);
+    assert_eq!(read(rows(9).as_bytes(), &TableOptions::default()).rows(), 9);
     refused(
         rows(1001),
         &["t.csv:1002", "column \"id\"", "1000", "identifier"],
@@ -290,9 +301,15 @@ fn identifiers_are_no_categories() {
 fn a_name_says_nothing_of_the_format() {
     refuses_file(
         "t.csv.gz",
-        &gz(b"a,b\n1,2\n"),
+        &gz(b"PK\x03\x04 and so on"),
         &TableOptions::default(),
         &["gzipped", "gunzip"],
+    );
+    refuses_file(
+        "t.csv",
+        b"\x89PNG\r\n\x1a\n and so on",
+        &TableOptions::default(),
+        &["a picture", "a folder"],
     );
     let folder = Folder::new(&[("odd, name", b"a,b\n1,2\n"), ("xor", b"a,b\n1,2\n")]);
     assert_eq!(load(&folder.spec("odd, name")).unwrap().rows(), 1);

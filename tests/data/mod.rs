@@ -1,12 +1,18 @@
 //! Data sets: generators, preparation, splits, and readers that refuse what is wrong.
 
 mod csv;
+mod describe;
+mod files;
 mod generators;
 mod idx;
+mod missing;
 mod mutations;
 mod npz;
 mod order;
+pub(crate) mod pictures;
 mod preparation;
+mod roles;
+mod spilled;
 mod splits;
 mod stored;
 mod targets;

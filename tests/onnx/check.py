@@ -21,7 +21,7 @@ def inputs(path, features):
 
     def value(row, feature):
         if feature in row:
-            return float(row[feature])
+            return float(row[feature] or "nan")
         column, category = feature.split("=", 1)
         return float(row[column] == category)
 

@@ -45,6 +45,21 @@ fn apply(node: &Node, inputs: &[&Tensor]) -> Tensor {
         "LogSoftmax" => rows(inputs[0], &|row| {
             softmax(row).iter().map(|p| p.ln()).collect()
         }),
+        "IsNaN" => each(&|x| f64::from(u8::from(x.is_nan()))),
+        "Where" => {
+            let fill = &inputs[1].values;
+            let chosen = |(i, &x): (usize, &f64)| {
+                if inputs[0].values[i] == 1.0 {
+                    fill[i % fill.len()]
+                } else {
+                    x
+                }
+            };
+            Tensor {
+                shape: inputs[2].shape.clone(),
+                values: inputs[2].values.iter().enumerate().map(chosen).collect(),
+            }
+        }
         "Gemm" => gemm(node, inputs),
         "BatchNormalization" => {
             let [x, scale, b, mean, var] = inputs else {

@@ -39,12 +39,14 @@ enum Data {
     Glyphs,
     /// Two unnamed numbers; two classes.
     Moons,
+    /// As the flowers, and some widths are missing.
+    Gaps,
 }
 
 impl Data {
     fn spec(self) -> &'static str {
         match self {
-            Self::Flowers | Self::Prices | Self::Several => "data.csv",
+            Self::Flowers | Self::Prices | Self::Several | Self::Gaps => "data.csv",
             Self::Glyphs => "glyphs:n=40,seed=5",
             Self::Moons => "moons:n=40,seed=5",
         }
@@ -52,7 +54,7 @@ impl Data {
 
     fn target(self) -> Option<&'static str> {
         match self {
-            Self::Flowers => Some("kind"),
+            Self::Flowers | Self::Gaps => Some("kind"),
             Self::Prices => Some("price"),
             Self::Several => Some("price,age"),
             Self::Glyphs | Self::Moons => None,
@@ -61,7 +63,7 @@ impl Data {
 }
 
 /// A table with a column far from 0 (years), one of categories, one small; a class and two numbers to answer.
-fn table() -> String {
+fn table(data: Data) -> String {
     let mut text = String::from("year,colour,width,kind,price,age\n");
     for i in 0..60_u32 {
         let (wave, colour) = (
@@ -75,6 +77,11 @@ fn table() -> String {
         };
         let kind = ["rose", "lily", "iris"][(i as usize / 3) % 3];
         let (year, width) = (1990 + i % 37, 0.01 * wave);
+        let width = if data == Data::Gaps && i % 5 == 1 {
+            String::new()
+        } else {
+            width.to_string()
+        };
         let price = 250_000.0 + 1000.0 * f64::from(i) + 300.0 * wave;
         text.push_str(&format!(
             "{year},{colour},{width},{kind},{price},{}\n",
@@ -312,7 +319,7 @@ fn trained(network: &Network) -> Vec<Vec<f32>> {
 fn make(case: &Case, root: &Path) -> Place {
     let folder = root.join(case.name);
     std::fs::create_dir(&folder).unwrap();
-    std::fs::write(folder.join("data.csv"), table()).unwrap();
+    std::fs::write(folder.join("data.csv"), table(case.data)).unwrap();
     let spec = match case.data.target() {
         Some(_) => folder.join("data.csv").display().to_string(),
         None => case.data.spec().to_owned(),
@@ -320,6 +327,11 @@ fn make(case: &Case, root: &Path) -> Place {
     let spec: Spec = spec.parse().unwrap();
     let options = TableOptions {
         target: case.data.target().map(str::to_owned),
+        missing: if case.data == Data::Gaps {
+            Missing::Mean
+        } else {
+            Missing::Error
+        },
         ..TableOptions::default()
     };
     let table = spec.load(&options).unwrap();
@@ -328,7 +340,7 @@ fn make(case: &Case, root: &Path) -> Place {
     let network = (case.network)(preparation.features(), preparation.outputs());
     let values = trained(&network);
     let inputs = raw(table.inputs(), &preparation);
-    write_inputs(&folder, table.inputs(), &preparation, &inputs);
+    write_inputs(&folder, case, &preparation, &inputs);
     let file = ModelFile {
         model: Model::from_values(network, case.loss.output(), values).unwrap(),
         loss: Some(case.loss),
@@ -398,9 +410,9 @@ fn raw(inputs: &TableInputs, preparation: &Preparation) -> Vec<f64> {
 }
 
 /// The data for Python: the table itself, or unnamed numbers under the names of the features.
-fn write_inputs(folder: &Path, inputs: &TableInputs, preparation: &Preparation, raw: &[f64]) {
-    if matches!(inputs, TableInputs::Columns(_)) {
-        std::fs::write(folder.join("inputs.csv"), table()).unwrap();
+fn write_inputs(folder: &Path, case: &Case, preparation: &Preparation, raw: &[f64]) {
+    if case.data.target().is_some() {
+        std::fs::write(folder.join("inputs.csv"), table(case.data)).unwrap();
         return;
     }
     let names = preparation.feature_names();

@@ -10,6 +10,7 @@ use std::io::{self, Read};
 use std::rc::Rc;
 
 use crate::data::error::DataError;
+use crate::data::read::broken;
 
 /// No record, header included, is longer, in bytes.
 const LONGEST_RECORD: usize = 4 << 20;
@@ -17,6 +18,11 @@ const LONGEST_RECORD: usize = 4 << 20;
 /// Follows quotes and line ends in the bytes that pass through.
 pub(super) struct Guard<R> {
     inner: R,
+    /// What parts the fields.
+    separator: u8,
+    /// Bytes that may still come: a gzipped file of a few bytes can stand for a thousand times as many.
+    left: u64,
+    most: u64,
     state: State,
     line: u64,
     /// The line on which the last quote opened.
@@ -45,6 +51,7 @@ enum State {
 enum Stop {
     OpenQuote { line: u64 },
     LongRecord { line: u64 },
+    Expands { most: u64 },
 }
 
 impl fmt::Display for Stop {
@@ -55,6 +62,7 @@ impl fmt::Display for Stop {
                 f,
                 "line {line}: a record of more than {LONGEST_RECORD} bytes"
             ),
+            Self::Expands { most } => write!(f, "more than {most} bytes unpacked"),
         }
     }
 }
@@ -62,9 +70,13 @@ impl fmt::Display for Stop {
 impl Error for Stop {}
 
 impl<R> Guard<R> {
-    pub(super) fn new(inner: R) -> Self {
+    /// Lets through at most `most` bytes, of which `separator` parts fields.
+    pub(super) fn new(inner: R, separator: u8, most: u64) -> Self {
         Self {
             inner,
+            separator,
+            left: most,
+            most,
             state: State::FieldStart,
             line: 1,
             opened: 0,
@@ -92,7 +104,7 @@ impl<R> Guard<R> {
                 State::Quoted
             }
             (State::QuoteInQuoted, b'"') => State::Quoted,
-            (_, b',') => State::FieldStart,
+            (_, byte) if byte == self.separator => State::FieldStart,
             (_, b'\n' | b'\r') => {
                 self.len = 0;
                 State::FieldStart
@@ -112,6 +124,9 @@ impl<R> Guard<R> {
 impl<R: Read> Read for Guard<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
+        let left = self.left.checked_sub(count as u64);
+        let expands = || io::Error::other(Stop::Expands { most: self.most });
+        self.left = left.ok_or_else(expands)?;
         for &byte in &buffer[..count] {
             self.follow(byte).map_err(io::Error::other)?;
         }
@@ -144,6 +159,12 @@ pub(super) fn explain(error: csv::Error, file: &str) -> DataError {
             "shorter rows",
             "check the line ends, or use .npz for very wide data",
         ),
-        None => DataError::io(file.as_ref(), io),
+        Some(Stop::Expands { most }) => DataError::malformed(
+            file,
+            format!("a gzipped file that unpacks to more than {most} bytes"),
+            "a table that gzip packs less tightly",
+            "unpack it with gunzip if it is what you mean to read",
+        ),
+        None => broken(file.as_ref(), &io),
     }
 }

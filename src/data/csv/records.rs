@@ -1,21 +1,22 @@
 //! The records of a file, with the lines on which they start and the messages that name them.
 
-use std::fs::File;
 use std::io::{self, Chain, Cursor, Read};
-use std::path::Path;
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use super::guard::{self, Guard, RecordLines};
+use super::source::Source;
 use crate::data::error::{DataError, quote};
+use crate::data::read::{Stream, broken};
 
 /// A file, its first bytes having been looked at.
-type Unmarked = Chain<Cursor<Vec<u8>>, File>;
+type Unmarked = Chain<Cursor<Vec<u8>>, Stream>;
 
 /// A file of records, with what messages need.
 pub(super) struct Records<'a> {
     reader: Reader<Guard<Unmarked>>,
     pub(super) file: &'a str,
+    separator: u8,
     pub(super) record: ByteRecord,
     lines: RecordLines,
     /// The line on which the record starts.
@@ -23,20 +24,24 @@ pub(super) struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    pub(super) fn new(file: &File, path: &Path, source: &'a str) -> Result<Self, DataError> {
-        let file = file
-            .try_clone()
-            .map_err(|error| DataError::io(path, error))?;
-        let file = without_mark(file).map_err(|error| DataError::io(path, error))?;
-        let guard = Guard::new(file);
+    /// At most `most` bytes of them.
+    pub(super) fn new(
+        stream: Stream,
+        source: &'a Source<'_>,
+        most: u64,
+    ) -> Result<Self, DataError> {
+        let unmarked = without_mark(stream).map_err(|error| broken(source.path, &error))?;
+        let guard = Guard::new(unmarked, source.separator, most);
         let lines = guard.lines();
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
+            .delimiter(source.separator)
             .from_reader(guard);
         Ok(Self {
             reader,
-            file: source,
+            file: &source.name,
+            separator: source.separator,
             record: ByteRecord::new(),
             lines,
             line: 0,
@@ -83,7 +88,7 @@ impl<'a> Records<'a> {
         )
     }
 
-    /// The text of a field, without the blanks around it.
+    /// The text of a field, without the blanks around it; nothing is a text too.
     pub(super) fn field(&self, at: usize, column: &str) -> Result<&str, DataError> {
         let hint = "save the file as UTF-8";
         let field = self
@@ -98,15 +103,7 @@ impl<'a> Records<'a> {
                 hint,
             )
         })?;
-        match text.trim() {
-            "" => Err(self.in_column(
-                column,
-                "nothing".to_owned(),
-                "a value",
-                "fill in a value or remove the row",
-            )),
-            text => Ok(text),
-        }
+        Ok(text.trim())
     }
 
     pub(super) fn check_length(&self, columns: usize) -> Result<(), DataError> {
@@ -114,13 +111,21 @@ impl<'a> Records<'a> {
             return Ok(());
         }
         let found = format!("{} fields", self.record.len());
-        let hint = "complete the row, or quote a value that has a comma in it";
-        Err(self.malformed(found, format!("{columns}, as in the header"), hint))
+        let hint = format!(
+            "complete the row, or quote a value that has a {} in it",
+            separator_name(self.separator)
+        );
+        Err(self.malformed(found, format!("{columns}, as in the header"), &hint))
     }
 }
 
+/// What parts the columns, in words.
+pub(super) const fn separator_name(separator: u8) -> &'static str {
+    if separator == b'\t' { "tab" } else { "comma" }
+}
+
 /// Leaves out the byte order mark that some programs write (and, joining files, write again).
-fn without_mark(mut file: File) -> io::Result<Unmarked> {
+fn without_mark(mut file: Stream) -> io::Result<Unmarked> {
     const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
     loop {
         let mut start = Vec::new();

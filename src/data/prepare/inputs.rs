@@ -5,11 +5,13 @@ use std::mem::take;
 
 use serde::{Deserialize, Serialize};
 
+use super::gaps::{empty, mean_of_present, unfilled};
 use super::scaling::Scaling;
-use super::{ColumnKind, Normalize};
+use super::{ColumnKind, Missing, Normalize, stored};
 use crate::data::dataset::Inputs;
 use crate::data::error::{DataError, nearest};
 use crate::data::numbers::{Numbers, rounded};
+use crate::data::pictures::Picture;
 use crate::data::stored::Stored;
 use crate::data::table::{Column, Table, TableInputs, Values};
 
@@ -38,6 +40,9 @@ pub(super) enum ColumnPreparation {
         name: String,
         offset: f64,
         scale: f64,
+        /// What a missing value counts as, if one may be missing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fill: Option<f64>,
     },
     /// One input a category, 1 for the row's own and 0 for the others.
     Category {
@@ -47,6 +52,13 @@ pub(super) enum ColumnPreparation {
 }
 
 impl InputPreparation {
+    /// That of no inputs.
+    pub(super) const fn none() -> Self {
+        Self::Columns {
+            columns: Vec::new(),
+        }
+    }
+
     pub(super) fn fit(
         table: &Table,
         rows: &[u32],
@@ -65,7 +77,7 @@ impl InputPreparation {
                 };
                 let name = |column| format!("{}, inputs, column {column}", table.source());
                 let features = shape.iter().product();
-                let scaling = Scaling::fit_numbers(values, features, rows, how, name)?;
+                let scaling = Scaling::fit_numbers(values, features, rows, (how, &[]), name)?;
                 Self::Matrix {
                     shape: shape.clone(),
                     scaling,
@@ -76,6 +88,9 @@ impl InputPreparation {
                     .iter()
                     .map(|column| fit_column(table, column, rows, normalize))
                     .collect::<Result<_, _>>()?,
+            },
+            TableInputs::StoredColumns(file) => Self::Columns {
+                columns: stored::fit(table, file, rows, normalize)?,
             },
         })
     }
@@ -126,6 +141,9 @@ impl InputPreparation {
             (Self::Columns { columns }, TableInputs::Columns(given)) => {
                 Inputs::F32(prepare_columns(columns, given, table)?)
             }
+            (Self::Columns { columns }, TableInputs::StoredColumns(file)) => {
+                Inputs::StoredF32(stored::prepare(columns, file, table)?)
+            }
             _ => return Err(other()),
         };
         Ok((inputs, shape))
@@ -170,6 +188,14 @@ impl InputPreparation {
         }
     }
 
+    /// What a row's bytes show, if they are pixels.
+    pub(super) fn picture(&self) -> Option<Picture> {
+        match self {
+            Self::Pixels { shape, .. } | Self::Bytes { shape, .. } => Picture::of(shape),
+            Self::Matrix { .. } | Self::Columns { .. } => None,
+        }
+    }
+
     pub(super) fn names(&self) -> Vec<String> {
         match self {
             Self::Columns { columns } => {
@@ -210,8 +236,14 @@ impl InputPreparation {
             Self::Columns { columns } => {
                 !columns.is_empty()
                     && columns.iter().all(|column| match column {
-                        ColumnPreparation::Number { offset, scale, .. } => {
-                            offset.is_finite() && scale.is_finite() && *scale > 0.0
+                        ColumnPreparation::Number {
+                            offset,
+                            scale,
+                            fill,
+                            ..
+                        } => {
+                            let finite = offset.is_finite() && scale.is_finite() && *scale > 0.0;
+                            finite && fill.is_none_or(f64::is_finite)
                         }
                         ColumnPreparation::Category { categories, .. } => !categories.is_empty(),
                     })
@@ -237,7 +269,7 @@ impl InputPreparation {
 }
 
 impl ColumnPreparation {
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         match self {
             Self::Number { name, .. } | Self::Category { name, .. } => name,
         }
@@ -250,7 +282,7 @@ impl ColumnPreparation {
         }
     }
 
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         match self {
             Self::Number { .. } => 1,
             Self::Category { categories, .. } => categories.len(),
@@ -292,7 +324,7 @@ fn fit_pixels(
         Normalize::None => InputPreparation::Pixels { shape, scale: 1.0 },
         how => InputPreparation::Bytes {
             shape,
-            scaling: Scaling::fit(values, features, rows, how),
+            scaling: Scaling::fit(values, features, rows, how, &[]),
         },
     }
 }
@@ -343,11 +375,19 @@ fn fit_column(
     Ok(match &column.values {
         Values::Numbers(values) => {
             let place = |_| format!("{}, column {name:?}", table.source());
-            let fitted = Scaling::fit_numbers(values, 1, rows, normalize, place)?;
+            let fill = match table.findings().missing {
+                Missing::Mean => {
+                    Some(mean_of_present(values, rows).ok_or_else(|| empty(table, &name))?)
+                }
+                Missing::Error | Missing::Drop => None,
+            };
+            let how = (normalize, &[fill.unwrap_or(f64::NAN)][..]);
+            let fitted = Scaling::fit_numbers(values, 1, rows, how, place)?;
             ColumnPreparation::Number {
                 name,
                 offset: fitted.offset[0],
                 scale: fitted.scale[0],
+                fill,
             }
         }
         Values::Text { names, .. } => {
@@ -390,13 +430,17 @@ fn prepare_columns(
     for column in columns {
         let values = match by_name.get(column.name()) {
             Some(given) => &given.values,
-            None => return Err(unknown_column(table, column.name(), given)),
+            None => {
+                let known = given.iter().map(|column| column.name.clone()).collect();
+                return Err(unknown_column(table, column.name(), known));
+            }
         };
         match column {
             ColumnPreparation::Number {
                 name,
                 offset,
                 scale,
+                fill,
             } => {
                 let Values::Numbers(values) = values else {
                     return Err(DataError::mismatch(
@@ -410,6 +454,11 @@ fn prepare_columns(
                     scale: vec![*scale],
                 };
                 for (row, value) in values.iter().enumerate() {
+                    let value = match fill {
+                        Some(fill) if value.is_nan() => *fill,
+                        None if value.is_nan() => return Err(unfilled(table.place(row), name)),
+                        _ => value,
+                    };
                     out[row * width + at] = scaling.apply(0, value);
                 }
             }
@@ -486,12 +535,11 @@ pub(super) fn written(value: f64, values: &Numbers) -> String {
     }
 }
 
-fn unknown_column(table: &Table, column: &str, given: &[Column]) -> DataError {
+pub(super) fn unknown_column(table: &Table, column: &str, known: Vec<String>) -> DataError {
     DataError::UnknownColumn {
         file: table.source().to_owned(),
         column: column.to_owned(),
-        nearest: nearest(column, given.iter().map(|column| column.name.as_str()))
-            .map(str::to_owned),
-        known: given.iter().map(|column| column.name.clone()).collect(),
+        nearest: nearest(column, known.iter().map(String::as_str)).map(str::to_owned),
+        known,
     }
 }

@@ -1,7 +1,9 @@
 //! What is learnt from the training rows about the data itself, and kept with the model.
 
+mod gaps;
 mod inputs;
 mod scaling;
+mod stored;
 mod target;
 mod units;
 mod weights;
@@ -11,11 +13,14 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use self::gaps::unfilled;
 use self::inputs::InputPreparation;
 use self::target::TargetPreparation;
 pub use self::units::InputScale;
-use super::dataset::Dataset;
+use super::dataset::{Dataset, Targets};
 use super::error::{DataError, nearest};
+use super::missing::Finding;
+use super::pictures::{Picture, PictureOptions};
 use super::table::{Table, TableOptions};
 
 /// What kind of answer is wanted.
@@ -46,6 +51,20 @@ pub enum Normalize {
     MinMax,
     /// As they are.
     None,
+}
+
+/// What to do about missing values of a table: cells that are empty, or say `NA`, `N/A`, `NaN`, `null` or `?`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Missing {
+    /// They are refused, with their line. In a column of text only an empty cell is missing; a word is a category.
+    #[default]
+    Error,
+    /// A number is filled in by the mean of its column in the training rows, which is kept with the model, before the
+    /// column is scaled; a text by a category of its own, `missing`. A target is never filled in.
+    Mean,
+    /// Rows with a missing value are left out. Where rows are to be predicted, they are refused.
+    Drop,
 }
 
 /// Whether a column holds numbers or categories.
@@ -90,6 +109,7 @@ macro_rules! words {
 }
 
 words!(Task, "task", Auto => "auto", Classification => "classification", Regression => "regression");
+words!(Missing, "missing", Error => "error", Mean => "mean", Drop => "drop");
 words!(Normalize, "normalize", Auto => "auto", Standard => "standard", MinMax => "minmax", None => "none");
 
 /// How a regression's prepared targets (and so a network's answers) go back to their own units:
@@ -113,6 +133,21 @@ pub struct Preparation {
     /// The column that held the weights of the rows, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     weights: Option<String>,
+    #[serde(default, skip_serializing_if = "Missing::is_error")]
+    missing: Missing,
+    /// Columns that were left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    drop: Vec<String>,
+    /// How pictures are made alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pictures: Option<PictureOptions>,
+}
+
+impl Missing {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+    fn is_error(&self) -> bool {
+        *self == Self::Error
+    }
 }
 
 impl Preparation {
@@ -137,14 +172,48 @@ impl Preparation {
         if rows.is_empty() {
             return Err(DataError::mismatch("training rows", "none", "at least one"));
         }
+        let findings = table.findings();
+        let gap = |found: &&Finding| found.missing > 0 && findings.missing == Missing::Error;
+        if let Some(found) = findings.columns.iter().find(gap) {
+            // Such a table was read to be described.
+            let name = &found.column;
+            return Err(unfilled(table.source().to_owned(), name));
+        }
         let inputs = InputPreparation::fit(table, rows, normalize)?;
         let target = TargetPreparation::fit(table, rows, task, normalize)?;
-        let weights = table.weights().map(|column| column.name.clone());
         Ok(Self {
             inputs,
             target,
-            weights,
+            weights: table.weights().map(|column| column.name.clone()),
+            missing: table.findings().missing,
+            drop: table.findings().left_out.clone(),
+            pictures: table.findings().pictures,
         })
+    }
+
+    /// Learns of the target alone, if there is one.
+    pub(super) fn fit_target(
+        table: &Table,
+        rows: &[u32],
+        task: Task,
+        normalize: Normalize,
+    ) -> Result<Option<Self>, DataError> {
+        let target = TargetPreparation::fit(table, rows, task, normalize)?;
+        let none = matches!(target, TargetPreparation::None);
+        let fitted = Self {
+            inputs: InputPreparation::none(),
+            target,
+            weights: None,
+            missing: Missing::Error,
+            drop: Vec::new(),
+            pictures: None,
+        };
+        Ok((!none).then_some(fitted))
+    }
+
+    /// The targets of a table alone.
+    pub(super) fn targets(&self, table: &Table) -> Result<Targets, DataError> {
+        self.target.prepare(table)
     }
 
     /// Makes `table` numbers. Columns are found by name, in any order; other columns are ignored. A table without a
@@ -155,7 +224,7 @@ impl Preparation {
     pub fn prepare(&self, table: &Table) -> Result<Dataset, DataError> {
         let (inputs, shape) = self.inputs.prepare(table)?;
         let targets = self.target.prepare(table)?;
-        let data = Dataset::new(inputs, &shape, targets)?;
+        let data = Dataset::new(inputs, &shape, targets)?.with_picture(self.picture());
         weights::weigh(data, weights::prepare(table)?)
     }
 
@@ -168,7 +237,7 @@ impl Preparation {
         let targets = self.target.prepare(&table)?;
         let weights = weights::prepare(&table)?;
         let (inputs, shape) = self.inputs.prepare_owned(table.without_target())?;
-        let data = Dataset::new(inputs, &shape, targets)?;
+        let data = Dataset::new(inputs, &shape, targets)?.with_picture(self.picture());
         weights::weigh(data, weights)
     }
 
@@ -194,9 +263,19 @@ impl Preparation {
         TableOptions {
             target: self.target.column().map(str::to_owned),
             targets: self.target_names().unwrap_or_default().to_vec(),
-            weights: self.weights.clone(),
+            // What is only to be predicted is not weighed.
+            weights: self.weights.clone().filter(|_| require_target),
             require_target,
             schema: self.schema(),
+            missing: match self.missing {
+                // A row that is to be predicted cannot be left out.
+                Missing::Drop if !require_target => Missing::Error,
+                missing => missing,
+            },
+            pictures: Some(PictureOptions {
+                expected: self.picture(),
+                ..self.pictures.unwrap_or_default()
+            }),
             ..TableOptions::default()
         }
     }
@@ -205,6 +284,24 @@ impl Preparation {
         let mut schema = self.inputs.schema()?;
         schema.extend(self.target.schema());
         Some(schema)
+    }
+
+    /// What the pictures are that a row's bytes make, if they do.
+    #[must_use]
+    pub fn picture(&self) -> Option<Picture> {
+        self.inputs.picture()
+    }
+
+    /// What was done about missing values.
+    #[must_use]
+    pub fn missing(&self) -> Missing {
+        self.missing
+    }
+
+    /// The columns that were left out.
+    #[must_use]
+    pub fn left_out(&self) -> &[String] {
+        &self.drop
     }
 
     /// `Classification` or `Regression`, or `Auto` when there was no target.

@@ -1,5 +1,7 @@
 //! How columns of numbers are shifted and scaled.
 
+use std::convert::Infallible;
+
 use serde::{Deserialize, Serialize};
 
 use super::Normalize;
@@ -11,6 +13,9 @@ const SMALLEST_RANGE: f64 = 1e-140;
 
 /// Less than this share of the mean as standard deviation, and rounding to f32 (2^-24 of the mean) shows in the data.
 const LEAST_SPREAD: f64 = 1e-5;
+
+/// Shows the columns and values of all rows, in the same order each time.
+pub(super) type Each<'a, E> = &'a mut dyn FnMut(&mut dyn FnMut(usize, f64)) -> Result<(), E>;
 
 /// `prepared = (raw - offset) / scale`, one pair a column; in f64, so that nothing is lost to a large offset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,43 +33,65 @@ impl Scaling {
         }
     }
 
-    /// Learns from the given rows of a row-major matrix with `columns` columns.
-    ///
-    /// `Standard` takes mean and population standard deviation (divided by n, as scikit-learn's `StandardScaler`),
-    /// `MinMax` takes smallest value and range. A constant column becomes 0: its scale is 1.
+    /// Learns from the given rows of a row-major matrix with `columns` columns. A number that is missing counts as that of
+    /// its column in `fills`; where none is missing there need be none.
     pub(super) fn fit<T: Copy + Into<f64>>(
         values: &[T],
         columns: usize,
         rows: &[u32],
         how: Normalize,
+        fills: &[f64],
     ) -> Self {
-        if how == Normalize::None {
-            return Self::identity(columns);
-        }
-        let each = |visit: &mut dyn FnMut(usize, f64)| {
+        let learnt = Self::learn(columns, rows.len(), how, &mut |visit| {
             for &row in rows {
                 let start = row as usize * columns;
                 for (column, &value) in values[start..start + columns].iter().enumerate() {
-                    visit(column, value.into());
+                    let value = value.into();
+                    let missing = value.is_nan();
+                    visit(column, if missing { fills[column] } else { value });
                 }
             }
-        };
-        let n = rows.len() as f64;
+            Ok::<_, Infallible>(())
+        });
+        match learnt {
+            Ok(learnt) => learnt,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Learns from the columns of `rows` rows that `each` shows, which has to show the same numbers in the same order
+    /// whenever it is asked. The sums are made in that order, so that the numbers' place, in memory or not, changes nothing.
+    ///
+    /// `Standard` takes mean and population standard deviation (divided by n, as scikit-learn's `StandardScaler`),
+    /// `MinMax` takes smallest value and range. A constant column becomes 0: its scale is 1.
+    pub(super) fn learn<E>(
+        columns: usize,
+        rows: usize,
+        how: Normalize,
+        each: Each<'_, E>,
+    ) -> Result<Self, E> {
+        if how == Normalize::None {
+            return Ok(Self::identity(columns));
+        }
+        let n = rows as f64;
         let mut low = vec![f64::INFINITY; columns];
         let mut high = vec![f64::NEG_INFINITY; columns];
         // Sums of differences from some value of the column: a large offset would take their last digits.
-        let origin = |column: usize| values[rows[0] as usize * columns + column].into();
+        let mut origin = vec![f64::NAN; columns];
         let mut mean = vec![0.0; columns];
         each(&mut |column, x| {
+            if origin[column].is_nan() {
+                origin[column] = x;
+            }
             low[column] = low[column].min(x);
             high[column] = high[column].max(x);
-            mean[column] += (x - origin(column)) / n;
-        });
-        for (column, mean) in mean.iter_mut().enumerate() {
-            *mean += origin(column);
+            mean[column] += (x - origin[column]) / n;
+        })?;
+        for (mean, origin) in mean.iter_mut().zip(&origin) {
+            *mean += origin;
         }
         let mut variance = vec![0.0; columns];
-        each(&mut |column, x| variance[column] += (x - mean[column]) * (x - mean[column]) / n);
+        each(&mut |column, x| variance[column] += (x - mean[column]) * (x - mean[column]) / n)?;
 
         let mut fitted = Self::identity(columns);
         for column in 0..columns {
@@ -76,7 +103,7 @@ impl Scaling {
                 _ => (mean[column], variance[column].sqrt()),
             };
         }
-        fitted
+        Ok(fitted)
     }
 
     /// As [`fit`](Self::fit), and refuses columns that are left as they are though f32 would round what differs in them.
@@ -85,26 +112,37 @@ impl Scaling {
         values: &Numbers,
         columns: usize,
         rows: &[u32],
-        how: Normalize,
+        (how, fills): (Normalize, &[f64]),
         name: impl Fn(usize) -> String,
     ) -> Result<Self, DataError> {
         if let (Numbers::F64(values), Normalize::None) = (values, how) {
-            let spread = Self::fit(values, columns, rows, Normalize::Standard);
+            let spread = Self::fit(values, columns, rows, Normalize::Standard, fills);
             for column in 0..columns {
-                let (mean, deviation) = (spread.offset[column], spread.scale[column]);
                 let of_column = values.iter().skip(column).step_by(columns);
-                if deviation < LEAST_SPREAD * mean.abs() && of_column.copied().any(|x| !is_exact(x))
-                {
-                    return Err(DataError::malformed(
-                        name(column),
-                        format!("numbers around {mean} that differ by about {deviation}"),
-                        "numbers that f32 tells apart, since they are not normalised",
-                        "normalise by auto, standard or minmax, or subtract an offset from the column",
-                    ));
+                if of_column.copied().any(|x| !is_exact(x)) {
+                    spread.require_spread(column, || name(column))?;
                 }
             }
         }
-        Ok(with_values!(values, values => Self::fit(values, columns, rows, how)))
+        Ok(with_values!(values, values => Self::fit(values, columns, rows, how, fills)))
+    }
+
+    /// Refuses a column with this mean and deviation if f32 would round what differs in it.
+    pub(super) fn require_spread(
+        &self,
+        column: usize,
+        name: impl Fn() -> String,
+    ) -> Result<(), DataError> {
+        let (mean, deviation) = (self.offset[column], self.scale[column]);
+        if deviation >= LEAST_SPREAD * mean.abs() {
+            return Ok(());
+        }
+        Err(DataError::malformed(
+            name(),
+            format!("numbers around {mean} that differ by about {deviation}"),
+            "numbers that f32 tells apart, since they are not normalised",
+            "normalise by auto, standard or minmax, or subtract an offset from the column",
+        ))
     }
 
     /// One value of a column, prepared.

@@ -47,6 +47,24 @@ impl TargetPreparation {
         let labels;
         let (column, values) = match table.target() {
             TableTarget::None => return Ok(Self::None),
+            TableTarget::Classes { names, .. } => {
+                if task == Task::Regression {
+                    return Err(DataError::mismatch(
+                        format!("target of {}", table.source()),
+                        format!(
+                            "classes such as {:?}",
+                            names.first().map_or("", String::as_str)
+                        ),
+                        "numbers for a regression; choose classification",
+                    ));
+                }
+                let fitted = Self::Classes {
+                    column: None,
+                    classes: names.clone(),
+                    text: true,
+                };
+                return fitted.with_two_classes(table, rows);
+            }
             TableTarget::Column(Column {
                 name,
                 values: Values::Text { names, .. },
@@ -109,7 +127,7 @@ impl TargetPreparation {
             return Ok(Self::Numbers {
                 column: column.cloned(),
                 names,
-                scaling: Scaling::fit_numbers(values, 1, rows, how, |_| {
+                scaling: Scaling::fit_numbers(values, 1, rows, (how, &[]), |_| {
                     format!("target of {}", table.source())
                 })?,
                 several: false,
@@ -156,7 +174,7 @@ impl TargetPreparation {
         }
         Ok(Self::Numbers {
             column: None,
-            scaling: Scaling::fit_numbers(values, outputs, rows, normalize, |output| {
+            scaling: Scaling::fit_numbers(values, outputs, rows, (normalize, &[]), |output| {
                 format!("target {output} of {}", table.source())
             })?,
             names,
@@ -220,6 +238,13 @@ impl TargetPreparation {
                         own = Values::Numbers(label_numbers(labels));
                         &own
                     }
+                    TableTarget::Classes { labels, names } => {
+                        own = Values::Text {
+                            codes: labels.clone(),
+                            names: names.clone(),
+                        };
+                        &own
+                    }
                 };
                 Ok(Targets::Classes {
                     labels: codes(values, name, classes, table)?,
@@ -242,7 +267,8 @@ impl TargetPreparation {
                         scaling.apply_numbers(&side_by_side(columns, table.source())?)
                     }
                     TableTarget::Labels(labels) if outputs == 1 => scaling.apply_all(labels),
-                    TableTarget::Column(Column {
+                    TableTarget::Classes { .. }
+                    | TableTarget::Column(Column {
                         values: Values::Text { .. },
                         ..
                     }) => {

@@ -1,5 +1,7 @@
 //! The units of the data, as factors: for whoever prepares rows elsewhere.
 
+use std::iter::repeat_n;
+
 use super::Preparation;
 use super::inputs::{ColumnPreparation, InputPreparation};
 
@@ -11,6 +13,8 @@ pub struct InputScale {
     pub offset: Vec<f64>,
     /// What is divided by.
     pub scale: Vec<f64>,
+    /// What a missing value (NaN) counts as, one an input, if any may be missing.
+    pub missing: Option<Vec<Option<f64>>>,
 }
 
 impl Preparation {
@@ -22,28 +26,38 @@ impl Preparation {
             InputPreparation::Pixels { scale, .. } => InputScale {
                 offset: vec![0.0],
                 scale: vec![1.0 / f64::from(*scale)],
+                missing: None,
             },
             InputPreparation::Bytes { scaling, .. } | InputPreparation::Matrix { scaling, .. } => {
                 InputScale {
                     offset: scaling.offset.clone(),
                     scale: scaling.scale.clone(),
+                    missing: None,
                 }
             }
             InputPreparation::Columns { columns } => {
                 let mut all = InputScale {
                     offset: Vec::new(),
                     scale: Vec::new(),
+                    missing: None,
                 };
+                let mut fills = Vec::new();
                 for column in columns {
-                    let (offset, scale, width) = match column {
-                        ColumnPreparation::Number { offset, scale, .. } => (*offset, *scale, 1),
-                        ColumnPreparation::Category { categories, .. } => {
-                            (0.0, 1.0, categories.len())
-                        }
+                    let (offset, scale, missing) = match column {
+                        ColumnPreparation::Number {
+                            offset,
+                            scale,
+                            fill,
+                            ..
+                        } => (*offset, *scale, *fill),
+                        ColumnPreparation::Category { .. } => (0.0, 1.0, None),
                     };
-                    all.offset.extend(std::iter::repeat_n(offset, width));
-                    all.scale.extend(std::iter::repeat_n(scale, width));
+                    let width = column.width();
+                    all.offset.extend(repeat_n(offset, width));
+                    all.scale.extend(repeat_n(scale, width));
+                    fills.extend(repeat_n(missing, width));
                 }
+                all.missing = fills.iter().any(Option::is_some).then_some(fills);
                 all
             }
         }

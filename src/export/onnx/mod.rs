@@ -52,6 +52,12 @@ pub fn onnx(file: &ModelFile) -> Result<Vec<u8>, ExportError> {
 /// `(x - offset) / scale`, without what does nothing. Near a large offset the difference of two numbers of single precision
 /// is exact, but the offset itself is rounded: what it lost is taken off too, where it shows.
 fn normalised(graph: &mut Graph, by: &InputScale, mut x: String) -> String {
+    if let Some(missing) = &by.missing {
+        let fill: Vec<_> = missing.iter().map(|x| x.unwrap_or(f64::NAN)).collect();
+        let fill = graph.numbers("input.missing", &fill);
+        let is_missing = graph.node("IsNaN", &[&x], Vec::new());
+        x = graph.node("Where", &[&is_missing, &fill, &x], Vec::new());
+    }
     let (mut high, mut low) = (Vec::new(), Vec::new());
     for offset in &by.offset {
         high.push(f64::from(model::narrow(*offset)));

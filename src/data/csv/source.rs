@@ -1,0 +1,65 @@
+//! The file of a table: what parts its columns, and how much a gzipped one may become.
+
+use std::path::Path;
+
+use super::records::Records;
+use crate::data::error::DataError;
+use crate::data::read::{Stream, broken};
+
+/// So many bytes a gzipped table may always unpack to, and this many times its own size.
+const ALWAYS: u64 = 64 << 20;
+const MOST_TIMES: u64 = 200;
+/// Bytes in which the header of a file without a telling name is looked for.
+const LOOKED_AT: usize = 1 << 16;
+
+/// A table in a file.
+pub(super) struct Source<'a> {
+    pub(super) path: &'a Path,
+    /// Its name in messages.
+    pub(super) name: String,
+    /// What parts its columns: a comma or a tab.
+    pub(super) separator: u8,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn new(path: &'a Path) -> Result<Self, DataError> {
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let file = file.to_lowercase();
+        let file = Path::new(file.strip_suffix(".gz").unwrap_or(&file));
+        let separator = match file.extension().and_then(|extension| extension.to_str()) {
+            Some("tsv" | "tab") => b'\t',
+            Some("csv") => b',',
+            _ => found(path)?,
+        };
+        Ok(Self {
+            path,
+            name: path.display().to_string(),
+            separator,
+        })
+    }
+
+    /// Its records, from the first on.
+    pub(super) fn records(&self) -> Result<Records<'_>, DataError> {
+        let stream = Stream::open(self.path)?;
+        let most = match stream.packed {
+            true => ALWAYS.max(stream.len.saturating_mul(MOST_TIMES)),
+            false => u64::MAX,
+        };
+        Records::new(stream, self, most)
+    }
+}
+
+/// What parts the columns of a file whose name does not say it: tabs, if its first line has more of them than commas.
+fn found(path: &Path) -> Result<u8, DataError> {
+    let mut stream = Stream::open(path)?;
+    let start = stream.read_up_to(LOOKED_AT);
+    let start = start.map_err(|error| broken(path, &error))?;
+    let mut lines = start.split(|byte| matches!(byte, b'\n' | b'\r'));
+    let header = lines.find(|line| !line.is_empty()).unwrap_or_default();
+    let count = |mark: u8| header.iter().filter(|byte| **byte == mark).count();
+    Ok(if count(b'\t') > count(b',') {
+        b'\t'
+    } else {
+        b','
+    })
+}
