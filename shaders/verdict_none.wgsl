@@ -1,5 +1,10 @@
-// An update by a gradient that is as it is. Joined to the updates.
-// Reference: `reference::sgd_update`. Reference: `reference::adam_update`. Host: `kernel/optimizer/mod.rs`.
+// An update by a gradient that is as it is. Joined to the updates, and to what limits gradients.
+// Reference: `reference::sgd_update`. Reference: `reference::adam_update`. Reference: `reference::rmsprop_update`.
+// Reference: `reference::adagrad_update`. Reference: `reference::adadelta_update`.
+// Reference: `reference::adamax_update`. Reference: `reference::nadam_update`. Reference: `reference::radam_update`.
+// Reference: `reference::lion_update`. Reference: `reference::l1_gradient`. Reference: `reference::clip_norm`.
+// Reference: `reference::clip_value`.
+// Host: `kernel/optimizer/mod.rs`.
 
 const W: u32 = 1u; // the binding of w
 

@@ -125,11 +125,15 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "rounded to f32, as is meant"
+    )]
     fn all_forms() {
         assert_eq!(of("1, 2,0.5"), Ok(vec![1.0, 2.0, 0.5]));
         assert_eq!(of("c,d=3, b = 0"), Ok(vec![1.0, 0.0, 3.0]));
         let balanced = of("balanced").expect("it is a word");
-        assert_eq!(balanced, [6.0 / 9.0, 1.0, 2.0].map(|w: f64| w as f32));
+        assert_eq!(balanced, [2.0 / 3.0, 1.0, 2.0]);
     }
 
     #[test]

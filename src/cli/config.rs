@@ -136,24 +136,6 @@ impl Flags {
             autotune: self.autotune.unwrap_or(false),
         })
     }
-
-    /// A list of layers says all that the flags for hidden layers would.
-    fn check_network(&self) -> Result<(), Exit> {
-        let given = [
-            ("hidden", self.hidden.is_some()),
-            ("activation", self.activation.is_some()),
-            ("dropout", self.dropout.is_some()),
-            ("batch-norm", self.batch_norm.is_some()),
-            ("layer-norm", self.layer_norm.is_some()),
-            ("noise", self.noise.is_some()),
-        ];
-        match given.iter().find(|(_, given)| *given) {
-            Some((flag, _)) if self.layers.is_some() => Err(Exit::usage(format!(
-                "--{flag} and a list of [[layers]] are given; the list says all hidden layers, so leave one of both out"
-            ))),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// Reads a configuration.

@@ -11,6 +11,10 @@ const MINUTE: f64 = 60.0;
 
 /// The flags. What is not given is `None`, so that a file can give it.
 #[derive(Debug, Clone, Default, Args)]
+#[expect(
+    clippy::doc_markdown,
+    reason = "these docs are the help texts, which would show the backticks"
+)]
 pub(super) struct Course {
     /// How the learning rate goes, with PyTorch's keys: constant, step:step_size=30, multi_step:milestones=30/80, exponential:gamma=0.9, cosine[:t_max=…], cosine_restarts:t_0=10, linear, one_cycle, plateau[:patience=10]; behind each per=step|epoch and warmup=STEPS [default: constant]
     #[arg(long, value_name = "CURVE[:KEY=…]", help_heading = "Training")]

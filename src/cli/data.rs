@@ -28,10 +28,6 @@ const LETTERS: usize = 24;
 /// Describes a data set: columns, ranges, classes, and what training would do to each.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-#[expect(
-    clippy::doc_markdown,
-    reason = "these docs are the help texts, which would show the backticks"
-)]
 pub(super) struct Data {
     /// A generator or a path, as for `train --data`
     #[arg(value_name = "SPEC")]

@@ -8,7 +8,7 @@ use super::class_weights;
 use super::config::Config;
 use super::exit::Exit;
 use super::flags::LossChoice;
-use super::layers;
+use super::network;
 use crate::data::{Dataset, InFile, Preparation, Spec, TableOptions, Task, split};
 use crate::device::{Device, Opened, Opening};
 use crate::executor::{DeviceInfo, ExecutorError};
@@ -197,7 +197,7 @@ fn class_options(
 
 fn trainer(config: &Config, loss: Loss, preparation: &Preparation) -> Result<Trainer, Exit> {
     let (inputs, outputs) = (preparation.features(), preparation.outputs());
-    let mut network = layers::network(config, inputs, outputs);
+    let mut network = network::network(config, inputs, outputs);
     if loss == Loss::NegativeLogLikelihood {
         // It wants log-probabilities.
         network = network.activation(Activation::LogSoftmax);

@@ -1,13 +1,13 @@
-//! The network of a configuration: as a list of layers, or as flags say it.
+//! A network as a list of layers in a configuration.
 
 use std::fmt::Write;
 
 use toml::de::{DeTable, DeValue};
 
-use super::config::{Config, words};
+use super::config::words;
 use super::exit::Exit;
 use crate::data::nearest;
-use crate::network::{Activation, Layer, Network, NetworkError};
+use crate::network::{Activation, Layer, NetworkError};
 
 /// Most blocks in each other, as the network has it.
 const DEEPEST: usize = 8;
@@ -369,35 +369,4 @@ fn fields(layer: &Layer) -> Vec<(&'static str, String)> {
     let mut fields = vec![("kind", quoted(kind))];
     fields.extend(rest);
     fields
-}
-
-/// The network of a configuration for data of so many inputs and outputs. The last linear layer is always added.
-pub(super) fn network(config: &Config, inputs: usize, outputs: usize) -> Network {
-    let empty = Network::new(inputs);
-    let hidden = match &config.layers {
-        Some(layers) => layers.iter().cloned().fold(empty, Network::layer),
-        None => hidden(config, empty),
-    };
-    hidden.linear(outputs)
-}
-
-/// The hidden layers that flags ask for.
-fn hidden(config: &Config, mut network: Network) -> Network {
-    if config.noise > 0.0 {
-        network = network.layer(Layer::Noise { std: config.noise });
-    }
-    for &units in &config.hidden {
-        network = network.linear(units);
-        if config.batch_norm {
-            network = network.layer(Layer::BATCH_NORM);
-        }
-        if config.layer_norm {
-            network = network.layer(Layer::LAYER_NORM);
-        }
-        network = network.activation(config.activation);
-        if config.dropout > 0.0 {
-            network = network.dropout(config.dropout);
-        }
-    }
-    network
 }

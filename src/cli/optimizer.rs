@@ -3,16 +3,12 @@
 use clap::Args;
 
 use super::exit::Exit;
-use super::flags::{fraction, positive, within};
+use super::flags::{count, fraction, positive, within};
 use crate::graph::ops::Update;
 use crate::train::{Group, Optimizer, Rules};
 
 /// The flags that only some optimizers have.
 #[derive(Debug, Clone, Default, Args)]
-#[expect(
-    clippy::doc_markdown,
-    reason = "these docs are the help texts, which would show the backticks"
-)]
 pub(super) struct UpdateFlags {
     /// The decay of the mean of adam, adamw, adamax, nadam, radam and lion [default: 0.9]
     #[arg(long, value_name = "FRACTION", value_parser = fraction, allow_negative_numbers = true, help_heading = "Training")]
@@ -35,6 +31,9 @@ pub(super) struct UpdateFlags {
     /// Scale each row of a weight (what leads to one unit) down to this norm after each update; biases are left
     #[arg(long, value_name = "NORM", value_parser = limit, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) max_norm: Option<f64>,
+    /// Update after so many batches, by the mean gradient over all their rows; steps then count updates [default: 1]
+    #[arg(long, value_name = "BATCHES", value_parser = count, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) accumulate: Option<u64>,
     /// Evaluate and save an exponential moving average of the parameters, of this decay
     #[arg(long, value_name = "DECAY", value_parser = fraction, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) ema: Option<f64>,
@@ -54,6 +53,7 @@ impl UpdateFlags {
             clip_value: self.clip_value.or(file.clip_value),
             l1: self.l1.or(file.l1),
             max_norm: self.max_norm.or(file.max_norm),
+            accumulate: self.accumulate.or(file.accumulate),
             ema: self.ema.or(file.ema),
             group: if self.group.is_empty() {
                 file.group
@@ -72,6 +72,9 @@ impl UpdateFlags {
             max_norm: self.max_norm,
             groups: self.group.clone(),
             ema: self.ema,
+            accumulate: self
+                .accumulate
+                .map(|batches| usize::try_from(batches).unwrap_or(usize::MAX)),
         }
     }
 }
@@ -82,7 +85,7 @@ fn limit(text: &str) -> Result<f64, String> {
 }
 
 /// The lines of a configuration that say the rules.
-pub(super) fn lines(rules: &Rules) -> [(&'static str, Option<String>); 6] {
+pub(super) fn lines(rules: &Rules) -> [(&'static str, Option<String>); 7] {
     let number = |x: Option<f64>| x.map(|x| format!("{x:?}"));
     let quoted = |group: &Group| toml::Value::String(group.to_string()).to_string();
     let groups: Vec<_> = rules.groups.iter().map(quoted).collect();
@@ -92,6 +95,10 @@ pub(super) fn lines(rules: &Rules) -> [(&'static str, Option<String>); 6] {
         ("l1", number(Some(rules.l1))),
         ("max-norm", number(rules.max_norm)),
         ("ema", number(rules.ema)),
+        (
+            "accumulate",
+            rules.accumulate.map(|batches| batches.to_string()),
+        ),
         (
             "group",
             (!groups.is_empty()).then(|| format!("[{}]", groups.join(", "))),

@@ -89,8 +89,8 @@ impl Resume {
             (config.options.epochs, config.options.steps) = (epochs, None);
         }
         config.options.steps = self.steps.or(config.options.steps);
-        if let Some(device) = self.device {
-            config.device = device;
+        if let Some(device) = &self.device {
+            config.device = device.clone();
         }
         let job = self.load(config)?;
         let mut opened = job::open(&job.config.device, job.config.opening(), self.quiet)?;

@@ -38,8 +38,9 @@ impl Run {
     }
 
     pub(super) fn progress(&self, job: &Job, quiet: bool) -> Progress {
-        let batches = job.training.rows().div_ceil(job.config.options.batch_size) as u64;
         let options = &job.config.options;
+        let batches = job.training.rows().div_ceil(options.batch_size);
+        let batches = batches.div_ceil(options.rules.accumulate.unwrap_or(1).max(1)) as u64;
         let epochs = options
             .steps
             .map_or(options.epochs, |steps| steps.div_ceil(batches));

@@ -4,7 +4,32 @@ use super::math::narrow;
 use super::optimizer::Gradient;
 use super::optimizer::rules::sign;
 use super::threads::{LIGHT, Rows, Threads, bodies};
-use crate::kernel::{Accumulate, ClipNorm, ClipValue, L1Gradient, MaxNormUpdate, SquareSum};
+use super::verdict;
+use crate::executor::View;
+use crate::kernel::{
+    Accumulate, ClipNorm, ClipValue, Kernel, L1Gradient, MaxNormUpdate, SquareSum,
+};
+
+/// Runs the kernel that it is.
+pub(super) fn run(threads: &Threads, kernel: &Kernel, inputs: &[View<'_, f32>], y: &mut [f32]) {
+    let x = |i: usize| inputs[i].real();
+    let given = |scaled| (x(0), verdict(scaled, inputs));
+    match kernel {
+        Kernel::Accumulate(k) => accumulate(threads, k, x(0), y),
+        Kernel::SquareSum(k) => square_sum(threads, k, x(0), y),
+        Kernel::L1Gradient(k) => {
+            let w = x(1 + usize::from(k.scaled));
+            l1_gradient(threads, k, (given(k.scaled), w), y);
+        }
+        Kernel::ClipNorm(k) => {
+            let total = x(1 + usize::from(k.scaled));
+            clip_norm(threads, k, (given(k.scaled), total), y);
+        }
+        Kernel::ClipValue(k) => clip_value(threads, k, given(k.scaled), y),
+        Kernel::MaxNormUpdate(k) => max_norm_update(threads, k, x(0), y),
+        other => panic!("{} is no rule for gradients or weights", other.name()),
+    }
+}
 
 /// Partial sums of a row: a vector of the widest machine.
 const LANES: usize = 16;
@@ -35,7 +60,7 @@ fn squares(x: &[f32]) -> f32 {
 }
 
 /// [`SquareSum`]: `y[r] = Σ_c x[r, c]²`.
-pub(super) fn square_sum(threads: &Threads, kernel: &SquareSum, x: &[f32], y: &mut [f32]) {
+fn square_sum(threads: &Threads, kernel: &SquareSum, x: &[f32], y: &mut [f32]) {
     let rows = kernel.rows as usize;
     let pieces = (Rows::new(x, kernel.columns as usize), y);
     threads.rows(rows, (x.len(), LIGHT), pieces, (), square_sum_loop);
@@ -53,7 +78,7 @@ bodies! {
 }
 
 /// [`L1Gradient`]: `y = gradient + l1 sign(w)`.
-pub(super) fn l1_gradient(
+fn l1_gradient(
     threads: &Threads,
     kernel: &L1Gradient,
     ((gradient, [_, inverse, ..]), w): (Gradient<'_>, &[f32]),
@@ -73,7 +98,7 @@ bodies! {
 }
 
 /// [`ClipNorm`]: `y = gradient min(1, limit / (norm + 1e-6))`.
-pub(super) fn clip_norm(
+fn clip_norm(
     threads: &Threads,
     kernel: &ClipNorm,
     ((gradient, [_, inverse, ..]), total): (Gradient<'_>, &[f32]),
@@ -96,7 +121,7 @@ bodies! {
 }
 
 /// [`ClipValue`]: `y = gradient`, between `-limit` and `limit`.
-pub(super) fn clip_value(
+fn clip_value(
     threads: &Threads,
     kernel: &ClipValue,
     (gradient, [_, inverse, ..]): Gradient<'_>,
@@ -118,12 +143,7 @@ bodies! {
 }
 
 /// [`MaxNormUpdate`]: scales down the rows that are too long.
-pub(super) fn max_norm_update(
-    threads: &Threads,
-    kernel: &MaxNormUpdate,
-    squares: &[f32],
-    w: &mut [f32],
-) {
+fn max_norm_update(threads: &Threads, kernel: &MaxNormUpdate, squares: &[f32], w: &mut [f32]) {
     let size = (w.len(), LIGHT);
     let limits = (narrow(kernel.limit), narrow(kernel.limit * kernel.limit));
     let pieces = (squares, Rows::new(w, kernel.columns as usize));
@@ -148,7 +168,7 @@ bodies! {
 }
 
 /// [`Accumulate`]: `y += factor x`.
-pub(super) fn accumulate(threads: &Threads, kernel: &Accumulate, x: &[f32], y: &mut [f32]) {
+fn accumulate(threads: &Threads, kernel: &Accumulate, x: &[f32], y: &mut [f32]) {
     let factor = narrow(kernel.factor);
     threads.rows(y.len(), (y.len(), LIGHT), (x, y), factor, accumulate_loop);
 }

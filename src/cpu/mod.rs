@@ -19,6 +19,7 @@ mod loss;
 mod math;
 mod matmul;
 mod mixed;
+mod moments;
 mod normalize;
 mod optimizer;
 mod philox;
@@ -172,28 +173,19 @@ impl Kernels {
             | Kernel::NadamUpdate(_)
             | Kernel::RadamUpdate(_)
             | Kernel::LionUpdate(_) => panic!("{} needs its states", kernel.name()),
-            Kernel::Accumulate(k) => gradient::accumulate(t, k, x(0), y.real()),
-            Kernel::SquareSum(k) => gradient::square_sum(t, k, x(0), y.real()),
-            Kernel::L1Gradient(k) => {
-                let w = x(1 + usize::from(k.scaled));
-                gradient::l1_gradient(t, k, ((x(0), verdict(k.scaled, inputs)), w), y.real());
-            }
-            Kernel::ClipNorm(k) => {
-                let total = x(1 + usize::from(k.scaled));
-                let by = ((x(0), verdict(k.scaled, inputs)), total);
-                gradient::clip_norm(t, k, by, y.real());
-            }
-            Kernel::ClipValue(k) => {
-                gradient::clip_value(t, k, (x(0), verdict(k.scaled, inputs)), y.real());
-            }
-            Kernel::MaxNormUpdate(k) => gradient::max_norm_update(t, k, x(0), y.real()),
+            Kernel::Accumulate(_)
+            | Kernel::SquareSum(_)
+            | Kernel::L1Gradient(_)
+            | Kernel::ClipNorm(_)
+            | Kernel::ClipValue(_)
+            | Kernel::MaxNormUpdate(_) => gradient::run(t, kernel, inputs, y.real()),
             Kernel::Copy(_) => state::copy(t, x(0), y.real()),
             Kernel::LerpUpdate(k) => state::lerp_update(t, k, x(0), y.real()),
             Kernel::Record(k) => state::record(k, x(0), y.real()),
             Kernel::Nonfinite(k) => state::nonfinite(t, k, x(0), y.u32()),
             Kernel::Narrow(k) => mixed::narrow(t, k, x(0), y.real()),
             Kernel::Scaler(_) => panic!("scaler needs its counts and a place for its verdict"),
-            Kernel::Moments(k) => normalize::moments(t, k, x(0), y.real()),
+            Kernel::Moments(k) => moments::moments(t, k, x(0), y.real()),
             Kernel::Normalize(k) => {
                 normalize::normalize(t, k, x(0), (x(1), x(2), x(3)), y.real());
             }
@@ -253,7 +245,7 @@ impl Kernels {
                 state,
             ) => optimizer::rules::run(t, kernel, scaled(inputs.len() > 1), w, state),
             (Kernel::RunningMoments(k), [variance]) => {
-                normalize::running_moments(k, inputs[0].real(), w, variance.real());
+                moments::running_moments(k, inputs[0].real(), w, variance.real());
             }
             _ => panic!("{}: more tensors to write to than it binds", kernel.name()),
         }

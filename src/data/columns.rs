@@ -72,11 +72,7 @@ impl Writer {
     }
 
     /// Adds a row: numbers, or the codes of categories.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "codes are at most 1000"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "codes are at most 1000")]
     pub(super) fn push(&mut self, cells: &[f64]) -> Result<(), DataError> {
         self.record.clear();
         for (kind, &cell) in self.kinds.iter().zip(cells) {
@@ -237,7 +233,6 @@ impl Rows<f32> for PreparedRows {
 
     #[expect(
         clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
         reason = "codes were written from u32"
     )]
     fn read(&self, first: usize, into: &mut [f32]) -> Result<(), DataError> {

@@ -256,11 +256,7 @@ impl Seen {
         Ok(seen)
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a code was made from u32"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "a code was made from u32")]
     fn look(&mut self, cells: &[f64]) {
         if self.columns.is_empty() {
             cells.iter().for_each(|&cell| self.all.add(cell));

@@ -13,7 +13,7 @@ use crate::plan::{Buffer, BufferId, Place, Plan, Step};
 use crate::tensor::Element;
 
 /// Most tensors that a kernel reads, and most that it writes.
-const OPERANDS: usize = 4;
+const OPERANDS: usize = 5;
 
 /// What runs a kernel on the host. `Real` is what reals are held as.
 pub trait HostKernels: Send + Sync {

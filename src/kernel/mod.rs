@@ -247,7 +247,7 @@ kernels! {
     SgdUpdate,
     /// Adam or AdamW in place.
     AdamUpdate,
-    /// RMSprop in place.
+    /// `RMSprop` in place.
     RmspropUpdate,
     /// Adagrad in place.
     AdagradUpdate,
@@ -255,9 +255,9 @@ kernels! {
     AdadeltaUpdate,
     /// Adamax in place.
     AdamaxUpdate,
-    /// NAdam in place.
+    /// `NAdam` in place.
     NadamUpdate,
-    /// RAdam in place.
+    /// `RAdam` in place.
     RadamUpdate,
     /// Lion in place.
     LionUpdate,

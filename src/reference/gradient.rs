@@ -2,7 +2,31 @@
 
 use super::optimizer::rules::sign;
 use super::{Real, fill};
-use crate::kernel::{Accumulate, ClipNorm, ClipValue, L1Gradient, MaxNormUpdate, SquareSum};
+use crate::executor::View;
+use crate::kernel::{
+    Accumulate, ClipNorm, ClipValue, Kernel, L1Gradient, MaxNormUpdate, SquareSum,
+};
+
+/// Runs the kernel that it is.
+pub(super) fn run<T: Real>(kernel: &Kernel, inputs: &[View<'_, T>], y: &mut [T]) {
+    let real = |i: usize| inputs[i].real();
+    let verdict = |scaled: bool| scaled.then(|| real(1));
+    match kernel {
+        Kernel::Accumulate(p) => accumulate(p, real(0), y),
+        Kernel::SquareSum(p) => square_sum(p, real(0), y),
+        Kernel::L1Gradient(p) => {
+            let w = real(1 + usize::from(p.scaled));
+            l1_gradient(p, (real(0), verdict(p.scaled), w), y);
+        }
+        Kernel::ClipNorm(p) => {
+            let total = real(1 + usize::from(p.scaled));
+            clip_norm(p, (real(0), verdict(p.scaled), total), y);
+        }
+        Kernel::ClipValue(p) => clip_value(p, (real(0), verdict(p.scaled)), y),
+        Kernel::MaxNormUpdate(p) => max_norm_update(p, real(0), y),
+        other => panic!("{} is no rule for gradients or weights", other.name()),
+    }
+}
 
 /// `y[r] = Σ_c x[r, c]²`; see [`SquareSum`].
 pub fn square_sum<T: Real>(p: &SquareSum, x: &[T], y: &mut [T]) {

@@ -110,6 +110,7 @@ use crate::kernel::Kernel;
 /// # Panics
 /// If a binding is missing, or has another type or length than the kernel says. A plan holds every step against its
 /// kernel's bindings when it is made, so this is a broken invariant of ours.
+#[expect(clippy::too_many_lines, reason = "a table, with an entry a kernel")]
 pub fn run<T: Real>(kernel: &Kernel, inputs: &[View<'_, T>], outputs: &mut [ViewMut<'_, T>]) {
     let real = |i: usize| inputs[i].real();
     let integers = |i: usize| inputs[i].u32();
@@ -188,23 +189,12 @@ pub fn run<T: Real>(kernel: &Kernel, inputs: &[View<'_, T>], outputs: &mut [View
         | Kernel::NadamUpdate(_)
         | Kernel::RadamUpdate(_)
         | Kernel::LionUpdate(_) => optimizer::rules::run(kernel, inputs, y.real(), state),
-        Kernel::Accumulate(p) => accumulate(p, real(0), y.real()),
-        Kernel::SquareSum(p) => square_sum(p, real(0), y.real()),
-        Kernel::L1Gradient(p) => {
-            let verdict = p.scaled.then(|| real(1));
-            let w = real(1 + usize::from(p.scaled));
-            l1_gradient(p, (real(0), verdict, w), y.real());
-        }
-        Kernel::ClipNorm(p) => {
-            let verdict = p.scaled.then(|| real(1));
-            let total = real(1 + usize::from(p.scaled));
-            clip_norm(p, (real(0), verdict, total), y.real());
-        }
-        Kernel::ClipValue(p) => {
-            let verdict = p.scaled.then(|| real(1));
-            clip_value(p, (real(0), verdict), y.real());
-        }
-        Kernel::MaxNormUpdate(p) => max_norm_update(p, real(0), y.real()),
+        Kernel::Accumulate(_)
+        | Kernel::SquareSum(_)
+        | Kernel::L1Gradient(_)
+        | Kernel::ClipNorm(_)
+        | Kernel::ClipValue(_)
+        | Kernel::MaxNormUpdate(_) => gradient::run(kernel, inputs, y.real()),
         Kernel::Copy(p) => copy(p, real(0), y.real()),
         Kernel::LerpUpdate(p) => lerp_update(p, real(0), y.real()),
         Kernel::Record(p) => record(p, real(0), y.real()),

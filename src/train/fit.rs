@@ -67,10 +67,11 @@ impl Fit<'_> {
             let tables = self.tables();
             let batch = self.options.batch_size;
             let batches = batches(tables.rows(), batch);
-            let mut progress = self.begin(begun, &tables, batches.len() as u64, from)?;
+            let in_epoch = (batches.len() as u64).div_ceil(self.options.rules.group());
+            let mut progress = self.begin(begun, &tables, in_epoch, from)?;
             let total = progress.total;
-            let in_epoch = progress.in_epoch;
             let rest = (total % in_epoch).saturating_mul(batch as u64);
+            let rest = rest.saturating_mul(self.options.rules.group());
             let rows = (total / in_epoch).saturating_mul(data.rows() as u64);
             let rows = rows.saturating_add(rest);
             let next = progress.next(&batches);
@@ -112,6 +113,7 @@ impl Fit<'_> {
             guard: Guard::default(),
             feed: None,
             interrupted: false,
+            open: false,
             sent: None,
             received: begun,
             best,
@@ -208,6 +210,10 @@ impl Fit<'_> {
         let done = usize::try_from(progress.at.batches).unwrap_or(usize::MAX);
         let mut batches = &batches[done.min(batches.len())..];
         let left = progress.total.saturating_sub(progress.at.steps);
+        let group = self.options.rules.group();
+        let left = left
+            .saturating_mul(group)
+            .saturating_sub(progress.at.batches % group);
         let left = usize::try_from(left).unwrap_or(usize::MAX);
         batches = &batches[..batches.len().min(left)];
         while let Some(first) = batches.first() {

@@ -82,6 +82,10 @@ fn purposes(options: &Options, training: usize, validation: Option<usize>) -> Ve
         .into_iter()
         .map(Purpose::Training)
         .collect();
+    if options.rules.accumulates() {
+        let groups = sizes(training, options.rules.group_rows(batch), most);
+        purposes.extend(groups.into_iter().map(Purpose::Update));
+    }
     purposes.extend([Purpose::Keep, Purpose::Check]);
     if let Some(rows) = validation {
         let sizes = sizes(rows, Evaluation::batch_size(batch), u64::MAX);

@@ -7,10 +7,19 @@ use crate::graph::ops::Scaling;
 use crate::kernel::{Access, Kernel, Tick};
 use crate::plan::{BufferId, Place};
 
+/// What was run: a training step, or an update behind several.
+#[derive(Debug, Clone, Copy)]
+struct Ran {
+    purpose: Purpose,
+    tick: Tick,
+    /// The number of the update, from 1.
+    step: u64,
+}
+
 /// The training steps since the last that was found good, so that they can be run again.
 #[derive(Debug, Default)]
 pub(super) struct Guard {
-    history: Vec<(usize, Tick)>,
+    history: Vec<Ran>,
     good_step: u64,
 }
 
@@ -29,7 +38,18 @@ impl Guard {
 
     /// Notes training steps on batches of `rows` rows.
     pub(super) fn note(&mut self, rows: usize, ticks: &[Tick]) {
-        self.history.extend(ticks.iter().map(|&tick| (rows, tick)));
+        for &tick in ticks {
+            self.note_as(Purpose::Training(rows), tick, u64::from(tick.step));
+        }
+    }
+
+    /// Notes what was run for a purpose as part of the update of this number.
+    pub(super) fn note_as(&mut self, purpose: Purpose, tick: Tick, step: u64) {
+        self.history.push(Ran {
+            purpose,
+            tick,
+            step,
+        });
     }
 
     /// Looks at all parameters and states, on their bits. If all are finite they are kept as the last good ones; else
@@ -40,8 +60,8 @@ impl Guard {
         }
         session.run_once(Purpose::Keep)?;
         let last = self.history.last().copied();
-        if let Some((_, tick)) = last {
-            self.good_step = u64::from(tick.step);
+        if let Some(ran) = last {
+            self.good_step = ran.step;
         }
         self.history.clear();
         match (session.loss_scale()?, last) {
@@ -57,12 +77,12 @@ impl Guard {
         &self,
         session: &mut Session,
         LossScale { scale, skipped, .. }: LossScale,
-        (rows, tick): (usize, Tick),
+        last: Ran,
     ) -> Result<TrainError, TrainError> {
-        let found = match self.find(session, rows, &tick)? {
+        let found = match self.find(session, last)? {
             Some(found) => found,
             None => NonFinite {
-                step: u64::from(tick.step),
+                step: last.step,
                 plan_step: "an earlier step".to_owned(),
                 tensor: "loss".to_owned(),
                 index: 0,
@@ -117,26 +137,27 @@ impl Guard {
             .clone()
             .expect("only a training run is diagnosed");
         session.run_once(Purpose::Restore)?;
-        for (index, (rows, tick)) in self.history.iter().enumerate() {
-            let ready = session.plan(Purpose::Training(*rows))?;
-            session.executor.run(ready.handle, &[*tick])?;
+        for (index, ran) in self.history.iter().enumerate() {
+            let ready = session.plan(ran.purpose)?;
+            session.executor.run(ready.handle, &[ran.tick])?;
             // A loss that is not finite is no failure under mixed precision: its step was skipped.
             let mixed = session.recipe.mixed.is_some();
-            if is_finite(session)? && (mixed || loss_is_finite(session, &tables, tick)?) {
+            let has_loss = !mixed && ran.purpose.rows().is_some();
+            if is_finite(session)? && (!has_loss || loss_is_finite(session, &tables, &ran.tick)?) {
                 continue;
             }
             session.run_once(Purpose::Restore)?;
-            for (rows, tick) in &self.history[..index] {
-                let ready = session.plan(Purpose::Training(*rows))?;
-                session.executor.run(ready.handle, &[*tick])?;
+            for before in &self.history[..index] {
+                let ready = session.plan(before.purpose)?;
+                session.executor.run(ready.handle, &[before.tick])?;
             }
-            if let Some(found) = self.find(session, *rows, tick)? {
+            if let Some(found) = self.find(session, *ran)? {
                 return Ok(TrainError::NonFinite(Box::new(found)));
             }
         }
         let last_good = session.model(true)?;
         Ok(TrainError::NonFinite(Box::new(NonFinite {
-            step: self.history.last().map_or(self.good_step, |(_, tick)| u64::from(tick.step)),
+            step: self.history.last().map_or(self.good_step, |ran| ran.step),
             plan_step: "a step that did not do so again when it was repeated: the device is not to be trusted".to_owned(),
             tensor: crate::network::PARAMETERS.to_owned(),
             index: 0,
@@ -147,13 +168,9 @@ impl Guard {
     }
 
     /// Runs one training step, plan step by plan step, up to the first result that is not finite.
-    fn find(
-        &self,
-        session: &mut Session,
-        rows: usize,
-        tick: &Tick,
-    ) -> Result<Option<NonFinite>, TrainError> {
-        let ready = session.plan(Purpose::Training(rows))?;
+    fn find(&self, session: &mut Session, ran: Ran) -> Result<Option<NonFinite>, TrainError> {
+        let ready = session.plan(ran.purpose)?;
+        let tick = &ran.tick;
         for (number, step) in ready.plan.steps.iter().enumerate() {
             session.executor.run_step(ready.handle, number, tick)?;
             let writes = step
@@ -174,7 +191,7 @@ impl Guard {
                     });
                     let value = values[at];
                     return Ok(Some(NonFinite {
-                        step: u64::from(tick.step),
+                        step: ran.step,
                         plan_step: ready.plan.describe(number),
                         tensor,
                         index,

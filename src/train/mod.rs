@@ -4,6 +4,7 @@
 //! of training, evaluation, checking and keeping over one store, and runs the epochs. Whoever wants to know how it goes
 //! is an [`Observer`].
 
+mod accumulate;
 mod callbacks;
 mod chunk;
 mod error;
@@ -31,7 +32,9 @@ mod session;
 mod snapshot;
 mod stopping;
 mod submission;
+mod suit;
 mod tables;
+mod told;
 mod trace;
 mod validation;
 

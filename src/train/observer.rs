@@ -9,7 +9,7 @@ use super::{Evaluation, Model, Profile, Snapshot, Streamed, Summary};
 pub struct StepsReport<'a> {
     /// The epoch, from 1.
     pub epoch: u64,
-    /// The number of the first of them, from 1.
+    /// The number of the first of them, from 1: batches are numbered, where an update has several.
     pub first: u64,
     /// The loss of each, on its own batch. Squared errors are in the scale that the network sees.
     pub losses: &'a [f64],
@@ -17,7 +17,7 @@ pub struct StepsReport<'a> {
     pub accuracy: Option<f64>,
     /// Rows seen since the run began.
     pub samples: u64,
-    /// Training steps of the whole run.
+    /// Training steps of the whole run, or batches.
     pub total: u64,
 }
 

@@ -236,7 +236,17 @@ impl Options {
 
     /// Mixed precision skips updates, and counts those that it does.
     fn check_mixed(&self) -> Result<(), TrainError> {
-        if self.precision == Precision::Single || self.optimizer.update.suits_mixed() {
+        if self.precision == Precision::Single {
+            return Ok(());
+        }
+        if self.rules.accumulates() {
+            return Err(TrainError::Option {
+                name: "accumulate",
+                found: self.rules.group().to_string(),
+                expected: "1 batch to an update under mixed precision",
+            });
+        }
+        if self.optimizer.update.suits_mixed() {
             return Ok(());
         }
         Err(TrainError::Option {

@@ -26,6 +26,8 @@ pub(super) struct Progress {
     /// What brings the rows, if not all are on the device.
     pub(super) feed: Option<Feed>,
     pub(super) interrupted: bool,
+    /// Whether gradients were gathered that no update has used yet.
+    pub(super) open: bool,
     /// The submission whose losses are on their way, and when those of the one before came.
     pub(super) sent: Option<Sent>,
     pub(super) received: Instant,
@@ -48,7 +50,9 @@ impl Progress {
     /// How many steps may be submitted until a snapshot is due.
     pub(super) fn until_snapshot(&self, options: &Options) -> usize {
         options.checkpoint_steps.map_or(usize::MAX, |every| {
-            usize::try_from(every - self.at.steps % every).unwrap_or(usize::MAX)
+            let group = options.rules.group();
+            let batches = (every - self.at.steps % every).saturating_mul(group);
+            usize::try_from(batches - self.at.batches % group).unwrap_or(usize::MAX)
         })
     }
 
@@ -56,7 +60,7 @@ impl Progress {
     pub(super) fn is_due(&self, options: &Options) -> bool {
         let steps = options
             .checkpoint_steps
-            .is_some_and(|every| self.at.steps.is_multiple_of(every));
+            .is_some_and(|every| !self.open && self.at.steps.is_multiple_of(every));
         let time = options
             .checkpoint_seconds
             .is_some_and(|every| self.saved.elapsed() >= Duration::from_secs_f64(every));

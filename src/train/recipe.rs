@@ -26,8 +26,8 @@ pub struct Recipe {
 
 impl Recipe {
     /// The blocks of the store that a training step changes: the parameters, the states of the optimiser, the statistics if
-    /// the network has any, under mixed precision the loss scale and its counts, and the parameters' average if it is asked
-    /// for.
+    /// the network has any, under mixed precision the loss scale and its counts, and if they are asked for the parameters'
+    /// average and the gradient that is gathered of several batches.
     pub fn blocks(&self) -> Vec<String> {
         let states = self
             .optimizer
@@ -35,6 +35,7 @@ impl Recipe {
             .states()
             .iter()
             .map(|state| format!("{PARAMETERS}.{state}"));
+        let gradient = std::iter::once(format!("{PARAMETERS}.{}", Rules::GRADIENT));
         let average = std::iter::once(format!("{PARAMETERS}.{}", Rules::AVERAGE));
         let statistics = !self.network.statistics().is_empty();
         let scaler = [Scaling::SCALE, Scaling::COUNTS].map(str::to_owned);
@@ -43,6 +44,7 @@ impl Recipe {
             .chain(statistics.then(|| STATISTICS.to_owned()))
             .chain(scaler.into_iter().filter(|_| self.mixed.is_some()))
             .chain(average.filter(|_| self.rules.ema.is_some()))
+            .chain(gradient.filter(|_| self.rules.accumulates()))
             .collect()
     }
 
@@ -58,6 +60,9 @@ impl Recipe {
         if self.mixed.is_some() {
             Scaling::declare(store)?;
         }
+        if self.rules.accumulates() {
+            store.declare_like(PARAMETERS, Rules::GRADIENT)?;
+        }
         if self.rules.ema.is_some() {
             store.declare_like(PARAMETERS, Rules::AVERAGE)?;
         }
@@ -66,7 +71,8 @@ impl Recipe {
             .try_for_each(|block| store.declare_like(block, "good"))
     }
 
-    /// One training step on the next `rows` rows: forward, loss, gradient, update, and the logs.
+    /// One training step on the next `rows` rows: forward, loss, gradient, update, and the logs. Where an update has several
+    /// batches it is a plan of its own, and the gradient is added to theirs.
     ///
     /// # Errors
     /// If the loss cannot be built or has no gradient.
@@ -88,6 +94,15 @@ impl Recipe {
             .iter()
             .map(|p| graph.stored(store, &p.name))
             .collect::<Result<Vec<_>, _>>()?;
+        if self.rules.accumulates() {
+            let gradients = graph.differentiate(loss, &parameters)?;
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "data sets have far fewer than 2^53 rows"
+            )]
+            graph.accumulate(store, PARAMETERS, &gradients, rows as f64)?;
+            return Ok(graph);
+        }
         let update = self.optimizer.update;
         let ruled = self.rules.ruled(store, &self.optimizer)?;
         match (self.mixed, ruled) {

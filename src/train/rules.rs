@@ -30,6 +30,9 @@ pub struct Rules {
     /// The decay of an exponential moving average of all parameters, which evaluation, prediction and the model take in
     /// place of the parameters themselves.
     pub ema: Option<f64>,
+    /// An update after so many batches, by the mean gradient over all their rows. What is left at the end of an epoch makes
+    /// one too. Steps count updates then.
+    pub accumulate: Option<usize>,
 }
 
 /// Parameters that are updated in their own way.
@@ -150,6 +153,9 @@ impl Rules {
                 return refuse(name, number, "a finite number of at least 0");
             }
         }
+        if self.accumulate == Some(0) {
+            return refuse("accumulate", 0.0, "at least 1 batch");
+        }
         match self.ema {
             Some(decay) if !(0.0..1.0).contains(&decay) => {
                 refuse("ema", decay, "at least 0 and below 1")
@@ -186,14 +192,23 @@ impl Rules {
         if !gradient && self.max_norm.is_none() && self.groups.is_empty() {
             return Ok(None);
         }
-        Ok(Some(Ruled {
+        self.in_runs(store, optimizer).map(Some)
+    }
+
+    /// How the parameters are updated.
+    pub(super) fn in_runs(
+        &self,
+        store: &Store,
+        optimizer: &Optimizer,
+    ) -> Result<Ruled, GraphError> {
+        Ok(Ruled {
             update: optimizer.update,
             l1: self.l1,
             clip_norm: self.clip_norm,
             clip_value: self.clip_value,
             max_norm: self.max_norm,
             runs: self.runs(store, optimizer)?,
-        }))
+        })
     }
 
     /// Neighbours that are updated alike are updated together.

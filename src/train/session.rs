@@ -19,6 +19,8 @@ use crate::tensor::Element;
 pub enum Purpose {
     /// One training step.
     Training(usize),
+    /// The update behind several batches of so many rows together.
+    Update(usize),
     /// The loss and the metric of a batch of the training rows.
     TrainingLoss(usize),
     /// The loss and the metric of a batch of the validation rows.
@@ -41,7 +43,7 @@ impl Purpose {
             | Self::TrainingLoss(rows)
             | Self::Validation(rows)
             | Self::Prediction(rows) => Some(rows),
-            Self::Check | Self::Keep | Self::Restore => None,
+            Self::Update(_) | Self::Check | Self::Keep | Self::Restore => None,
         }
     }
 }
@@ -318,6 +320,7 @@ impl Session {
                 recipe.training(store, &tables(&self.training), rows)?,
                 none,
             ),
+            Purpose::Update(rows) => ("update", recipe.update(store, rows)?, none),
             Purpose::TrainingLoss(rows) => (
                 "train loss",
                 recipe.evaluation(store, &tables(&self.training), rows)?,

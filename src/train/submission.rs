@@ -39,12 +39,21 @@ impl Fit<'_> {
         progress: &mut Progress,
     ) -> Result<(), TrainError> {
         let rows = batches[0].rows;
-        let first = progress.at.steps + 1;
+        let group = self.options.rules.group();
+        let pending = progress.at.batches % group;
+        // Batches are numbered through where an update has several: each drops units of its own.
+        let first = if group == 1 {
+            progress.at.steps + 1
+        } else {
+            let epochs = (progress.at.epoch - 1).saturating_mul(progress.in_epoch);
+            self.batches_of(epochs, tables, progress.in_epoch) + progress.at.batches + 1
+        };
         let number =
             |slot: u32| u32::try_from(first).map_or(u32::MAX, |first| first.saturating_add(slot));
         let place = |&b: &Position| progress.feed.as_ref().map_or(b.start, |feed| feed.place(b));
         let tick = |(slot, b): (u32, &Position)| {
-            let rate = self.rate(progress, progress.at.steps + u64::from(slot));
+            let updates = (pending + u64::from(slot)) / group;
+            let rate = self.rate(progress, progress.at.steps + updates);
             Tick {
                 step: number(slot),
                 start: place(b),
@@ -57,7 +66,7 @@ impl Fit<'_> {
 
         let ready = self.session.plan(Purpose::Training(rows))?;
         let profile = self.observer.profile();
-        let due = profile.is_some_and(|profile| profile.is_due(ticks.len()));
+        let due = group == 1 && profile.is_some_and(|profile| profile.is_due(ticks.len()));
         if due {
             // What is timed stands alone.
             self.receive(totals, progress)?;
@@ -68,15 +77,19 @@ impl Fit<'_> {
         }
         let timed = usize::from(due);
         let start = Instant::now();
-        if timed < ticks.len() {
+        if group > 1 {
+            self.accumulate(tables, rows, &ticks, progress)?;
+        } else if timed < ticks.len() {
             self.session.executor.run(ready.handle, &ticks[timed..])?;
         }
         let logs = self.session.begin_logs(tables)?;
         if let Some(feed) = &mut progress.feed {
             feed.prefetch(&mut self.session)?;
         }
-        progress.guard.note(rows, &ticks);
-        progress.at.steps += ticks.len() as u64;
+        if group == 1 {
+            progress.guard.note(rows, &ticks);
+            progress.at.steps += ticks.len() as u64;
+        }
         progress.at.batches += ticks.len() as u64;
         let done = matches!(logs[0], Reading::Done(_));
         let sent = Sent {
@@ -147,7 +160,8 @@ impl Fit<'_> {
         let mut here = Totals::new(sent.tables.metric());
         here.add(&logged, rows);
         let accuracy = here.evaluation(false, None).accuracy;
-        let (samples, total) = (progress.at.samples, progress.total);
+        let samples = progress.at.samples;
+        let total = self.batches_of(progress.total, &sent.tables, progress.in_epoch);
         let report = StepsReport {
             epoch: progress.at.epoch,
             first,

@@ -1,13 +1,14 @@
 //! A data set in the store, in its own element type, and the logs that are kept of it.
 
 use super::feed::CHUNKS;
-use super::logs::Logged;
 use super::ring::{Measure, Ring, Share};
+use super::suit::check;
+use super::told::{power_of_two, scaled_weights};
 use super::{Objective, TrainError};
 use crate::data::{Dataset, Inputs, Order, Stored, Targets, Value};
 use crate::executor::{Data, Executor};
 use crate::graph::{Graph, GraphError, Store, TensorId};
-use crate::network::{Loss, LossTensors, Network};
+use crate::network::Network;
 use crate::tensor::Element;
 
 /// Rows of the logs: most steps between two readings.
@@ -60,11 +61,11 @@ pub struct Tables {
     /// Whether the loss takes `NAME.labels` or `NAME.targets`.
     by_class: bool,
     /// What the weights of rows are multiplied by, if rows have any.
-    weights: Option<f32>,
+    pub(super) weights: Option<f32>,
     /// The weights of the classes, if these have any.
-    class_weights: Option<Vec<f32>>,
+    pub(super) class_weights: Option<Vec<f32>>,
     /// How many outputs are in the log of the loss, and the power of their units.
-    told: Option<(usize, i32)>,
+    pub(super) told: Option<(usize, i32)>,
 }
 
 /// Elements that are copied at once on their way to the device: a whole data set is never held twice for that. A multiple
@@ -343,54 +344,6 @@ impl Tables {
         self.weights
     }
 
-    /// Numbers of a batch in the log of the loss, but for those of the outputs.
-    fn told_columns(&self) -> usize {
-        1 + usize::from(self.weights.is_some() || self.class_weights.is_some())
-    }
-
-    /// A row of the log of the loss.
-    pub(super) fn told(
-        &self,
-        graph: &mut Graph,
-        tensors: &LossTensors,
-    ) -> Result<TensorId, GraphError> {
-        let by_output = tensors.by_output.filter(|_| self.told.is_some());
-        let parts = [tensors.weight, by_output];
-        let mut row = tensors.loss;
-        for part in parts.into_iter().flatten() {
-            let both = [row, part].map(|tensor| (tensor, graph.tensor(tensor).shape.len()));
-            let [(row_id, row_len), (part, part_len)] = both;
-            let joined = [
-                graph.reshape(row_id, [row_len])?,
-                graph.reshape(part, [part_len])?,
-            ];
-            row = graph.concat(joined[0], joined[1], 0)?;
-            graph.rename(row, "told");
-        }
-        Ok(row)
-    }
-
-    /// What stands in the rows of the logs.
-    pub(super) fn logged(&self, told: &[f64], metrics: Vec<Vec<f64>>) -> Logged {
-        let own = self.told_columns();
-        let outputs = self.told.map_or(0, |(outputs, _)| outputs);
-        let rows = told.chunks(own + outputs).take(metrics.len());
-        let mut logged = Logged {
-            metrics: Vec::new(),
-            power: self.told.map_or(0, |(_, power)| power),
-            ..Logged::default()
-        };
-        for row in rows {
-            logged.losses.push(row[0]);
-            logged.weights.extend(&row[1..own]);
-            if outputs > 0 {
-                logged.by_output.push(row[own..].to_vec());
-            }
-        }
-        logged.metrics = metrics;
-        logged
-    }
-
     /// What is counted beside the loss.
     pub const fn metric(&self) -> Metric {
         self.metric
@@ -446,19 +399,6 @@ impl Tables {
     }
 }
 
-/// The power of two that brings the largest of these to between 1 and 2: sums of weights stay within f32 then, and no
-/// mean changes.
-fn power_of_two(weights: &[f32]) -> f32 {
-    let largest = weights.iter().fold(0.0_f32, |most, &w| most.max(w));
-    let exponent = largest.to_bits() >> 23;
-    f32::from_bits((254 - exponent.min(253)) << 23)
-}
-
-fn scaled_weights(weights: &[f32]) -> Vec<f32> {
-    let scale = power_of_two(weights);
-    weights.iter().map(|w| w * scale).collect()
-}
-
 /// The numbers of all rows. A data set has fewer than 2^32.
 pub(super) fn row_numbers(rows: usize) -> impl Iterator<Item = u32> {
     (0_u32..).take(rows)
@@ -494,70 +434,4 @@ fn by_class(data: &Dataset, objective: &Objective) -> bool {
         (Targets::Classes { .. }, Objective::Loss { loss, .. }) => loss.takes_classes(),
         (targets, _) => matches!(targets, Targets::Classes { .. }),
     }
-}
-
-/// Refuses data that do not fit the network or the loss.
-fn check(data: &Dataset, network: &Network, objective: &Objective) -> Result<(), TrainError> {
-    let mismatch = |what, found, expected| {
-        if found == expected {
-            return Ok(());
-        }
-        Err(TrainError::Mismatch {
-            what,
-            found,
-            expected,
-            network: network.to_string(),
-        })
-    };
-    let targets = |expected, found: &str| {
-        Err(TrainError::Targets {
-            loss: objective.to_string(),
-            expected,
-            found: found.to_owned(),
-        })
-    };
-    mismatch("features", data.features(), network.inputs)?;
-    match (data.targets(), objective.loss()) {
-        (Targets::None, _) => return targets("targets", "none"),
-        (Targets::Numbers { .. }, Some(loss)) if loss.takes_classes() => {
-            return targets("classes", "numbers");
-        }
-        (Targets::Numbers { values, outputs }, Some(loss)) => {
-            let probabilities = [Loss::SigmoidCrossEntropy, Loss::KullbackLeibler];
-            if probabilities.contains(&loss)
-                && let Some(value) = values.iter().find(|v| !(0.0..=1.0).contains(*v))
-            {
-                return targets("targets from 0 to 1", &format!("{value} among them"));
-            }
-            let sum = |row: &[f32]| row.iter().map(|&p| f64::from(p)).sum::<f64>();
-            let off = |row: &&[f32]| (sum(row) - 1.0).abs() > 1e-3;
-            if loss == Loss::KullbackLeibler
-                && let Some(row) = values.chunks(*outputs).find(off)
-            {
-                let found = format!("a row whose sum is {}", sum(row));
-                return targets("a distribution a row, with the sum 1", &found);
-            }
-        }
-        _ => {}
-    }
-    if data.weights().is_some() && objective.loss().is_none() {
-        return targets("rows without weights", "weights");
-    }
-    if let Some(weights) = data.weights()
-        && weights.iter().all(|&weight| weight == 0.0)
-    {
-        return targets("a weight above 0 for some row", "the weight 0 for all rows");
-    }
-    if objective.class_weights().is_some() && !matches!(data.targets(), Targets::Classes { .. }) {
-        return targets("no weights of classes", "numbers as targets");
-    }
-    if matches!(objective, Objective::Custom(_)) {
-        return Ok(());
-    }
-    let what = if matches!(data.targets(), Targets::Classes { .. }) {
-        "classes"
-    } else {
-        "outputs"
-    };
-    mismatch(what, data.outputs(), network.outputs())
 }

@@ -14,9 +14,9 @@ fn place() -> Place {
         let (width, height) = if i < 20 { (8, 8) } else { (12, 10) };
         let pixel = |_, y: u32| {
             [if (y * 2 / height) == bright {
-                200 + i as u8
+                200 + (i % 30) as u8
             } else {
-                i as u8
+                (i % 30) as u8
             }]
             .into()
         };

@@ -54,7 +54,7 @@ fn a_run_is_inspected() {
     let found = place.json("inspect run --best");
     assert_eq!(
         (&found["model"]["format"], &found["model"]["parameters"]),
-        (&1.into(), &1612.into())
+        (&2.into(), &1612.into())
     );
     assert_eq!(found["tensors"].as_array().unwrap().len(), 4);
     assert_eq!(found["model"]["classes"].as_array().unwrap().len(), 10);

@@ -11,12 +11,12 @@ use super::{Folder, inputs, load, load_with, refuses};
 
 /// A grey or coloured picture, different for each seed.
 pub(crate) fn picture(width: u32, height: u32, seed: u8) -> DynamicImage {
-    let value = |x: u32, y: u32| (x * 13 + y * 29) as u8 ^ seed.wrapping_mul(37);
+    let value = |x: u32, y: u32| ((x * 13 + y * 29) % 255) as u8 ^ seed.wrapping_mul(37);
     GrayImage::from_fn(width, height, |x, y| [value(x, y)].into()).into()
 }
 
 fn coloured(width: u32, height: u32) -> DynamicImage {
-    let pixel = |x: u32, y: u32| [x as u8 * 20, y as u8 * 30, 200].into();
+    let pixel = |x: u32, y: u32| [(x % 8) as u8 * 20, (y % 8) as u8 * 30, 200].into();
     RgbImage::from_fn(width, height, pixel).into()
 }
 
@@ -135,7 +135,7 @@ fn glyphs_and_idx_are_pictures_too() {
 fn kinds_are_made_alike() {
     let (grey, colour) = (picture(4, 3, 1), coloured(4, 3));
     let alpha: DynamicImage =
-        GrayAlphaImage::from_fn(4, 3, |x, y| [(x * 9 + y) as u8, 7].into()).into();
+        GrayAlphaImage::from_fn(4, 3, |x, y| [((x * 9 + y) % 255) as u8, 7].into()).into();
     let deep = DynamicImage::ImageLuma16(grey.to_luma16());
     // Grey of all depths stays grey; alpha is left away.
     let all_grey = folder(&[
@@ -182,9 +182,11 @@ fn kinds_are_made_alike() {
 #[test]
 fn jpeg_is_read() {
     let smooth: DynamicImage =
-        GrayImage::from_fn(16, 16, |x, y| [(x * 8 + y * 4) as u8].into()).into();
-    let rgb: DynamicImage =
-        RgbImage::from_fn(16, 16, |x, y| [(x * 8) as u8, (y * 8) as u8, 90].into()).into();
+        GrayImage::from_fn(16, 16, |x, y| [((x * 8 + y * 4) % 255) as u8].into()).into();
+    let rgb: DynamicImage = RgbImage::from_fn(16, 16, |x, y| {
+        [(x * 8 % 255) as u8, (y * 8 % 255) as u8, 90].into()
+    })
+    .into();
     for picture in [smooth, rgb] {
         // Named as the other kind: the first bytes say what a file is.
         let files = folder(&[("a/1.jpg", &jpeg(&picture)), ("b/2.png", &jpeg(&picture))]);

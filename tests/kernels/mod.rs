@@ -144,6 +144,11 @@ fn losses() {
 }
 
 #[test]
+fn weighed() {
+    check(&table::weighed());
+}
+
+#[test]
 fn sums() {
     check(&table::sums());
 }

@@ -53,7 +53,7 @@ fn loss(value: &Value) -> Loss {
 fn value_and_gradient(case: &Value, executor: &mut dyn Executor) -> [Vec<f64>; 2] {
     let loss = loss(case);
     let extent = |i: usize| case["inputs"]["shape"][i].as_u64().expect("a size");
-    let (rows, columns) = (extent(0) as usize, extent(1) as usize);
+    let [rows, columns] = [0, 1].map(|i| usize::try_from(extent(i)).expect("it is small"));
     let is_class = case["targets"]["shape"].as_array().map(Vec::len) == Some(1);
     let (smoothing, [of_classes, of_rows]) = (
         case["smoothing"].as_f64().expect("a number"),

@@ -16,6 +16,7 @@ mod pytorch;
 mod reading;
 mod repeat;
 mod resume;
+mod rules;
 mod schedule;
 mod shared;
 mod split;

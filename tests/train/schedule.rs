@@ -167,7 +167,7 @@ fn a_bad_schedule_is_told_with_its_remedy() {
         ("step:step_size", vec!["key=value"]),
         ("exponential:gamma=x", vec!["`gamma=x`", "number"]),
         ("exponential:gamma=-1", vec!["-1", "at least 0"]),
-        ("multi_step:milestones=3/1", vec!["rising"]),
+        ("multi_step:milestones=3/1", vec!["rising order"]),
         ("multi_step:milestones=", vec!["`/`"]),
         ("plateau:per=step", vec!["epoch"]),
         ("plateau:factor=1", vec!["below 1"]),

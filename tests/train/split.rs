@@ -2,7 +2,7 @@
 
 use thalweg::executor::Executor;
 use thalweg::kernel::{Limits, Tick};
-use thalweg::network::{Activation, Loss, Network};
+use thalweg::network::{Activation, Layer, Loss, Network};
 use thalweg::reference::Reference;
 use thalweg::train::{Evaluation, Optimizer, Purpose, Trainer};
 use thalweg::verify::verify;
@@ -59,6 +59,30 @@ fn trainers() -> Vec<(Trainer, bool)> {
     ]
 }
 
+/// With all other layers, whose rows are split too; a batch that is normalised by columns must fit.
+fn normalised() -> (Trainer, bool) {
+    let network = Network::new(20)
+        .layer(Layer::Noise { std: 0.1 })
+        .layer(Layer::Linear {
+            outputs: 16,
+            bias: false,
+        })
+        .layer(Layer::BATCH_NORM)
+        .activation(Activation::Gelu)
+        .linear(96)
+        .layer(Layer::LAYER_NORM)
+        .layer(Layer::Maxout {
+            outputs: 70,
+            pieces: 2,
+        })
+        .linear(5);
+    let trainer = Trainer::new(network, Loss::CrossEntropy)
+        .optimizer(Optimizer::with_momentum(0.05, 0.9, false))
+        .batch_size(64)
+        .epochs(2);
+    (trainer, true)
+}
+
 /// Parameters, and what the training and the validation came to.
 fn trained(trainer: &Trainer, named: Named, by_class: bool) -> (String, Vec<f64>, [Evaluation; 2]) {
     let make = |rows| {
@@ -86,7 +110,7 @@ fn trained(trainer: &Trainer, named: Named, by_class: bool) -> (String, Vec<f64>
 
 #[test]
 fn small_limits_change_nothing_but_rounding() {
-    for (trainer, by_class) in trainers() {
+    for (trainer, by_class) in trainers().into_iter().chain([normalised()]) {
         let [whole, bound, few] = [(u64::MAX, u32::MAX), (4096, u32::MAX), (4096, 2)]
             .map(|(binding, workgroups)| limited(binding, workgroups, 1));
         for ((whole, bound), few) in whole.into_iter().zip(bound).zip(few) {
@@ -109,10 +133,30 @@ fn small_limits_change_nothing_but_rounding() {
     }
 }
 
+/// A batch that is normalised by columns is not split: it is refused, with what to do.
+#[test]
+fn batch_normalisation_beyond_one_binding_is_refused() {
+    let network = Network::new(20)
+        .linear(96)
+        .layer(Layer::BATCH_NORM)
+        .linear(5);
+    let trainer = Trainer::new(network, Loss::CrossEntropy).batch_size(64);
+    for Named { name, executor } in limited(4096, u32::MAX, 1) {
+        let data = classes(128, 20, 5);
+        let session = trainer.session(executor, &data);
+        let found = session.and_then(|mut session| session.plan(Purpose::Training(64)).map(|_| ()));
+        let error = found.expect_err("96 columns of 64 rows").to_string();
+        assert!(
+            error.contains("smaller layers or batches"),
+            "{name}: {error}"
+        );
+    }
+}
+
 /// Every step of a split plan is what the reference says, and one submission gives the bits of step by step.
 #[test]
 fn a_split_plan_is_verified() {
-    for (trainer, by_class) in trainers() {
+    for (trainer, by_class) in trainers().into_iter().chain([normalised()]) {
         for Named { name, executor } in limited(4096, 3, 1) {
             let data = if by_class {
                 classes(100, 20, 5)

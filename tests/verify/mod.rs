@@ -223,7 +223,7 @@ fn bytes_are_gathered_right() {
 }
 /// One line of each shader that a training step here may run: its kernel, its file, the line's part and what breaks it.
 #[rustfmt::skip] // one a line
-const BREAKS: [[&str; 4]; 48] = [
+const BREAKS: [[&str; 4]; 50] = [
     ["gather", "gather", "index[at]", "index[at] + 1u"],
     ["gather", "gather_bytes", "& 255u", "& 127u"],
     ["gather", "gather_words", "8u, 16u", "16u, 8u"],
@@ -251,6 +251,8 @@ const BREAKS: [[&str; 4]; 48] = [
     ["softmax_cross_entropy_grad", "softmax_cross_entropy_grad", "share * dloss[i]", "share"],
     ["pointwise_loss", "pointwise_loss", "f(x[i], t[i])", "f(x[i], -t[i])"],
     ["pointwise_loss_grad", "pointwise_loss_grad", "dloss[i] * slope", "slope"],
+    ["binary", "binary", "y[i] = a[i] * b[i]", "y[i] = a[i] + b[i]"],
+    ["concat", "concat", "= b[o * row_b", "= -b[o * row_b"],
     ["class_loss", "class_loss", "found += select(z", "found += select(-z"],
     ["class_loss_grad", "class_loss_grad", "-part * lacking", "part * lacking"],
     ["smoothed_cross_entropy", "smoothed_cross_entropy", "p.keep * own", "own"],

@@ -45,6 +45,7 @@ fn rules() -> Rules {
             .map(|group| group.parse::<Group>().expect("it is right"))
             .into(),
         ema: Some(0.9),
+        accumulate: None,
     }
 }
 

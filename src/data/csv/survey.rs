@@ -38,10 +38,7 @@ pub(super) struct ColumnSurvey {
 /// Whether a cell says that there is no value: empty, or `NA`, `N/A`, `NaN`, `null` or `?`.
 pub(super) fn is_missing(text: &str) -> bool {
     let is = |word: &&str| text.eq_ignore_ascii_case(word);
-    text.is_empty()
-        || ["na", "n/a", "nan", "null", "?"]
-            .iter()
-            .any(|word| is(word))
+    text.is_empty() || ["na", "n/a", "nan", "null", "?"].iter().any(is)
 }
 
 impl ColumnSurvey {

@@ -82,7 +82,7 @@ fn entries(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DataError> {
 pub(super) fn is_named_so(file: &Path) -> bool {
     let extension = file.extension().and_then(|extension| extension.to_str());
     let is = |known: &&str| extension.is_some_and(|found| found.eq_ignore_ascii_case(known));
-    ["png", "jpg", "jpeg"].iter().any(|known| is(known))
+    ["png", "jpg", "jpeg"].iter().any(is)
 }
 
 /// The order of names in which numbers count as such: `2` before `10`.

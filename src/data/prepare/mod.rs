@@ -144,7 +144,6 @@ pub struct Preparation {
 }
 
 impl Missing {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
     fn is_error(&self) -> bool {
         *self == Self::Error
     }

@@ -48,22 +48,7 @@ impl TargetPreparation {
         let (column, values) = match table.target() {
             TableTarget::None => return Ok(Self::None),
             TableTarget::Classes { names, .. } => {
-                if task == Task::Regression {
-                    return Err(DataError::mismatch(
-                        format!("target of {}", table.source()),
-                        format!(
-                            "classes such as {:?}",
-                            names.first().map_or("", String::as_str)
-                        ),
-                        "numbers for a regression; choose classification",
-                    ));
-                }
-                let fitted = Self::Classes {
-                    column: None,
-                    classes: names.clone(),
-                    text: true,
-                };
-                return fitted.with_two_classes(table, rows);
+                return Self::fit_named(table, names, rows, task);
             }
             TableTarget::Column(Column {
                 name,
@@ -155,6 +140,31 @@ impl TargetPreparation {
             text: false,
         }
         .with_two_classes(table, rows)
+    }
+
+    /// For classes that have names, and an order.
+    fn fit_named(
+        table: &Table,
+        names: &[String],
+        rows: &[u32],
+        task: Task,
+    ) -> Result<Self, DataError> {
+        if task == Task::Regression {
+            return Err(DataError::mismatch(
+                format!("target of {}", table.source()),
+                format!(
+                    "classes such as {:?}",
+                    names.first().map_or("", String::as_str)
+                ),
+                "numbers for a regression; choose classification",
+            ));
+        }
+        let fitted = Self::Classes {
+            column: None,
+            classes: names.to_vec(),
+            text: true,
+        };
+        fitted.with_two_classes(table, rows)
     }
 
     fn fit_several(

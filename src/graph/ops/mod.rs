@@ -23,6 +23,7 @@ mod pointwise_loss;
 mod record;
 mod reshape;
 mod ruled;
+mod running_moments;
 mod scale;
 mod scaler;
 mod share;
