@@ -150,14 +150,20 @@ impl Predict {
             return Ok(Rows::Whole(Box::new(data)));
         };
         if let Some(parts) = parts.again() {
-            let mut said = Vec::new();
-            parts.each(&options, self.at_once(), |table| -> Result<(), DataError> {
-                // Parts of one table say the same of different rows.
-                if said.is_empty() {
-                    said = table.notes();
+            let mut found = None;
+            let look = |table: Table| -> Result<(), DataError> {
+                match &mut found {
+                    None => found = Some(table.findings().clone()),
+                    Some(found) => found.add(table.findings()),
                 }
                 preparation.prepare(&table).map(drop)
-            })?;
+            };
+            parts.each(&options, self.at_once(), look)?;
+            let notes = found.map(|found| found.notes()).unwrap_or_default();
+            let said: Vec<_> = notes
+                .iter()
+                .map(|note| format!("{}: {note}", self.data))
+                .collect();
             tell(&said);
         }
         Ok(Rows::Parts(parts, options))

@@ -10,6 +10,7 @@ mod losses;
 mod model_files;
 mod optimizers;
 mod pictures;
+mod pipes;
 mod predictions;
 mod profile;
 mod resume;

@@ -10,7 +10,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use thalweg::data::{Normalize, Preparation, Spec, TableInputs, TableOptions, Task, Values, split};
+use thalweg::data::{
+    Missing, Normalize, Preparation, Spec, TableInputs, TableOptions, Task, Values, split,
+};
 use thalweg::network::{Activation, Init, Layer, Loss, Network};
 use thalweg::run::ModelFile;
 use thalweg::train::Model;
