@@ -61,6 +61,7 @@ pub mod cpu;
 pub mod data;
 pub mod device;
 pub mod executor;
+pub mod export;
 pub mod gpu;
 pub mod graph;
 pub mod kernel;

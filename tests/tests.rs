@@ -22,6 +22,7 @@ mod shaders;
 // One device.
 mod cli;
 mod gpu;
+mod onnx;
 
 // Every device.
 mod bench;

@@ -97,6 +97,7 @@ impl Flags {
             ..defaults
         };
         self.course.apply(&mut options)?;
+        self.saving.apply(&mut options)?;
         let glyphs = || {
             Spec::Generator(crate::data::Generator::new(
                 crate::data::GeneratorKind::Glyphs,

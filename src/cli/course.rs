@@ -31,6 +31,11 @@ pub(super) struct Course {
     /// With --patience: end with the best epoch's model, or with the last one's [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Stopping")]
     pub(super) restore_best: Option<bool>,
+}
+
+/// How often a run is saved. A struct of its own, since the headings of the help stand in the order of the flags.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Saving {
     /// Save a checkpoint every so many training steps, from which `thalweg resume` goes on
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true, help_heading = "Output")]
     pub(super) checkpoint_steps: Option<u64>,
@@ -45,15 +50,7 @@ impl Course {
         macro_rules! first {
             ($($field:ident),*) => { Self { $($field: self.$field.or(file.$field)),* } };
         }
-        first!(
-            schedule,
-            monitor,
-            patience,
-            min_delta,
-            restore_best,
-            checkpoint_steps,
-            checkpoint_minutes
-        )
+        first!(schedule, monitor, patience, min_delta, restore_best)
     }
 
     /// Puts what they say into the options.
@@ -75,13 +72,6 @@ impl Course {
                 "{flag} is of early stopping, and there is no --patience; give both or neither"
             )));
         }
-        options.checkpoint_steps = self.checkpoint_steps;
-        options.checkpoint_seconds = self.checkpoint_minutes.map(|minutes| minutes * MINUTE);
-        if self.checkpoint_minutes == Some(0.0) {
-            return Err(Exit::usage(
-                "--checkpoint-minutes is 0; expected more than 0 minutes",
-            ));
-        }
         Ok(())
     }
 
@@ -98,5 +88,27 @@ impl Course {
         put("checkpoint-steps", steps.map(|n| n.to_string()));
         let minutes = options.checkpoint_seconds.map(|s| s / MINUTE);
         put("checkpoint-minutes", minutes.map(|m| format!("{m:?}")));
+    }
+}
+
+impl Saving {
+    /// These flags, and where one is not given, that of `file`.
+    pub(super) fn or(self, file: Self) -> Self {
+        Self {
+            checkpoint_steps: self.checkpoint_steps.or(file.checkpoint_steps),
+            checkpoint_minutes: self.checkpoint_minutes.or(file.checkpoint_minutes),
+        }
+    }
+
+    /// Puts what they say into the options.
+    pub(super) fn apply(&self, options: &mut Options) -> Result<(), Exit> {
+        options.checkpoint_steps = self.checkpoint_steps;
+        options.checkpoint_seconds = self.checkpoint_minutes.map(|minutes| minutes * MINUTE);
+        if self.checkpoint_minutes == Some(0.0) {
+            return Err(Exit::usage(
+                "--checkpoint-minutes is 0; expected more than 0 minutes",
+            ));
+        }
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use super::course::Course;
+use super::course::{Course, Saving};
 use super::optimizer::UpdateFlags;
 use crate::data::{Missing, Normalize, Spec, Task};
 use crate::device::Device;
@@ -159,6 +159,8 @@ pub(super) struct Flags {
     /// The run folder [default: the first free runs/NAME-N]
     #[arg(long, value_name = "DIR", value_parser = path, help_heading = "Output")]
     pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) saving: Saving,
     /// Replace a run folder that is there already
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Output")]
     pub(super) force: Option<bool>,
@@ -191,6 +193,7 @@ impl Flags {
         macro_rules! first {
             ($($field:ident),*) => { Self {
                 course: self.course.or(file.course),
+                saving: self.saving.or(file.saving),
                 $($field: self.$field.or(file.$field)),*
             } };
         }

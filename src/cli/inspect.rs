@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::job::Job;
 use super::output::{Facts, bytes, grouped, print, print_json, table};
 use super::run_path::RunPath;
+use super::{flags, summary};
 use crate::cpu::Cpu;
 use crate::data::{Preparation, Task};
 use crate::network::Layer;
@@ -30,6 +31,9 @@ pub(super) struct Inspect {
     /// Take the best epoch's model, not the last
     #[arg(long)]
     best: bool,
+    /// Rows of a batch, for the memory of the activations [default: the run's own, else 128]
+    #[arg(long, value_name = "ROWS", value_parser = flags::count, allow_negative_numbers = true)]
+    batch_size: Option<u64>,
     /// Print the plan of a training step (loads the run's data)
     #[arg(long, conflicts_with = "json")]
     plan: bool,
@@ -49,15 +53,17 @@ impl Inspect {
         } else {
             None
         };
+        let batch = self.batch(&path);
         if self.json {
-            return print_json(&as_json(
-                &path.model.display().to_string(),
-                &tensors,
-                model.as_ref(),
-            ));
+            let place = path.model.display().to_string();
+            return print_json(&as_json(&place, &tensors, model.as_ref(), batch));
         }
         let mut text = heading(&path, model.as_ref()).text();
         text.push('\n');
+        if let Some(file) = &model {
+            text.push_str(&summary::text(&file.model.network, batch));
+            text.push('\n');
+        }
         text.push_str(&tensor_table(&tensors));
         if self.plan {
             text.push('\n');
@@ -65,6 +71,13 @@ impl Inspect {
             text.push('\n');
         }
         print(&text)
+    }
+
+    /// The batch that is asked for, or the run's. A configuration that cannot be read is no reason to show nothing.
+    fn batch(&self, path: &RunPath) -> u64 {
+        const DEFAULT: u64 = 128;
+        let of_run = || Some(path.config().ok()??.options.batch_size as u64);
+        self.batch_size.or_else(of_run).unwrap_or(DEFAULT)
     }
 }
 
@@ -199,7 +212,7 @@ fn tensor_table(tensors: &[StoredTensor]) -> String {
     table(&rows)
 }
 
-fn as_json(path: &str, tensors: &[StoredTensor], model: Option<&ModelFile>) -> Value {
+fn as_json(path: &str, tensors: &[StoredTensor], model: Option<&ModelFile>, batch: u64) -> Value {
     let described = model.map(|file| {
         let preparation = file.preparation.as_ref();
         json!({
@@ -207,6 +220,7 @@ fn as_json(path: &str, tensors: &[StoredTensor], model: Option<&ModelFile>) -> V
             "network": file.model.network.to_string(),
             "layers": file.model.network.layers,
             "parameters": file.model.network.parameter_count(),
+            "summary": summary::as_json(&file.model.network, batch),
             "loss": loss(file),
             "output": file.model.output.to_string(),
             "steps": file.steps,

@@ -3,8 +3,10 @@
 //! Results go to standard output, progress and logs to standard error. The exit status is 0 for done, 1 for a run that
 //! failed, 2 for bad usage or bad input, and 130 for a run that was interrupted after its model was saved.
 
+mod answers;
 mod bench;
 mod class_weights;
+mod completions;
 mod config;
 mod course;
 mod data;
@@ -12,12 +14,14 @@ mod devices;
 mod dry_run;
 mod eval;
 mod exit;
+mod export;
 mod flags;
 mod inspect;
 mod interrupt;
 mod job;
 mod launch;
 mod layers;
+mod man;
 mod network;
 mod optimizer;
 mod output;
@@ -26,6 +30,7 @@ mod profile;
 mod progress;
 mod resume;
 mod run_path;
+mod summary;
 mod told;
 mod train;
 mod verify;
@@ -62,6 +67,8 @@ enum Verb {
     Eval(eval::Eval),
     /// Write predictions as CSV
     Predict(predict::Predict),
+    /// Write a trained network as ONNX, or for PyTorch
+    Export(export::Export),
     /// Describe a data set: columns, ranges, classes, and what training would do to each
     Data(data::Data),
     /// List the devices, and say which one is taken
@@ -72,6 +79,10 @@ enum Verb {
     Verify(Box<verify::Verify>),
     /// Show what is in a model file or a run
     Inspect(inspect::Inspect),
+    /// Write what a shell needs to complete verbs and flags
+    Completions(completions::Completions),
+    /// Write the manual page
+    Man(man::ManPage),
 }
 
 /// Runs the program on the process's arguments.
@@ -85,11 +96,14 @@ pub fn main() -> ExitCode {
         Verb::Resume(verb) => verb.run(),
         Verb::Eval(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
+        Verb::Export(verb) => verb.run(),
         Verb::Data(verb) => verb.run(),
         Verb::Devices(verb) => verb.run(),
         Verb::Bench(verb) => verb.run(),
         Verb::Verify(verb) => verb.run(),
         Verb::Inspect(verb) => verb.run(),
+        Verb::Completions(verb) => verb.run(),
+        Verb::Man(verb) => verb.run(),
     };
     done.map_or_else(Exit::report, |()| ExitCode::SUCCESS)
 }

@@ -1,13 +1,14 @@
 //! `thalweg predict`.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::answers::Answers;
 use super::exit::Exit;
-use super::job;
 use super::output::{note, written};
 use super::run_path::RunPath;
-use crate::data::{Dataset, Preparation, Spec, TableOptions};
+use super::{flags, job};
+use crate::data::{DataError, Dataset, Parts, Preparation, Spec, Table, TableOptions};
 use crate::device::Device;
 use crate::network::Loss;
 use crate::run::RunError;
@@ -16,11 +17,19 @@ use crate::train::{Optimizer, Recipe, Rules, Session};
 const EXAMPLES: &str = "Examples:
   thalweg predict runs/flowers-1 --data new.csv > predictions.csv
   thalweg predict runs/flowers-1 --data new.csv --probabilities --out predictions.csv
-  thalweg predict runs/glyphs-1 --data glyphs:n=10,seed=9
+  thalweg predict runs/glyphs-1 --data glyphs:n=10,seed=9 --top-k 3
+  tail -f measured.csv | thalweg predict runs/flowers-1 --data -
 
 Columns are found by name, in any order; the target may be missing. The output has a column
 `prediction`: the class's name, or the number in the target's own units. Of several targets
-each has its own, `prediction.NAME`.";
+each has its own, `prediction.NAME`. With --top-k 2 the columns `top1,p1,top2,p2` follow it: the
+most probable classes, equal ones in the order of the classes, and their probabilities.
+
+CSV is read, predicted and written in parts, so a table may be larger than the memory. A file is
+looked through first: where it has a row that cannot be used, nothing is written. What comes from
+standard input (`-`: CSV or TSV with a header) is predicted as it comes, and an answer is written
+as soon as no more rows wait; rows before one that cannot be used stay written. --out is written
+as a whole or not at all.";
 
 /// Writes predictions as CSV.
 #[derive(Debug, clap::Args)]
@@ -28,12 +37,18 @@ each has its own, `prediction.NAME`.";
 pub(super) struct Predict {
     /// A run folder or a model file
     run: PathBuf,
-    /// A generator or a path
+    /// A generator or a path, or - for CSV from standard input
     #[arg(long, value_name = "SPEC")]
     data: Spec,
     /// Add one column a class, in class order, with its probability
     #[arg(long)]
     probabilities: bool,
+    /// Add the K most probable classes, each with its probability: top1,p1,top2,p2 and so on
+    #[arg(long, value_name = "K", value_parser = flags::count, allow_negative_numbers = true)]
+    top_k: Option<u64>,
+    /// Rows that are read, predicted and written at once, at most
+    #[arg(long, value_name = "ROWS", value_parser = flags::count, allow_negative_numbers = true, default_value_t = 1024)]
+    batch_size: u64,
     /// Write to this file in place of standard output, replacing it as a whole
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -45,34 +60,35 @@ pub(super) struct Predict {
     device: Device,
 }
 
-/// Rows that are predicted, and written, at once.
-const ROWS: usize = 4096;
-/// Rows in a batch on the device.
-const BATCH: usize = 1024;
+/// The most rows at once: as many as a plan counts.
+const MOST: u64 = 1 << 24;
+
+/// The rows to predict.
+enum Rows {
+    /// All in memory, or in their file.
+    Whole(Box<Dataset>),
+    /// Those of a table, part by part.
+    Parts(Parts, TableOptions),
+}
 
 impl Predict {
     pub(super) fn run(self) -> Result<(), Exit> {
         let path = RunPath::new(&self.run, self.best)?;
         let (file, preparation) = path.load()?;
-        let classes = preparation.class_names();
-        if self.probabilities && classes.is_none() {
-            let place = path.model.display();
-            return Err(Exit::usage(format!(
-                "{place}: predicts numbers, and has no classes; leave out `--probabilities`"
-            )));
-        }
+        let answers = Answers {
+            preparation: &preparation,
+            probabilities: self.probabilities,
+            top: self.top_k.map(|k| usize::try_from(k).unwrap_or(usize::MAX)),
+        };
+        answers.check(&path.model.display().to_string())?;
         if let Some(loss) = file.loss.filter(|loss| !loss.gives_probabilities())
-            && self.probabilities
+            && (self.probabilities || self.top_k.is_some())
         {
             note(&format!(
                 "note: a network trained with {loss} has outputs that are no probabilities"
             ));
         }
-        let table = self.data.load(&without_target(&preparation))?;
-        for text in table.notes() {
-            note(&format!("note: {text}"));
-        }
-        let data = preparation.prepare_owned(table.without_target())?;
+        let rows = self.rows(&preparation)?;
         let opened = job::open(&self.device, job::opening(None, false), false)?;
         // Prediction asks the loss for the output's function alone.
         let objective = file.loss.unwrap_or(Loss::SquaredError).into();
@@ -86,46 +102,166 @@ impl Predict {
         };
         let mut session = Session::new(recipe, opened.executor)?;
         session.set_parameters(&file.model.values)?;
-        let header = header(&preparation, self.probabilities);
-        match &self.out {
-            Some(out) => {
-                let mut csv = csv::Writer::from_writer(Vec::new());
-                self.write(&mut csv, &header, &mut session, &data, &preparation)?;
-                let text = csv.into_inner().map_err(|e| Exit::failed(e.to_string()))?;
-                let write = |source| RunError::Io {
-                    path: out.clone(),
-                    what: "written",
-                    source,
-                };
-                crate::run::write(out, &text).map_err(write)?;
-                Ok(())
+        let at_once = self.at_once();
+        let Some(out) = &self.out else {
+            return Output {
+                csv: csv::Writer::from_writer(io::stdout().lock()),
+                file: None,
+                answers: &answers,
+                session,
+                at_once,
+                begun: false,
             }
-            None => {
-                let mut csv = csv::Writer::from_writer(io::stdout().lock());
-                self.write(&mut csv, &header, &mut session, &data, &preparation)
+            .all(rows);
+        };
+        // An error that is not of the file must get past what writes files.
+        let mut stopped = None;
+        let done = crate::run::write_by(out, |file| {
+            let output = Output {
+                csv: csv::Writer::from_writer(file),
+                file: Some(out),
+                answers: &answers,
+                session,
+                at_once,
+                begun: false,
+            };
+            output.all(rows).map_err(|exit| {
+                stopped = Some(exit);
+                io::Error::other("stopped")
+            })
+        });
+        match stopped {
+            Some(exit) => Err(exit),
+            None => done.map_err(|source| refused(out, source)),
+        }
+    }
+
+    fn at_once(&self) -> usize {
+        usize::try_from(self.batch_size.min(MOST)).expect("it is at most 2^24")
+    }
+
+    /// The rows, which have been looked through if they can be.
+    fn rows(&self, preparation: &Preparation) -> Result<Rows, Exit> {
+        let options = without_target(preparation);
+        let Some(parts) = self.data.parts(&options)? else {
+            let table = self.data.load(&options)?;
+            tell(&table.notes());
+            let data = preparation.prepare_owned(table.without_target())?;
+            return Ok(Rows::Whole(Box::new(data)));
+        };
+        if let Some(parts) = parts.again() {
+            let mut found = None;
+            let look = |table: Table| -> Result<(), DataError> {
+                match &mut found {
+                    None => found = Some(table.findings().clone()),
+                    Some(found) => found.add(table.findings()),
+                }
+                preparation.prepare(&table).map(drop)
+            };
+            parts.each(&options, self.at_once(), look)?;
+            let notes = found.map(|found| found.notes()).unwrap_or_default();
+            let said: Vec<_> = notes
+                .iter()
+                .map(|note| format!("{}: {note}", self.data))
+                .collect();
+            tell(&said);
+        }
+        Ok(Rows::Parts(parts, options))
+    }
+}
+
+fn tell(notes: &[String]) {
+    notes.iter().for_each(|text| note(&format!("note: {text}")));
+}
+
+fn refused(path: &Path, source: io::Error) -> Exit {
+    RunError::Io {
+        path: path.to_owned(),
+        what: "written",
+        source,
+    }
+    .into()
+}
+
+/// Where predictions go, and what makes them.
+struct Output<'a, W: Write> {
+    csv: csv::Writer<W>,
+    /// The file, if it is none of standard output.
+    file: Option<&'a Path>,
+    answers: &'a Answers<'a>,
+    session: Session,
+    /// Rows that are predicted at once.
+    at_once: usize,
+    /// Whether the names of the columns are written.
+    begun: bool,
+}
+
+impl<W: Write> Output<'_, W> {
+    fn all(mut self, rows: Rows) -> Result<(), Exit> {
+        match rows {
+            Rows::Whole(data) => self.put(&data),
+            Rows::Parts(parts, options) => {
+                let at_once = self.at_once;
+                parts.each(&options, at_once, |table| self.put_table(&table))
             }
         }
     }
 
-    fn write<W: Write>(
-        &self,
-        csv: &mut csv::Writer<W>,
-        header: &[String],
-        session: &mut Session,
-        data: &Dataset,
-        preparation: &Preparation,
-    ) -> Result<(), Exit> {
-        let mut put = |record: &[String]| written(csv.write_record(record).map_err(cause));
-        put(header)?;
-        for start in (0..data.rows()).step_by(ROWS) {
-            let rows = start..data.rows().min(start + ROWS);
-            let x: Vec<f32> = rows.flat_map(|row| data.row(row)).collect();
-            let outputs = session.predict(&x, BATCH)?;
-            for y in outputs.chunks(preparation.outputs()) {
-                put(&record(y, preparation, self.probabilities))?;
+    /// Rows of a table; where one cannot be used, those before it.
+    fn put_table(&mut self, table: &Table) -> Result<(), Exit> {
+        let preparation = self.answers.preparation;
+        let error = match preparation.prepare(table) {
+            Ok(data) => return self.put(&data),
+            Err(error) => error,
+        };
+        // Of the first `good` rows it is known that they can be used, of the first `bad` that they cannot.
+        let (mut good, mut bad) = (0, table.rows());
+        while bad - good > 1 {
+            let middle = good + (bad - good) / 2;
+            match preparation.prepare(&table.head(middle)) {
+                Ok(_) => good = middle,
+                Err(_) => bad = middle,
             }
         }
-        written(csv.flush())
+        if good > 0 {
+            self.put(&preparation.prepare(&table.head(good))?)?;
+        }
+        Err(error.into())
+    }
+
+    fn put(&mut self, data: &Dataset) -> Result<(), Exit> {
+        if !self.begun {
+            self.write(&self.answers.header())?;
+            self.begun = true;
+        }
+        for start in (0..data.rows()).step_by(self.at_once) {
+            let rows = start..data.rows().min(start + self.at_once);
+            let count = rows.len();
+            let mut x: Vec<f32> = rows.flat_map(|row| data.row(row)).collect();
+            let features = x.len() / count;
+            // Each number of rows takes a plan of its own, so few different ones may occur.
+            let padded = count.next_power_of_two().min(self.at_once);
+            x.resize(padded * features, 0.0);
+            let predicted = self.session.predict(&x, padded)?;
+            let outputs = predicted.len() / padded;
+            for y in predicted.chunks(outputs).take(count) {
+                self.write(&self.answers.record(y))?;
+            }
+        }
+        let flushed = self.csv.flush();
+        self.wrote(flushed)
+    }
+
+    fn write(&mut self, record: &[String]) -> Result<(), Exit> {
+        let done = self.csv.write_record(record).map_err(cause);
+        self.wrote(done)
+    }
+
+    fn wrote(&self, done: io::Result<()>) -> Result<(), Exit> {
+        match self.file {
+            None => written(done),
+            Some(file) => done.map_err(|source| refused(file, source)),
+        }
     }
 }
 
@@ -147,61 +283,4 @@ fn cause(error: csv::Error) -> io::Error {
         csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),
     }
-}
-
-fn header(preparation: &Preparation, probabilities: bool) -> Vec<String> {
-    let mut header = vec!["prediction".to_owned()];
-    match preparation.class_names() {
-        Some(classes) if probabilities => header.extend_from_slice(classes),
-        Some(_) => {}
-        // Several numbers a row are named as the targets' columns, or as the outputs where these have no names.
-        None if preparation.target_names().is_some() => {
-            let names = preparation.target_names().into_iter().flatten();
-            return names.map(|name| format!("prediction.{name}")).collect();
-        }
-        None if preparation.outputs() > 1 => {
-            return (0..preparation.outputs())
-                .map(|i| format!("y{i}"))
-                .collect();
-        }
-        None => {}
-    }
-    header
-}
-
-/// One row: the most probable class, or the numbers in their own units.
-fn record(y: &[f32], preparation: &Preparation, probabilities: bool) -> Vec<String> {
-    if let Some(classes) = preparation.class_names() {
-        let largest = y.iter().enumerate().fold(
-            0,
-            |best, (class, p)| if *p > y[best] { class } else { best },
-        );
-        let mut record = vec![classes[largest].clone()];
-        if probabilities {
-            record.extend(y.iter().map(f32::to_string));
-        }
-        return record;
-    }
-    let own = |(output, y): (usize, &f32)| match preparation.target_scale() {
-        Some(scale) => in_own_units(*y, scale.scale[output], scale.offset[output]),
-        None => y.to_string(),
-    };
-    y.iter().enumerate().map(own).collect()
-}
-
-/// `y * scale + offset`, in the digits that `y` has: those of f32, and more where the offset is large.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "as many digits as the network computes with"
-)]
-fn in_own_units(y: f32, scale: f64, offset: f64) -> String {
-    let own = f64::from(y) * scale + offset;
-    let of_answer = scale * f64::from(y.abs().max(1.0));
-    if own.abs() <= of_answer {
-        return (own as f32).to_string();
-    }
-    // Digits behind the first: the 7 that f32 has of the answer, and those that the offset adds in front.
-    let digits = 7 + (own.abs() / of_answer).log10().ceil() as usize;
-    let text = format!("{own:.*e}", digits.min(16));
-    text.parse::<f64>().map_or(text, |own| own.to_string())
 }

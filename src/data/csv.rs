@@ -17,9 +17,14 @@ use super::table::{Table, TableInputs, TableOptions};
 mod dates;
 mod fill;
 mod guard;
+mod parts;
+mod pipe;
 mod records;
 mod source;
 mod survey;
+
+pub(super) use parts::{of_file, of_pipe};
+pub(crate) use pipe::Pipe;
 
 /// A column with more different texts than this is an identifier, not a category.
 const MOST_CATEGORIES: usize = 1000;

@@ -54,6 +54,16 @@ impl Finding {
 }
 
 impl Findings {
+    /// Adds what was found in further rows of the same table.
+    pub(crate) fn add(&mut self, further: &Self) {
+        self.rows += further.rows;
+        self.dropped += further.dropped;
+        for (column, further) in self.columns.iter_mut().zip(&further.columns) {
+            column.missing += further.missing;
+            column.words += further.words;
+        }
+    }
+
     /// What was found in a column.
     pub(crate) fn of(&self, column: &str) -> Option<&Finding> {
         self.columns.iter().find(|found| found.column == column)

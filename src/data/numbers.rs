@@ -69,6 +69,11 @@ impl Numbers {
         }
     }
 
+    /// Keeps the first `len`.
+    pub(super) fn truncate(&mut self, len: usize) {
+        with_values!(self, values => values.truncate(len));
+    }
+
     /// The place of the first that is not finite or beyond the range of f32.
     pub(super) fn first_bad(&self) -> Option<usize> {
         self.iter().position(|value| !rounded(value).is_finite())

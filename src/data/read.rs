@@ -117,6 +117,15 @@ impl Stream {
         })
     }
 
+    /// What comes from elsewhere, as it comes.
+    pub(super) fn of(reader: Box<dyn Read>) -> Self {
+        Self {
+            reader,
+            packed: false,
+            len: 0,
+        }
+    }
+
     /// At most `len` bytes, fewer at the end.
     pub(super) fn read_up_to(&mut self, len: usize) -> io::Result<Vec<u8>> {
         read_up_to(&mut self.reader, len)

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::error::{DataError, nearest, quote};
+use super::parts::Parts;
 use super::table::{Table, TableInputs, TableOptions};
 use super::{csv, generate, idx, npz, pictures, read};
 
@@ -312,6 +313,37 @@ impl Spec {
             ));
         }
         Ok(table)
+    }
+}
+
+impl Spec {
+    /// How its rows are shown part by part, if they can be: what comes through a pipe (`-` is standard input), or a table
+    /// in a file, whose columns are known. All else is loaded.
+    ///
+    /// # Errors
+    /// When the file cannot be looked at.
+    pub(crate) fn parts(&self, options: &TableOptions) -> Result<Option<Parts>, DataError> {
+        let Self::Path(text) = self else {
+            return Ok(None);
+        };
+        let path = Path::new(text);
+        if text == "-" {
+            return Parts::pipe("standard input", std::io::stdin()).map(Some);
+        }
+        let kind = path.metadata().map(|metadata| metadata.file_type());
+        match kind {
+            Ok(kind) if kind.is_file() => {
+                let known = options.schema.is_some();
+                let is_table = known && read::Format::detect(path)? == read::Format::Text;
+                Ok(is_table.then(|| Parts::File(path.to_owned())))
+            }
+            // A named pipe, or what a shell made of `<(...)`.
+            Ok(kind) if !kind.is_dir() => {
+                let file = std::fs::File::open(path).map_err(|e| DataError::io(path, e))?;
+                Parts::pipe(text, file).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 }
 

@@ -326,6 +326,21 @@ impl Table {
         notes
     }
 
+    /// The first rows of named columns in memory.
+    pub(crate) fn head(&self, rows: usize) -> Self {
+        let mut head = self.clone();
+        head.rows = rows.min(head.rows);
+        if let TableInputs::Columns(columns) = &mut head.inputs {
+            for column in columns {
+                match &mut column.values {
+                    Values::Numbers(numbers) => numbers.truncate(head.rows),
+                    Values::Text { codes, .. } => codes.truncate(head.rows),
+                }
+            }
+        }
+        head
+    }
+
     /// The inputs alone, as a prediction takes them.
     pub(crate) fn without_target(self) -> Self {
         Self {

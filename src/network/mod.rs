@@ -7,12 +7,16 @@ mod error;
 mod init;
 mod layers;
 mod loss;
+mod stages;
+mod summary;
 mod weighing;
 
 pub use crate::graph::ops::ActivationFunction as Activation;
 pub use error::NetworkError;
 pub use init::Init;
 pub use loss::{Loss, LossTensors};
+pub use stages::Stage;
+pub use summary::{Summary, SummaryRow};
 pub use weighing::{ClassOptions, Weighing};
 
 use serde::{Deserialize, Serialize};

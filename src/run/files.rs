@@ -14,7 +14,7 @@ pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
 }
 
 /// The same with contents that are written piece by piece.
-pub(super) fn write_by(
+pub(crate) fn write_by(
     path: &Path,
     fill: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> io::Result<()> {

@@ -18,6 +18,7 @@ pub use checkpoint::{CHECKPOINTS, Checkpoint, Facts, latest};
 pub use digest::fingerprint;
 pub use error::RunError;
 pub use files::write;
+pub(crate) use files::write_by;
 pub use folder::{BEST, CONFIG, ENVIRONMENT, METRICS, MODEL, RunFolder, TRACE};
 pub use model_file::{FORMAT, ModelFile, load_weights};
 pub use recorder::{Out, Recorder};

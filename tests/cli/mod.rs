@@ -3,12 +3,14 @@
 mod bad_input;
 mod bench;
 mod data;
+mod export;
 mod interruption;
 mod layers;
 mod losses;
 mod model_files;
 mod optimizers;
 mod pictures;
+mod pipes;
 mod predictions;
 mod profile;
 mod resume;

@@ -130,6 +130,11 @@ impl<'a> Fill<'a> {
         })
     }
 
+    /// The categories of each column, and what was found.
+    pub(super) fn done(self) -> (Vec<Vec<String>>, Findings) {
+        (self.names, self.findings)
+    }
+
     /// The number of plans that are inputs, which come first.
     fn inputs(&self) -> usize {
         self.plans.len() - self.roles.count()
@@ -140,7 +145,7 @@ impl<'a> Fill<'a> {
         at.checked_sub(self.inputs()).map(|at| self.roles.role(at))
     }
 
-    fn empty(&self, plan: &Plan) -> Values {
+    pub(super) fn empty(&self, plan: &Plan) -> Values {
         match plan.kind {
             Some(ColumnKind::Number) => {
                 Values::Numbers(Numbers::with_capacity(plan.wide, self.findings.rows))
@@ -164,7 +169,11 @@ impl<'a> Fill<'a> {
 
     /// Reads the cells of a row: numbers, the codes of categories, and NaN where a number is missing. False if the row is
     /// left out.
-    fn row(&mut self, records: &Records<'_>, cells: &mut [f64]) -> Result<bool, DataError> {
+    pub(super) fn row(
+        &mut self,
+        records: &Records<'_>,
+        cells: &mut [f64],
+    ) -> Result<bool, DataError> {
         let mut keep = true;
         for (at, plan) in self.plans.iter().enumerate() {
             let text = records.field(plan.at, &plan.name)?;
@@ -324,7 +333,7 @@ impl Plan {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a code was made from u32")]
-fn push(values: &mut Values, cell: f64) {
+pub(super) fn push(values: &mut Values, cell: f64) {
     match values {
         Values::Numbers(numbers) => numbers.push(cell),
         Values::Text { codes, .. } => codes.push(cell as u32),

@@ -91,6 +91,11 @@ impl<R> Guard<R> {
         Rc::clone(&self.lines)
     }
 
+    /// Whether what has passed ends within a record.
+    pub(super) const fn is_within(&self) -> bool {
+        self.len > 0
+    }
+
     fn follow(&mut self, byte: u8) -> Result<(), Stop> {
         if self.len == 0 && !matches!(byte, b'\n' | b'\r') {
             self.lines.borrow_mut().push_back(self.line);

@@ -64,6 +64,12 @@ impl<'a> Records<'a> {
         Ok(more)
     }
 
+    /// Whether the next record has been read from the file already, to its end.
+    pub(super) fn is_ready(&self) -> bool {
+        let begun = usize::from(self.reader.get_ref().is_within());
+        self.lines.borrow().len() > begun
+    }
+
     pub(super) fn malformed(&self, found: String, expected: String, hint: &str) -> DataError {
         DataError::malformed(
             format!("{}:{}", self.file, self.line),

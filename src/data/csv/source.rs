@@ -38,6 +38,15 @@ impl<'a> Source<'a> {
         })
     }
 
+    /// What comes through a pipe; it has no path, and is read once.
+    pub(super) fn of_pipe(name: &str, separator: u8) -> Self {
+        Self {
+            path: Path::new("-"),
+            name: name.to_owned(),
+            separator,
+        }
+    }
+
     /// Its records, from the first on.
     pub(super) fn records(&self) -> Result<Records<'_>, DataError> {
         let stream = Stream::open(self.path)?;

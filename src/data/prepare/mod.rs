@@ -5,6 +5,7 @@ mod inputs;
 mod scaling;
 mod stored;
 mod target;
+mod units;
 mod weights;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use self::gaps::unfilled;
 use self::inputs::InputPreparation;
 use self::target::TargetPreparation;
+pub use self::units::InputScale;
 use super::dataset::{Dataset, Targets};
 use super::error::{DataError, nearest};
 use super::missing::Finding;

@@ -260,7 +260,7 @@ pub(super) fn least_rows(layers: &[Layer]) -> usize {
 
 impl Layer {
     /// What it says of itself.
-    pub(super) fn rule(&self) -> Box<dyn Rule + '_> {
+    pub(in crate::network) fn rule(&self) -> Box<dyn Rule + '_> {
         match *self {
             Self::Linear { outputs, bias } => Box::new(linear::Linear { outputs, bias }),
             Self::Activation { function } => Box::new(activation::Function(function)),

@@ -1,0 +1,74 @@
+//! The units of the data, as factors: for whoever prepares rows elsewhere.
+
+use std::iter::repeat_n;
+
+use super::Preparation;
+use super::inputs::{ColumnPreparation, InputPreparation};
+
+/// How inputs in the units of the data become those of the network: `(raw - offset) / scale`, one pair an input, or one
+/// pair for all of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InputScale {
+    /// What is taken off.
+    pub offset: Vec<f64>,
+    /// What is divided by.
+    pub scale: Vec<f64>,
+    /// What a missing value (NaN) counts as, one an input, if any may be missing.
+    pub missing: Option<Vec<Option<f64>>>,
+}
+
+impl Preparation {
+    /// The offsets and scales of the inputs, in the order of [`feature_names`](Self::feature_names). One of `column=category`
+    /// is 1 for a row of that category and 0 otherwise, and stays so.
+    #[must_use]
+    pub fn input_scale(&self) -> InputScale {
+        match &self.inputs {
+            InputPreparation::Pixels { scale, .. } => InputScale {
+                offset: vec![0.0],
+                scale: vec![1.0 / f64::from(*scale)],
+                missing: None,
+            },
+            InputPreparation::Bytes { scaling, .. } | InputPreparation::Matrix { scaling, .. } => {
+                InputScale {
+                    offset: scaling.offset.clone(),
+                    scale: scaling.scale.clone(),
+                    missing: None,
+                }
+            }
+            InputPreparation::Columns { columns } => {
+                let mut all = InputScale {
+                    offset: Vec::new(),
+                    scale: Vec::new(),
+                    missing: None,
+                };
+                let mut fills = Vec::new();
+                for column in columns {
+                    let (offset, scale, missing) = match column {
+                        ColumnPreparation::Number {
+                            offset,
+                            scale,
+                            fill,
+                            ..
+                        } => (*offset, *scale, *fill),
+                        ColumnPreparation::Category { .. } => (0.0, 1.0, None),
+                    };
+                    let width = column.width();
+                    all.offset.extend(repeat_n(offset, width));
+                    all.scale.extend(repeat_n(scale, width));
+                    fills.extend(repeat_n(missing, width));
+                }
+                all.missing = fills.iter().any(Option::is_some).then_some(fills);
+                all
+            }
+        }
+    }
+
+    /// Whether the inputs are bytes, 0 to 255.
+    #[must_use]
+    pub const fn takes_bytes(&self) -> bool {
+        matches!(
+            self.inputs,
+            InputPreparation::Pixels { .. } | InputPreparation::Bytes { .. }
+        )
+    }
+}
