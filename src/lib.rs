@@ -55,6 +55,7 @@
 #![deny(unsafe_code)]
 
 pub mod bench;
+pub mod chart;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod cpu;
@@ -64,6 +65,7 @@ pub mod executor;
 pub mod gpu;
 pub mod graph;
 pub mod kernel;
+pub mod metrics;
 pub mod network;
 pub mod plan;
 pub mod random;

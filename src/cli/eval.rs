@@ -6,11 +6,15 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::exit::Exit;
+use super::figures;
+use super::flags::count;
 use super::job;
+use super::judge::Judging;
 use super::output::{Facts, duration, grouped, note, print, print_json, short};
 use super::run_path::RunPath;
 use crate::data::{Dataset, Preparation, Spec};
 use crate::device::Device;
+use crate::metrics::Bootstrap;
 use crate::train::{Objective, Optimizer, Recipe, Rules, Session};
 
 const EXAMPLES: &str = "Examples:
@@ -31,6 +35,9 @@ pub(super) struct Eval {
     /// Take the best epoch's model, not the last
     #[arg(long)]
     best: bool,
+    /// Tell the share of rows whose class is among the K most probable ones [default: 3 and 5, where there are more classes]
+    #[arg(long, value_name = "K", value_parser = count, allow_negative_numbers = true)]
+    top_k: Option<u64>,
     /// auto, cpu, gpu, reference, reference-f32, or an adapter by number or by a part of its name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: Device,
@@ -60,6 +67,7 @@ impl Eval {
                 "the model was trained with a loss of its own, which only its program knows",
             ));
         };
+        let top_k = self.checked_top_k(&preparation)?;
         let opened = job::open(&self.device, job::opening(None, false), false)?;
         let described = job::describe(&opened);
         let device = opened.executor.device().clone();
@@ -87,6 +95,17 @@ impl Eval {
             ))
             .hint("look at the data's scale, or train again with a smaller `--lr`"));
         }
+        let judging = Judging {
+            loss,
+            units: units.as_deref(),
+            top_k,
+            bootstrap: Bootstrap::default(),
+        };
+        let report = judging.report(&mut session, &data)?;
+        let names = preparation
+            .class_names()
+            .or_else(|| preparation.target_names())
+            .unwrap_or_default();
         let seconds = begun.elapsed().as_secs_f64();
         if self.json {
             return print_json(&json!({
@@ -99,6 +118,7 @@ impl Eval {
                 "device": job::name(&device),
                 "backend": device.backend,
                 "seconds": seconds,
+                "metrics": report.as_ref().map(|report| report.json(names)),
             }));
         }
         let mut facts = Facts::default();
@@ -115,7 +135,29 @@ impl Eval {
             }
         }
         facts.add("time", duration(seconds));
-        print(&facts.text())
+        let mut text = facts.text();
+        if let Some(report) = &report {
+            text.push('\n');
+            text.push_str(&figures::text(report, names));
+        }
+        print(&text)
+    }
+
+    /// `--top-k`, if the model's answers have so many.
+    fn checked_top_k(&self, preparation: &Preparation) -> Result<Option<usize>, Exit> {
+        let Some(k) = self.top_k else {
+            return Ok(None);
+        };
+        let classes = preparation.class_names().map_or(0, <[String]>::len);
+        match usize::try_from(k) {
+            Ok(k) if k < classes => Ok(Some(k)),
+            _ if classes == 0 => Err(Exit::usage(format!(
+                "--top-k {k} is of classes, and the model predicts numbers; leave it out"
+            ))),
+            _ => Err(Exit::usage(format!(
+                "--top-k is {k}, and the model knows {classes} classes; expected fewer than {classes}"
+            ))),
+        }
     }
 
     /// The rows that the run validated on; all of its data if it did not.
@@ -134,7 +176,7 @@ impl Eval {
             return Ok((spec.to_string(), job::load_prepared(spec, preparation)?));
         }
         let all = job::load_prepared(&config.data, preparation)?;
-        let (_, validation) = job::rows(&config, all.rows())?;
+        let (_, validation) = job::rows(&config, all.rows(), all.targets())?;
         if validation.is_empty() {
             note("note: the run had no validation rows, so this is on the rows it was trained on");
             return Ok((config.data.to_string(), all));

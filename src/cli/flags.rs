@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::course::Course;
 use super::optimizer::UpdateFlags;
+use super::trials::TrialFlags;
 use crate::data::{Normalize, Spec, Task};
 use crate::device::Device;
 use crate::graph::Precision;
@@ -131,6 +132,9 @@ pub(super) struct Flags {
     #[command(flatten)]
     pub(super) course: Course,
 
+    #[command(flatten)]
+    pub(super) trials: TrialFlags,
+
     /// auto, cpu, gpu, reference, reference-f32, or an adapter by number or by a part of its name [default: auto]
     #[arg(long, value_name = "DEVICE", help_heading = "Device")]
     pub(super) device: Option<Device>,
@@ -181,6 +185,7 @@ impl Flags {
         macro_rules! first {
             ($($field:ident),*) => { Self {
                 course: self.course.or(file.course),
+                trials: self.trials.or(file.trials),
                 $($field: self.$field.or(file.$field)),*
             } };
         }

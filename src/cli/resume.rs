@@ -120,10 +120,10 @@ impl Resume {
             Launch {
                 out,
                 snapshot: Some(snapshot),
-                json: self.json,
                 quiet: self.quiet,
                 profile: false,
             },
-        )
+        )?
+        .tell(self.json)
     }
 }

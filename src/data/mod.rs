@@ -19,6 +19,7 @@
 mod csv;
 mod dataset;
 mod error;
+mod folds;
 mod generate;
 mod idx;
 mod npy;
@@ -36,6 +37,7 @@ mod table;
 
 pub use dataset::{Dataset, Inputs, Targets};
 pub use error::{DataError, nearest};
+pub use folds::Folds;
 pub use numbers::Numbers;
 pub use order::Order;
 pub use prepare::{ColumnKind, Normalize, Preparation, TargetScale, Task};

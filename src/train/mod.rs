@@ -31,6 +31,7 @@ mod session;
 mod snapshot;
 mod stopping;
 mod submission;
+mod sweep;
 mod tables;
 mod trace;
 mod validation;
@@ -57,6 +58,7 @@ pub use schedule::{Curve, OneCycle, Per, Plateau, Schedule};
 pub use session::{Position, Purpose, Ready, Session, batches};
 pub use snapshot::{Best, Kept, Snapshot, Standing};
 pub use stopping::{Monitor, Stopping};
+pub use sweep::{RateSweep, SweepEnd};
 pub use tables::{Batch, Metric, SLOTS, Tables};
 
 use std::sync::Arc;

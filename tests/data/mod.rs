@@ -1,6 +1,7 @@
 //! Data sets: generators, preparation, splits, and readers that refuse what is wrong.
 
 mod csv;
+mod folds;
 mod generators;
 mod idx;
 mod mutations;

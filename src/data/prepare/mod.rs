@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use self::inputs::InputPreparation;
 use self::target::TargetPreparation;
-use super::dataset::Dataset;
+use super::dataset::{Dataset, Targets};
 use super::error::{DataError, nearest};
 use super::table::{Table, TableOptions};
 
@@ -143,6 +143,16 @@ impl Preparation {
             target,
             weights,
         })
+    }
+
+    /// The targets of all rows, before it is known which of them train: their classes are those that they would have then.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit) and [`prepare`](Self::prepare).
+    pub(crate) fn targets(table: &Table, task: Task) -> Result<Targets, DataError> {
+        let count = u32::try_from(table.rows()).expect("a table has fewer than 2^32 rows");
+        let rows: Vec<u32> = (0..count).collect();
+        TargetPreparation::fit(table, &rows, task, Normalize::Standard)?.prepare(table)
     }
 
     /// Makes `table` numbers. Columns are found by name, in any order; other columns are ignored. A table without a

@@ -1,4 +1,4 @@
-//! Lines over logarithmic axes, as SVG.
+//! Lines over logarithmic axes, as SVG: how cost grows, and what the loss makes of learning rates.
 
 use std::fmt::Write;
 
