@@ -15,7 +15,7 @@ use super::run_path::RunPath;
 use crate::data::{Dataset, Preparation, Spec};
 use crate::device::Device;
 use crate::metrics::Bootstrap;
-use crate::train::{Objective, Optimizer, Recipe, Rules, Session};
+use crate::train::{Evaluation, Objective};
 
 const EXAMPLES: &str = "Examples:
   thalweg eval runs/glyphs-1                            on the rows that the run validated on
@@ -71,30 +71,16 @@ impl Eval {
         let opened = job::open(&self.device, job::opening(None, false), false)?;
         let described = job::describe(&opened);
         let device = opened.executor.device().clone();
-        let recipe = Recipe {
-            network: file.model.network,
-            objective: Objective::Loss {
-                loss,
-                classes: file.classes,
-            },
-            optimizer: Optimizer::sgd(0.0),
-            seed: 0,
-            mixed: None,
-            rules: Rules::default(),
+        let objective = Objective::Loss {
+            loss,
+            classes: file.classes,
         };
-        let mut session = Session::new(recipe, opened.executor)?;
-        session.set_parameters(&file.model.values)?;
+        let mut session = file.model.session_on(opened.executor, objective)?;
         session.set_validation_rows(&data, batch)?;
         let units = preparation.target_scale().map(|scale| scale.scale.to_vec());
         let mut found = session.evaluate_rows(&data, batch, units.as_deref())?;
         found.complete(&data);
-        if !found.loss.is_finite() {
-            let what = format!("the loss over {} rows is {}", found.rows, found.loss);
-            return Err(Exit::failed(format!(
-                "{what}: the network's outputs leave the range of f32"
-            ))
-            .hint("look at the data's scale, or train again with a smaller `--lr`"));
-        }
+        check_finite(&found)?;
         let judging = Judging {
             loss,
             units: units.as_deref(),
@@ -107,9 +93,10 @@ impl Eval {
             .or_else(|| preparation.target_names())
             .unwrap_or_default();
         let seconds = begun.elapsed().as_secs_f64();
+        let model = path.model.display().to_string();
         if self.json {
             return print_json(&json!({
-                "model": path.model.display().to_string(),
+                "model": model,
                 "data": name,
                 "rows": found.rows,
                 "loss": found.loss,
@@ -121,12 +108,10 @@ impl Eval {
                 "metrics": report.as_ref().map(|report| report.json(names)),
             }));
         }
+        let rows = grouped(found.rows as u64);
         let mut facts = Facts::default();
-        facts.add("model", path.model.display().to_string());
-        facts.add(
-            "data",
-            format!("{name}, {} rows", grouped(found.rows as u64)),
-        );
+        facts.add("model", model);
+        facts.add("data", format!("{name}, {rows} rows"));
         facts.add("device", described);
         facts.add("loss", format!("{} ({loss})", short(found.loss)));
         for (name, value) in [("accuracy", found.accuracy), ("R2", found.r2)] {
@@ -135,12 +120,8 @@ impl Eval {
             }
         }
         facts.add("time", duration(seconds));
-        let mut text = facts.text();
-        if let Some(report) = &report {
-            text.push('\n');
-            text.push_str(&figures::text(report, names));
-        }
-        print(&text)
+        let figures = report.map(|report| format!("\n{}", figures::text(&report, names)));
+        print(&format!("{}{}", facts.text(), figures.unwrap_or_default()))
     }
 
     /// `--top-k`, if the model's answers have so many.
@@ -186,4 +167,16 @@ impl Eval {
             all.select(&validation),
         ))
     }
+}
+
+/// Refuses a network whose outputs are no numbers.
+fn check_finite(found: &Evaluation) -> Result<(), Exit> {
+    if found.loss.is_finite() {
+        return Ok(());
+    }
+    let what = format!("the loss over {} rows is {}", found.rows, found.loss);
+    Err(Exit::failed(format!(
+        "{what}: the network's outputs leave the range of f32"
+    ))
+    .hint("look at the data's scale, or train again with a smaller `--lr`"))
 }

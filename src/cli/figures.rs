@@ -131,7 +131,12 @@ fn confusion(report: &ClassReport, names: &[String]) -> String {
     let mut rows = vec![vec![String::new()]];
     rows[0].extend((0..matrix.len()).map(|class| class.to_string()));
     for (class, counts) in matrix.iter().enumerate() {
-        let mut row = vec![format!("{class} {}", named(names, class))];
+        let (number, name) = (class.to_string(), named(names, class));
+        let mut row = vec![if name == number {
+            name
+        } else {
+            format!("{number} {name}")
+        }];
         row.extend(counts.iter().map(|&count| match count {
             0 => ".".to_owned(),
             count => count.to_string(),

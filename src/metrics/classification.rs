@@ -97,57 +97,33 @@ impl<'a> Classification<'a> {
             value: told(figures[index]),
             interval: intervals[index].map(|[low, high]| [low.max(0.0), high.min(most)]),
         };
-        let share = |hits: u64, trials: u64| Figure {
-            value: Some(ratio(hits, trials)),
-            interval: wilson(hits, trials),
-        };
-        let right = counts.both.iter().sum();
         let within = |k: usize| {
-            judged
-                .above
-                .iter()
-                .filter(|above| (**above as usize) < k)
-                .count()
+            let hits = judged.above.iter().filter(|above| (**above as usize) < k);
+            share(hits.count() as u64, rows as u64)
         };
         let class = |class: usize| {
-            let (rows, predicted) = (counts.actual[class], counts.predicted[class]);
-            let mut zero_division = Vec::new();
-            zero_division.extend((predicted == 0).then_some("precision"));
-            zero_division.extend((rows == 0).then_some("recall"));
-            zero_division.extend((rows + predicted == 0).then_some("f1"));
-            ClassFigures {
-                rows,
-                predicted,
-                precision: share(counts.both[class], predicted),
-                recall: share(counts.both[class], rows),
-                f1: figure(MEANS + class, 1.0),
-                auc: figure(MEANS + self.classes + class, 1.0),
-                zero_division,
-            }
+            let f1 = figure(MEANS + class, 1.0);
+            counts.figures(class, f1, figure(MEANS + self.classes + class, 1.0))
         };
+        let defined = areas.iter().filter(|area| area.is_finite()).count();
         ClassReport {
             rows,
-            accuracy: share(right, rows as u64),
-            top_k: (self.top_k.iter())
-                .map(|&k| (k, share(within(k) as u64, rows as u64)))
-                .collect(),
+            accuracy: share(counts.both.iter().sum(), rows as u64),
+            top_k: self.top_k.iter().map(|&k| (k, within(k))).collect(),
             precision: figure(0, 1.0),
             recall: figure(1, 1.0),
             f1: figure(2, 1.0),
             averaged: counts.occurring().count(),
             auc: figure(3, 1.0),
-            ranked: areas
-                .iter()
-                .filter(|area| area.is_finite())
-                .count()
-                .min(if self.classes == 2 { 1 } else { usize::MAX }),
+            // Of two classes the second one's is told alone.
+            ranked: if self.classes == 2 {
+                defined.min(1)
+            } else {
+                defined
+            },
             log_loss: figure(4, f64::INFINITY),
             calibration_error: figure(5, 1.0),
-            calibration: if self.probabilities {
-                judged.bins(&ones).map(Sum::bin).into()
-            } else {
-                Vec::new()
-            },
+            calibration: judged.calibration(&ones),
             classes: (0..self.classes).map(class).collect(),
             confusion: (self.classes <= ClassReport::MOST_CONFUSED)
                 .then(|| judged.confusion(self.classes)),
@@ -319,6 +295,14 @@ impl Judged {
         bins
     }
 
+    /// The bins, if there are probabilities.
+    fn calibration(&self, often: &[u32]) -> Vec<Bin> {
+        if self.confidence.is_empty() {
+            return Vec::new();
+        }
+        self.bins(often).map(Sum::bin).into()
+    }
+
     #[expect(
         clippy::cast_precision_loss,
         reason = "there are far fewer than 2^53 rows"
@@ -371,6 +355,23 @@ impl Counts {
         )
     }
 
+    fn figures(&self, class: usize, f1: Figure, auc: Figure) -> ClassFigures {
+        let (rows, predicted) = (self.actual[class], self.predicted[class]);
+        let mut zero_division = Vec::new();
+        zero_division.extend((predicted == 0).then_some("precision"));
+        zero_division.extend((rows == 0).then_some("recall"));
+        zero_division.extend((rows + predicted == 0).then_some("f1"));
+        ClassFigures {
+            rows,
+            predicted,
+            precision: share(self.both[class], predicted),
+            recall: share(self.both[class], rows),
+            f1,
+            auc,
+            zero_division,
+        }
+    }
+
     fn f1s(&self) -> impl Iterator<Item = f64> + '_ {
         (0..self.actual.len()).map(|class| self.f1(class))
     }
@@ -396,6 +397,14 @@ fn total(scores: &[f32]) -> f64 {
         1.0
     } else {
         sum
+    }
+}
+
+/// A share with Wilson's interval; 0, without one, of nothing.
+fn share(hits: u64, trials: u64) -> Figure {
+    Figure {
+        value: Some(ratio(hits, trials)),
+        interval: wilson(hits, trials),
     }
 }
 
