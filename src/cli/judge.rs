@@ -15,7 +15,7 @@ const ROWS: usize = 1024;
 
 /// The figures of the predictions.
 pub(super) enum Report {
-    Classes(ClassReport),
+    Classes(Box<ClassReport>),
     Numbers(NumberReport),
 }
 
@@ -49,7 +49,7 @@ impl Judging<'_> {
                 if let Some(k) = self.top_k {
                     judged = judged.top_k(k);
                 }
-                Some(Report::Classes(judged.figures(&self.bootstrap)))
+                Some(Report::Classes(Box::new(judged.figures(&self.bootstrap))))
             }
             Targets::Numbers { values, outputs: n } => {
                 let mut judged = Regression::new(&outputs, values, *n);

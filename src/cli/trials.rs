@@ -275,6 +275,9 @@ const COLUMNS: [(&str, &str); 6] = [
     ("seconds", "seconds"),
 ];
 
+/// A number of a summary.
+type Told = fn(&Summary) -> Option<f64>;
+
 impl Done {
     /// The numbers of one name, of the runs that have it.
     fn values(&self, name: &str) -> Vec<f64> {
@@ -336,9 +339,11 @@ impl Done {
             return "no run has ended\n".to_owned();
         }
         let has_validation = !self.values("val_loss").is_empty();
-        let columns = COLUMNS.iter().filter(|(_, name)| {
-            !self.values(name).is_empty() && !(has_validation && *name == "train_loss")
-        });
+        // Where rows validate, the loss on those that train is not what is compared.
+        let hidden = |name: &str| has_validation && name == "train_loss";
+        let columns = COLUMNS
+            .iter()
+            .filter(|(_, name)| !hidden(name) && !self.values(name).is_empty());
         let columns: Vec<_> = columns.collect();
         let mut heading = vec!["run".to_owned()];
         heading.extend(columns.iter().map(|(title, _)| (*title).to_owned()));
@@ -362,7 +367,7 @@ impl Done {
             .iter()
             .map(|(_, name)| Summary::of(&self.values(name)))
             .collect();
-        let told: [(&str, fn(&Summary) -> Option<f64>); 4] = [
+        let told: [(&str, Told); 4] = [
             ("mean", |s| Some(s.mean)),
             ("sd", |s| s.sd),
             ("95 % from", |s| s.interval.map(|i| i[0])),
