@@ -55,6 +55,7 @@
 #![deny(unsafe_code)]
 
 pub mod bench;
+pub mod chart;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod cpu;
@@ -65,6 +66,7 @@ pub mod export;
 pub mod gpu;
 pub mod graph;
 pub mod kernel;
+pub mod metrics;
 pub mod network;
 pub mod plan;
 pub mod random;

@@ -18,6 +18,8 @@ pub mod stream {
     pub const DROPOUT: u32 = 4 << 24;
     /// Noise that layers add; the index is the layer's, the step the training step.
     pub const NOISE: u32 = 7 << 24;
+    /// Rows that are resampled to tell how sure a figure is; the step is the resample.
+    pub const BOOTSTRAP: u32 = 8 << 24;
     /// Generated data sets; the index tells a generator's draws apart.
     pub const GENERATOR: u32 = 5 << 24;
     /// Tests and benchmarks.

@@ -15,6 +15,7 @@ mod common;
 // No device.
 mod data;
 mod gradients;
+mod metrics;
 mod plan;
 mod reference;
 mod shaders;

@@ -5,7 +5,6 @@
 //! measured to reach in the same run, in a kernel of nothing but multiply-adds and in a copy ([`Rates`]).
 
 mod case;
-mod chart;
 mod clock;
 mod error;
 mod kernels;
@@ -18,8 +17,8 @@ mod statistics;
 mod streaming;
 mod training;
 
+pub use crate::chart::{Chart, Line, Panel};
 pub use case::{Case, NetworkCase};
-pub use chart::{Chart, Line, Panel};
 pub use clock::{Bounds, Timing, measure};
 pub use error::BenchError;
 pub use kernels::{KernelTimes, kernels};

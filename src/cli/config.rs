@@ -10,6 +10,7 @@ use super::course::Course;
 use super::exit::Exit;
 use super::flags::{Columns, Flags, LossChoice, Widths};
 use super::optimizer::{self, Given};
+use super::trials::TrialFlags;
 use super::{job, layers};
 use crate::data::{Missing, Normalize, Spec, Task, nearest};
 use crate::device::{Device, Opening};
@@ -50,6 +51,7 @@ pub(super) struct Config {
     pub(super) device: Device,
     pub(super) threads: Option<usize>,
     pub(super) autotune: bool,
+    pub(super) trials: TrialFlags,
 }
 
 impl Flags {
@@ -67,6 +69,7 @@ impl Flags {
     /// Fills in the defaults.
     pub(super) fn resolve(&self) -> Result<Config, Exit> {
         self.check_network()?;
+        self.trials.check(self.val_data.is_some())?;
         let kind = self.optimizer.clone().unwrap_or_else(|| "adam".to_owned());
         let defaults = Options::default();
         let mut options = Options {
@@ -135,6 +138,7 @@ impl Flags {
             device: self.device.clone().unwrap_or_default(),
             threads: self.threads,
             autotune: self.autotune.unwrap_or(false),
+            trials: self.trials,
         })
     }
 }
@@ -318,6 +322,7 @@ impl Config {
             self.val_data.as_ref().map(|spec| quoted(absolute(spec))),
         );
         put("val-fraction", Some(number(self.val_fraction)));
+        self.trials.put(&mut put);
         put("task", Some(quoted(self.task.to_string())));
         put("normalize", Some(quoted(self.normalize.to_string())));
         put("missing", Some(quoted(self.missing.to_string())));

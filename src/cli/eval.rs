@@ -6,12 +6,16 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::exit::Exit;
+use super::figures;
+use super::flags::count;
 use super::job;
+use super::judge::Judging;
 use super::output::{Facts, duration, grouped, note, print, print_json, short};
 use super::run_path::RunPath;
 use crate::data::{Dataset, Preparation, Spec};
 use crate::device::Device;
-use crate::train::{Objective, Optimizer, Recipe, Rules, Session};
+use crate::metrics::Bootstrap;
+use crate::train::{Evaluation, Objective};
 
 const EXAMPLES: &str = "Examples:
   thalweg eval runs/glyphs-1                            on the rows that the run validated on
@@ -31,6 +35,9 @@ pub(super) struct Eval {
     /// Take the best epoch's model, not the last
     #[arg(long)]
     best: bool,
+    /// Tell the share of rows whose class is among the K most probable ones [default: 3 and 5, where there are more classes]
+    #[arg(long, value_name = "K", value_parser = count, allow_negative_numbers = true)]
+    top_k: Option<u64>,
     /// auto, cpu, gpu, reference, reference-f32, or an adapter by number or by a part of its name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: Device,
@@ -60,37 +67,36 @@ impl Eval {
                 "the model was trained with a loss of its own, which only its program knows",
             ));
         };
+        let top_k = self.checked_top_k(&preparation)?;
         let opened = job::open(&self.device, job::opening(None, false), false)?;
         let described = job::describe(&opened);
         let device = opened.executor.device().clone();
-        let recipe = Recipe {
-            network: file.model.network,
-            objective: Objective::Loss {
-                loss,
-                classes: file.classes,
-            },
-            optimizer: Optimizer::sgd(0.0),
-            seed: 0,
-            mixed: None,
-            rules: Rules::default(),
+        let objective = Objective::Loss {
+            loss,
+            classes: file.classes,
         };
-        let mut session = Session::new(recipe, opened.executor)?;
-        session.set_parameters(&file.model.values)?;
+        let mut session = file.model.session_on(opened.executor, objective)?;
         session.set_validation_rows(&data, batch)?;
         let units = preparation.target_scale().map(|scale| scale.scale.to_vec());
         let mut found = session.evaluate_rows(&data, batch, units.as_deref())?;
         found.complete(&data);
-        if !found.loss.is_finite() {
-            let what = format!("the loss over {} rows is {}", found.rows, found.loss);
-            return Err(Exit::failed(format!(
-                "{what}: the network's outputs leave the range of f32"
-            ))
-            .hint("look at the data's scale, or train again with a smaller `--lr`"));
-        }
+        check_finite(&found)?;
+        let judging = Judging {
+            loss,
+            units: units.as_deref(),
+            top_k,
+            bootstrap: Bootstrap::default(),
+        };
+        let report = judging.report(&mut session, &data)?;
+        let names = preparation
+            .class_names()
+            .or_else(|| preparation.target_names())
+            .unwrap_or_default();
         let seconds = begun.elapsed().as_secs_f64();
+        let model = path.model.display().to_string();
         if self.json {
             return print_json(&json!({
-                "model": path.model.display().to_string(),
+                "model": model,
                 "data": name,
                 "rows": found.rows,
                 "loss": found.loss,
@@ -99,14 +105,13 @@ impl Eval {
                 "device": job::name(&device),
                 "backend": device.backend,
                 "seconds": seconds,
+                "metrics": report.as_ref().map(|report| report.json(names)),
             }));
         }
+        let rows = grouped(found.rows as u64);
         let mut facts = Facts::default();
-        facts.add("model", path.model.display().to_string());
-        facts.add(
-            "data",
-            format!("{name}, {} rows", grouped(found.rows as u64)),
-        );
+        facts.add("model", model);
+        facts.add("data", format!("{name}, {rows} rows"));
         facts.add("device", described);
         facts.add("loss", format!("{} ({loss})", short(found.loss)));
         for (name, value) in [("accuracy", found.accuracy), ("R2", found.r2)] {
@@ -115,7 +120,25 @@ impl Eval {
             }
         }
         facts.add("time", duration(seconds));
-        print(&facts.text())
+        let figures = report.map(|report| format!("\n{}", figures::text(&report, names)));
+        print(&format!("{}{}", facts.text(), figures.unwrap_or_default()))
+    }
+
+    /// `--top-k`, if the model's answers have so many.
+    fn checked_top_k(&self, preparation: &Preparation) -> Result<Option<usize>, Exit> {
+        let Some(k) = self.top_k else {
+            return Ok(None);
+        };
+        let classes = preparation.class_names().map_or(0, <[String]>::len);
+        match usize::try_from(k) {
+            Ok(k) if k < classes => Ok(Some(k)),
+            _ if classes == 0 => Err(Exit::usage(format!(
+                "--top-k {k} is of classes, and the model predicts numbers; leave it out"
+            ))),
+            _ => Err(Exit::usage(format!(
+                "--top-k is {k}, and the model knows {classes} classes; expected fewer than {classes}"
+            ))),
+        }
     }
 
     /// The rows that the run validated on; all of its data if it did not.
@@ -134,7 +157,7 @@ impl Eval {
             return Ok((spec.to_string(), job::load_prepared(spec, preparation)?));
         }
         let all = job::load_prepared(&config.data, preparation)?;
-        let (_, validation) = job::rows(&config, all.rows())?;
+        let (_, validation) = job::rows(&config, all.rows(), all.targets())?;
         if validation.is_empty() {
             note("note: the run had no validation rows, so this is on the rows it was trained on");
             return Ok((config.data.to_string(), all));
@@ -144,4 +167,16 @@ impl Eval {
             all.select(&validation),
         ))
     }
+}
+
+/// Refuses a network whose outputs are no numbers.
+fn check_finite(found: &Evaluation) -> Result<(), Exit> {
+    if found.loss.is_finite() {
+        return Ok(());
+    }
+    let what = format!("the loss over {} rows is {}", found.rows, found.loss);
+    Err(Exit::failed(format!(
+        "{what}: the network's outputs leave the range of f32"
+    ))
+    .hint("look at the data's scale, or train again with a smaller `--lr`"))
 }

@@ -67,6 +67,15 @@ impl Exit {
     }
 }
 
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.error {
+            Some(error) => f.write_str(&describe(error)),
+            None => write!(f, "status {}", self.status),
+        }
+    }
+}
+
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for Exit {
     fn from(error: E) -> Self {
         let error = anyhow::Error::new(error);

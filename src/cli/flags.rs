@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::course::{Course, Saving};
 use super::optimizer::UpdateFlags;
+use super::trials::TrialFlags;
 use crate::data::{Missing, Normalize, Spec, Task};
 use crate::device::Device;
 use crate::graph::Precision;
@@ -137,6 +138,9 @@ pub(super) struct Flags {
     #[command(flatten)]
     pub(super) course: Course,
 
+    #[command(flatten)]
+    pub(super) trials: TrialFlags,
+
     /// auto, cpu, gpu, reference, reference-f32, or an adapter by number or by a part of its name [default: auto]
     #[arg(long, value_name = "DEVICE", help_heading = "Device")]
     pub(super) device: Option<Device>,
@@ -194,6 +198,7 @@ impl Flags {
             ($($field:ident),*) => { Self {
                 course: self.course.or(file.course),
                 saving: self.saving.or(file.saving),
+                trials: self.trials.or(file.trials),
                 $($field: self.$field.or(file.$field)),*
             } };
         }

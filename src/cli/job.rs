@@ -1,5 +1,6 @@
 //! What a configuration comes to: data that are loaded, and a trainer that is ready.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -9,12 +10,14 @@ use super::config::Config;
 use super::exit::Exit;
 use super::flags::LossChoice;
 use super::network;
-use crate::data::{DataError, Dataset, InFile, Preparation, Spec, TableOptions, Task, split};
+use crate::data::{
+    DataError, Dataset, Folds, InFile, Preparation, Spec, Table, TableOptions, Targets, Task, split,
+};
 use crate::device::{Device, Opened, Opening};
 use crate::executor::{DeviceInfo, ExecutorError};
 use crate::network::{Activation, ClassOptions, Loss};
 use crate::run::{fingerprint, load_weights};
-use crate::train::{Objective, Trainer};
+use crate::train::{Objective, Options, Trainer};
 
 /// A configuration with its data.
 pub(super) struct Job {
@@ -30,29 +33,30 @@ pub(super) struct Job {
 
 impl Job {
     /// Loads all that the configuration names, and checks it against itself. Writes nothing.
-    pub(super) fn load(mut config: Config) -> Result<Self, Exit> {
-        let in_file = match config.options.window {
-            Some(_) => InFile::Always,
-            None => InFile::IfLarge,
-        };
-        let options = TableOptions {
-            target: config.target.clone(),
-            weights: config.weights.clone(),
-            in_file,
-            missing: config.missing,
-            drop: config.drop.clone(),
-            ..TableOptions::default()
-        };
-        let table = config.data.load(&options)?;
+    pub(super) fn load(config: Config) -> Result<Self, Exit> {
+        let table = table(&config)?;
+        let parts = parts(&config, &table)?;
+        Self::of(config, Cow::Owned(table), parts)
+    }
+
+    /// The same with some rows of a table that is loaded already: those that train, and those that validate.
+    pub(super) fn of(
+        mut config: Config,
+        table: Cow<'_, Table>,
+        (mut training, mut validation): (Vec<u32>, Vec<u32>),
+    ) -> Result<Self, Exit> {
+        let in_file = in_file(&config);
         let mut notes = table.notes();
-        let (mut training, mut validation) = rows(&config, table.rows())?;
         if table.is_stored() {
             // In the order of the file, so that a window is one stretch of it.
             training.sort_unstable();
             validation.sort_unstable();
         }
         let preparation = Preparation::fit(&table, &training, config.task, config.normalize)?;
-        let all = preparation.prepare_owned(table)?;
+        let all = match table {
+            Cow::Owned(table) => preparation.prepare_owned(table)?,
+            Cow::Borrowed(table) => preparation.prepare(table)?,
+        };
         config.task = preparation.task();
         let loss = match (config.loss, config.task) {
             (LossChoice::Loss(loss), _) => loss,
@@ -138,8 +142,45 @@ pub(super) fn load_prepared(spec: &Spec, preparation: &Preparation) -> Result<Da
     Ok(preparation.prepare_owned(table)?)
 }
 
-/// The numbers of the training rows and of the validation rows.
-pub(super) fn rows(config: &Config, rows: usize) -> Result<(Vec<u32>, Vec<u32>), Exit> {
+const fn in_file(config: &Config) -> InFile {
+    match config.options.window {
+        Some(_) => InFile::Always,
+        None => InFile::IfLarge,
+    }
+}
+
+/// The data that the configuration names, as they are.
+pub(super) fn table(config: &Config) -> Result<Table, Exit> {
+    let options = TableOptions {
+        target: config.target.clone(),
+        weights: config.weights.clone(),
+        in_file: in_file(config),
+        missing: config.missing,
+        drop: config.drop.clone(),
+        ..TableOptions::default()
+    };
+    Ok(config.data.load(&options)?)
+}
+
+/// The numbers of the training rows and of the validation rows of a table.
+pub(super) fn parts(config: &Config, table: &Table) -> Result<(Vec<u32>, Vec<u32>), Exit> {
+    let targets = match config.trials.part() {
+        Some(_) => Preparation::targets_of(table, config.task)?,
+        None => Targets::None,
+    };
+    rows(config, table.rows(), &targets)
+}
+
+/// The same of so many rows. Folds look at the targets.
+pub(super) fn rows(
+    config: &Config,
+    rows: usize,
+    targets: &Targets,
+) -> Result<(Vec<u32>, Vec<u32>), Exit> {
+    if let Some((fold, folds)) = config.trials.part() {
+        let Options { seed, shuffle, .. } = config.options;
+        return Ok(Folds::new(rows, targets, folds, seed, shuffle)?.rows(fold));
+    }
     let fraction = if config.val_data.is_some() {
         0.0
     } else {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::interrupt;
 use super::job::{self, Job};
+use super::judge;
 use super::output::{self, print, print_json};
 use super::profile;
 use super::progress::Progress;
@@ -28,18 +29,52 @@ pub(super) struct Launch {
     pub(super) data: Option<String>,
     /// Where it goes on, if it was begun before.
     pub(super) snapshot: Option<Snapshot>,
-    pub(super) json: bool,
     pub(super) quiet: bool,
     pub(super) profile: bool,
 }
 
-/// Trains, and writes and tells what comes of it.
-pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<(), Exit> {
+/// A run that has ended, and what is to be told of it.
+pub(super) struct Launched {
+    /// As JSON.
+    pub(super) object: Value,
+    text: String,
+    /// Its folder.
+    pub(super) path: String,
+    steps: u64,
+    /// Whether it was ended before its end.
+    pub(super) interrupted: bool,
+}
+
+impl Launched {
+    /// Tells it.
+    pub(super) fn tell(&self, json: bool) -> Result<(), Exit> {
+        let printed = if json {
+            print_json(&self.object)
+        } else {
+            print(&self.text)
+        };
+        if self.interrupted {
+            self.note_interruption();
+            return Err(Exit::INTERRUPTED);
+        }
+        printed
+    }
+
+    /// Says how an interrupted run goes on.
+    pub(super) fn note_interruption(&self) {
+        let Self { path, steps, .. } = self;
+        output::note(&format!(
+            "interrupted after {steps} steps; what was learnt is in {path}, and `thalweg resume {path}` goes on"
+        ));
+    }
+}
+
+/// Trains, and writes what comes of it.
+pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<Launched, Exit> {
     let Launch {
         out,
         data,
         snapshot,
-        json,
         quiet,
         profile,
     } = how;
@@ -91,25 +126,28 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<(), Exit>
         .path()
         .map_or_else(String::new, |path| path.display().to_string());
     let step_seconds = fitted.summary.step_seconds;
-    let (mut object, mut text) = (run.json(&fitted, &path), run.table(&fitted, &path));
+    let interrupted = fitted.summary.interrupted && interrupt::asked();
+    // Who interrupts does not want to wait.
+    let judged = if fitted.summary.interrupted {
+        None
+    } else {
+        judge::validation(job, &fitted.model)
+    };
+    let judged = judged.as_ref();
+    let mut object = run.json(&fitted, judged, &path);
+    let mut text = run.table(&fitted, judged, &path);
     if let Some(found) = &watch.profile {
         let trace = profile::write(found, job::name(&run.device), Path::new(&path))?;
         object["profile"] = profile::to_json(found, step_seconds, &trace);
         text.push_str(&profile::text(found, step_seconds, &trace));
     }
-    let printed = if json {
-        print_json(&object)
-    } else {
-        print(&text)
-    };
-    if fitted.summary.interrupted && interrupt::asked() {
-        output::note(&format!(
-            "interrupted after {} steps; what was learnt is in {path}, and `thalweg resume {path}` goes on",
-            fitted.summary.steps
-        ));
-        return Err(Exit::INTERRUPTED);
-    }
-    printed
+    Ok(Launched {
+        object,
+        text,
+        path,
+        steps: fitted.summary.steps,
+        interrupted,
+    })
 }
 
 /// The recorder, the progress and the profile as one observer.

@@ -32,7 +32,7 @@ pub(super) fn note(text: &str) {
 }
 
 /// The columns of the terminal that standard output is, or of a page.
-fn width() -> usize {
+pub(super) fn width() -> usize {
     let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     let columns = if io::stdout().is_terminal() {
         terminal()
@@ -76,7 +76,7 @@ impl Facts {
 }
 
 /// Lines of at most `room` characters, broken at spaces; a longer word has a line of its own.
-fn wrap(text: &str, room: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let line = lines.last_mut().expect("there is a line from the start");

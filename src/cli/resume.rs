@@ -143,10 +143,10 @@ impl Resume {
                 out,
                 data: Some(data),
                 snapshot: Some(snapshot),
-                json: self.json,
                 quiet: self.quiet,
                 profile: false,
             },
-        )
+        )?
+        .tell(self.json)
     }
 }

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use super::job::{self, Job};
+use super::judge::Report;
 use super::output::{Facts, duration, grouped, short};
 use super::progress::Progress;
 use crate::data::Task;
@@ -80,7 +81,7 @@ impl Run {
     }
 
     /// The fields that the design promises; what does not apply is null.
-    pub(super) fn json(&self, fitted: &Fitted, out: &str) -> Value {
+    pub(super) fn json(&self, fitted: &Fitted, judged: Option<&Report>, out: &str) -> Value {
         let summary = &fitted.summary;
         let validation = summary.validation.as_ref();
         json!({
@@ -93,6 +94,7 @@ impl Run {
             "val_loss": validation.map(|v| v.loss),
             "val_accuracy": validation.and_then(|v| v.accuracy),
             "val_r2": validation.and_then(|v| v.r2),
+            "val_metrics": judged.map(Report::points),
             "seconds": summary.seconds,
             "first_step_seconds": summary.first_step_seconds,
             "step_ms": summary.step_seconds * 1e3,
@@ -107,7 +109,7 @@ impl Run {
         })
     }
 
-    pub(super) fn table(&self, fitted: &Fitted, out: &str) -> String {
+    pub(super) fn table(&self, fitted: &Fitted, judged: Option<&Report>, out: &str) -> String {
         let summary = &fitted.summary;
         let mut facts = Facts::default();
         facts.add("device", &self.described);
@@ -149,6 +151,9 @@ impl Run {
             if let (true, Some(r2)) = (self.is_regression, validation.r2) {
                 facts.add("val R2", short(r2));
             }
+        }
+        for (name, value) in judged.map(Report::summary).unwrap_or_default() {
+            facts.add(format!("val {name}"), short(value));
         }
         facts.add("saved", out);
         facts.text()

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use super::dry_run;
 use super::exit::Exit;
+use super::find_lr;
 use super::flags::Flags;
 use super::interrupt;
 use super::job::{self, Job};
 use super::launch::{Launch, launch};
 use super::output::{print, print_json};
+use super::trials;
 use crate::data::Spec;
 use crate::device::Opened;
 use crate::run::{Out, Recorder};
@@ -20,6 +22,8 @@ const EXAMPLES: &str = "Examples:
   thalweg train --data houses.csv --target price --task regression --lr 0.01 --weight-decay 1e-4
   thalweg train --data train-images.gz,train-labels.gz --val-data t10k-images.gz,t10k-labels.gz
   thalweg train --config flowers.toml --seed 1 --json
+  thalweg train --data flowers.csv --folds 5            cross-validation; with --repeats 3 by three seeds
+  thalweg train --data flowers.csv --find-lr            which learning rates learn
 
 A line of a configuration is a flag: `hidden = [256, 128]`, `lr = 0.01`, `no-shuffle = true`.
 Paths in it are relative to where the program runs. The run folder holds one as config.toml.
@@ -40,21 +44,38 @@ pub(super) struct Train {
     /// Tell what the run would take of memory, and do no more: nothing stays allocated on the device, and nothing is written but, with --autotune, what was timed
     #[arg(long, help_heading = "Output")]
     dry_run: bool,
+    /// Raise the learning rate from 1e-7 to 10 within 100 steps (or --steps), tell which rates learn, and draw it; writes no run folder [default picture: the first free find-lr-N.svg]
+    #[arg(long, value_name = "FILE.svg", num_args = 0..=1, require_equals = true, default_missing_value = "", help_heading = "Choosing")]
+    find_lr: Option<String>,
 }
 
 impl Train {
     pub(super) fn run(self) -> Result<(), Exit> {
         interrupt::listen();
+        self.check()?;
         let flags = self.flags.with_file()?;
         let (json, quiet) = (flags.json.unwrap_or(false), flags.quiet.unwrap_or(false));
         let config = flags.resolve()?;
+        let force = flags.force.unwrap_or(false);
+        if let Some(picture) = self.find_lr {
+            return find_lr::run(config, &picture, force, json, quiet);
+        }
+        let name = name(&config.data);
         let out = match flags.out {
-            Some(path) => Out::Path {
-                path,
-                force: flags.force.unwrap_or(false),
-            },
-            None => Out::Next(name(&config.data)),
+            Some(path) => Out::Path { path, force },
+            None => Out::Next(name),
         };
+        if config.trials.are_several() {
+            if self.profile {
+                return Err(Exit::usage(
+                    "--profile is of one run, and --folds and --repeats make several; choose one of them with --fold, or leave \
+                     one of the flags out",
+                ));
+            }
+            if !self.dry_run {
+                return trials::run(config, out, json, quiet);
+            }
+        }
         // Whether the place is taken is known without reading the data.
         Recorder::new(out.clone(), Vec::new())?;
         let job = Job::load(config)?;
@@ -72,11 +93,30 @@ impl Train {
                 out,
                 data: None,
                 snapshot: None,
-                json,
                 quiet,
                 profile: self.profile,
             },
-        )
+        )?
+        .tell(json)
+    }
+
+    /// Refuses flags that ask for different things.
+    fn check(&self) -> Result<(), Exit> {
+        let trials = &self.flags.trials;
+        let others = [
+            ("--profile", self.profile),
+            ("--dry-run", self.dry_run),
+            ("--folds", trials.folds.is_some()),
+            ("--repeats", trials.repeats.is_some()),
+            ("--out", self.flags.out.is_some()),
+        ];
+        match others.iter().find(|(_, given)| *given) {
+            Some((flag, _)) if self.find_lr.is_some() => Err(Exit::usage(format!(
+                "--find-lr trains a little and writes no run, so {flag} has no meaning beside it; leave one of them out \
+                 (the picture's place is --find-lr=FILE.svg)"
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 

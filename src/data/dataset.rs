@@ -1,5 +1,7 @@
 //! Numbers ready for a network.
 
+use std::ops::Range;
+
 use super::DataError;
 use super::pictures::Picture;
 use super::stored::{Stored, Value};
@@ -414,6 +416,33 @@ impl Dataset {
                 .into_iter()
                 .map(|p| f32::from(p) * scale)
                 .collect(),
+        }
+    }
+
+    /// The inputs of the rows of a range as the network sees them, row-major.
+    ///
+    /// # Errors
+    /// If they are not in memory, and cannot be read.
+    pub fn inputs_of(&self, rows: Range<usize>) -> Result<Vec<f32>, DataError> {
+        let range = rows.start * self.features..rows.end * self.features;
+        let scaled =
+            |pixels: &[u8], scale: f32| pixels.iter().map(|&p| f32::from(p) * scale).collect();
+        match &self.inputs {
+            Inputs::F32(values) => Ok(values[range].to_vec()),
+            Inputs::U8 { pixels, scale } => Ok(scaled(&pixels[range], *scale)),
+            Inputs::StoredF32(stored) => {
+                let mut values = Vec::new();
+                stored.read(rows, &mut values)?;
+                Ok(values)
+            }
+            Inputs::StoredU8 {
+                rows: stored,
+                scale,
+            } => {
+                let mut pixels = Vec::new();
+                stored.read(rows, &mut pixels)?;
+                Ok(scaled(&pixels, *scale))
+            }
         }
     }
 }

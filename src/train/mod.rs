@@ -33,6 +33,7 @@ mod snapshot;
 mod stopping;
 mod submission;
 mod suit;
+mod sweep;
 mod tables;
 mod told;
 mod trace;
@@ -60,6 +61,7 @@ pub use schedule::{Curve, OneCycle, Per, Plateau, Schedule};
 pub use session::{Position, Purpose, Ready, Session, batches};
 pub use snapshot::{Best, Kept, Snapshot, Standing};
 pub use stopping::{Monitor, Stopping};
+pub use sweep::{RateSweep, SweepEnd};
 pub use tables::{Batch, Metric, SLOTS, Tables};
 
 use std::sync::Arc;

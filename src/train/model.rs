@@ -2,6 +2,7 @@
 
 use super::{Objective, Optimizer, Recipe, Rules, Session, TrainError};
 use crate::device::Device;
+use crate::executor::Executor;
 use crate::network::{Activation, Loss, Network};
 
 /// A network with values for its parameters. It lives in memory, on no device.
@@ -101,6 +102,18 @@ impl Model {
         device: &Device,
         objective: Objective,
     ) -> Result<Session, TrainError> {
+        self.session_on(device.open(None)?.executor, objective)
+    }
+
+    /// The same on an executor that is open already.
+    ///
+    /// # Errors
+    /// As [`Model::session`].
+    pub fn session_on(
+        &self,
+        executor: Box<dyn Executor>,
+        objective: Objective,
+    ) -> Result<Session, TrainError> {
         let recipe = Recipe {
             network: self.network.clone(),
             objective,
@@ -109,7 +122,7 @@ impl Model {
             mixed: None,
             rules: Rules::default(),
         };
-        let mut session = Session::new(recipe, device.open(None)?.executor)?;
+        let mut session = Session::new(recipe, executor)?;
         session.set_parameters(&self.values)?;
         Ok(session)
     }

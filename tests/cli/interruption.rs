@@ -10,20 +10,11 @@ mod signals {
 
     use super::Place;
 
-    fn start(place: &Place) -> Child {
+    fn start(place: &Place, flags: &str) -> Child {
+        let run = format!("train --data moons --device cpu --epochs 1000000000 {flags}");
         Command::new(env!("CARGO_BIN_EXE_thalweg"))
             .env("THALWEG_CACHE", "")
-            .args([
-                "train",
-                "--data",
-                "moons",
-                "--device",
-                "cpu",
-                "--epochs",
-                "1000000000",
-                "--out",
-                "run",
-            ])
+            .args(run.split_whitespace())
             .current_dir(place.path(""))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -59,7 +50,7 @@ mod signals {
     fn what_was_learnt_is_saved() {
         for name in ["-INT", "-TERM"] {
             let place = Place::new();
-            let child = start(&place);
+            let child = start(&place, "--out run");
             until("the run to begin", || is_begun(&place.path("run")));
             signal(&child, name);
             let output = child.wait_with_output().unwrap();
@@ -76,6 +67,25 @@ mod signals {
             let eval = place.json("eval run --device cpu");
             assert!(eval["accuracy"].as_f64() > Some(0.5), "{name}: {eval}");
         }
+    }
+
+    #[test]
+    fn the_fold_under_way_is_saved() {
+        let place = Place::new();
+        let child = start(&place, "--folds 3 --out cv");
+        until("the first fold to begin", || {
+            is_begun(&place.path("cv/fold-1"))
+        });
+        signal(&child, "-INT");
+        let output = child.wait_with_output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{err}");
+        assert!(err.contains("what was learnt is in cv/fold-1"), "{err}");
+        let out = String::from_utf8_lossy(&output.stdout);
+        assert!(out.contains("no run has ended"), "{out}");
+        assert!(!err.contains("fold-2"), "no other one is begun: {err}");
+        let eval = place.json("eval cv/fold-1 --device cpu");
+        assert!(eval["accuracy"].as_f64() > Some(0.5), "{eval}");
     }
 }
 

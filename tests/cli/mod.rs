@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bench;
+mod choosing;
 mod data;
 mod export;
 mod interruption;

@@ -3,6 +3,7 @@
 mod csv;
 mod describe;
 mod files;
+mod folds;
 mod generators;
 mod idx;
 mod missing;

@@ -215,6 +215,16 @@ impl Preparation {
         self.target.prepare(table)
     }
 
+    /// The targets of all rows, before it is known which of them train: their classes are those that they would have then.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit) and [`prepare`](Self::prepare).
+    pub(crate) fn targets_of(table: &Table, task: Task) -> Result<Targets, DataError> {
+        let count = u32::try_from(table.rows()).expect("a table has fewer than 2^32 rows");
+        let rows: Vec<u32> = (0..count).collect();
+        TargetPreparation::fit(table, &rows, task, Normalize::Standard)?.prepare(table)
+    }
+
     /// Makes `table` numbers. Columns are found by name, in any order; other columns are ignored. A table without a
     /// target gives a data set without targets.
     ///

@@ -1,4 +1,4 @@
-//! Lines over logarithmic axes, as SVG.
+//! Lines over logarithmic axes, as SVG: how cost grows, and what the loss makes of learning rates.
 
 use std::fmt::Write;
 
@@ -48,7 +48,10 @@ impl Chart {
     /// The picture.
     pub fn svg(&self) -> String {
         let rows = self.panels.len().div_ceil(self.columns.max(1));
-        let width = PANEL.0 * self.columns as f64 + 10.0;
+        let names = self.names();
+        let legend: f64 = names.iter().map(|name| legend_width(name)).sum();
+        // One panel is narrower than the names of its lines may be.
+        let width = (PANEL.0 * self.columns as f64 + 10.0).max(12.0 + legend);
         let height = HEAD + PANEL.1 * rows as f64;
         let mut text = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
@@ -57,7 +60,6 @@ impl Chart {
              <text x=\"12\" y=\"20\" font-size=\"14\">{}</text>\n",
             escaped(&self.title)
         );
-        let names = self.names();
         let mut x = 12.0;
         for (i, name) in names.iter().enumerate() {
             let _ = writeln!(
@@ -68,7 +70,7 @@ impl Chart {
                 x + 13.0,
                 escaped(name)
             );
-            x += 30.0 + 6.2 * name.chars().count() as f64;
+            x += legend_width(name);
         }
         for (i, panel) in self.panels.iter().enumerate() {
             let x = PANEL.0 * (i % self.columns) as f64;
@@ -91,6 +93,11 @@ impl Chart {
         }
         names
     }
+}
+
+/// What a name takes of the legend, with its point.
+fn legend_width(name: &str) -> f64 {
+    30.0 + 6.2 * name.chars().count() as f64
 }
 
 fn colour(index: usize) -> &'static str {
@@ -339,6 +346,25 @@ mod tests {
             svg.matches("r=\"3\"").count(),
             4,
             "two points of each line can be drawn"
+        );
+        assert!(
+            svg.contains("width=\"590\""),
+            "as wide as two panels: {svg}"
+        );
+        let long = Line {
+            name: "a".repeat(100),
+            points: vec![(1.0, 1.0)],
+        };
+        let wide = Chart {
+            panels: vec![Panel {
+                lines: vec![long],
+                ..chart.panels[0].clone()
+            }],
+            ..chart.clone()
+        };
+        assert!(
+            wide.svg().contains("width=\"662\""),
+            "as wide as its legend"
         );
         assert_eq!(svg.matches(">cpu<").count(), 1, "one legend for all panels");
         assert!(svg.contains("nothing was measured"));

@@ -1,0 +1,285 @@
+//! The learning-rate finder: a rate that rises from step to step, and what the loss makes of it (Smith 2017, "Cyclical
+//! Learning Rates for Training Neural Networks").
+
+use super::schedule::{Curve, Moment, Per, Schedule};
+use super::session::{Purpose, Session, batches};
+use super::{TrainError, Trainer};
+use crate::data::Dataset;
+use crate::executor::{Data, Executor};
+use crate::kernel::Tick;
+
+/// The first rate of a sweep, and the last.
+const RATES: [f64; 2] = [1e-7, 10.0];
+/// What a smoothed loss keeps of the one before, as in fastai.
+const KEPT: f64 = 0.98;
+/// The sweep ends where the smoothed loss is so many times its least, as in fastai.
+const DIVERGED: f64 = 4.0;
+/// The last steps, which do not count for what is suggested, as in fastai.
+const LAST: usize = 5;
+
+/// What the loss made of rising learning rates.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RateSweep {
+    /// The rate of each step.
+    pub rates: Vec<f64>,
+    /// The loss of each step, on its own batch, before the step changed anything; in the scale that the network sees.
+    pub losses: Vec<f64>,
+    /// The moving average of the losses, begun without bias.
+    pub smoothed: Vec<f64>,
+    /// Why it ended.
+    pub end: SweepEnd,
+}
+
+/// Why a sweep ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SweepEnd {
+    /// The highest rate was reached.
+    Highest,
+    /// The smoothed loss grew to four times its least.
+    Diverged,
+    /// The loss was NaN or infinite.
+    NonFinite,
+}
+
+impl RateSweep {
+    const fn new() -> Self {
+        Self {
+            rates: Vec::new(),
+            losses: Vec::new(),
+            smoothed: Vec::new(),
+            end: SweepEnd::Highest,
+        }
+    }
+
+    /// Adds a step; whether there shall be another one.
+    fn add(&mut self, rate: f64, loss: f64) -> bool {
+        if !loss.is_finite() {
+            self.end = SweepEnd::NonFinite;
+            return false;
+        }
+        // The average of the average's weights so far is 1 - KEPT^steps.
+        let share = |steps: usize| 1.0 - KEPT.powi(i32::try_from(steps).unwrap_or(i32::MAX));
+        let steps = self.losses.len();
+        let before = self.smoothed.last().map_or(0.0, |last| last * share(steps));
+        let smoothed = (KEPT * before + (1.0 - KEPT) * loss) / share(steps + 1);
+        self.rates.push(rate);
+        self.losses.push(loss);
+        self.smoothed.push(smoothed);
+        let least = self.smoothed.iter().copied().fold(f64::INFINITY, f64::min);
+        if smoothed > DIVERGED * least && least > 0.0 {
+            self.end = SweepEnd::Diverged;
+            return false;
+        }
+        true
+    }
+
+    /// The steps that count: not the first tenth, in which the average is of few losses, nor the last five.
+    fn counted(&self) -> std::ops::Range<usize> {
+        let (steps, first) = (self.smoothed.len(), self.smoothed.len() / 10);
+        if steps < first + LAST + 2 {
+            return 0..steps;
+        }
+        first..steps - LAST
+    }
+
+    /// The rate at which the smoothed loss falls most steeply over the logarithm of the rate. None if it never falls.
+    pub fn steepest(&self) -> Option<f64> {
+        let counted = self.counted();
+        let slope = |step: usize| {
+            let fall = self.smoothed[step + 1] - self.smoothed[step];
+            fall / (self.rates[step + 1] / self.rates[step]).ln()
+        };
+        let steps = counted.start..counted.end.saturating_sub(1);
+        let steepest = steps
+            .map(|step| (step, slope(step)))
+            .min_by(|a, b| a.1.total_cmp(&b.1));
+        steepest
+            .filter(|(_, slope)| *slope < 0.0)
+            .map(|(step, _)| self.rates[step])
+    }
+
+    /// A tenth of the rate at which the smoothed loss is least. None if it never falls.
+    pub fn tenth_of_minimum(&self) -> Option<f64> {
+        self.steepest()?;
+        let least = self
+            .counted()
+            .min_by(|a, b| self.smoothed[*a].total_cmp(&self.smoothed[*b]));
+        least.map(|step| self.rates[step] / 10.0)
+    }
+
+    /// The least loss and the largest.
+    pub fn range(&self) -> (f64, f64) {
+        let ends = |(low, high): (f64, f64), loss: &f64| (low.min(*loss), high.max(*loss));
+        self.losses
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), ends)
+    }
+}
+
+impl Trainer {
+    /// Trains with a rate that rises from 1e-7 to 10 within so many steps, each time by the same factor, until the loss has
+    /// grown to four times its least. Epochs begin anew where there are few rows; of many rows, as many as are wanted are put
+    /// on the device; an epoch's smaller last batch is left out. What was learnt is dropped.
+    ///
+    /// # Errors
+    /// As [`Trainer::fit`], but numbers that are not finite end the sweep.
+    pub fn sweep_rates(
+        &self,
+        executor: Box<dyn Executor>,
+        data: &Dataset,
+        steps: u64,
+    ) -> Result<RateSweep, TrainError> {
+        let mut trainer = self.clone();
+        let options = &mut trainer.options;
+        let [first, last] = RATES;
+        let changes = steps.saturating_sub(1).max(1) as f64;
+        options.optimizer.learning_rate = first;
+        options.schedule = Schedule {
+            per: Per::Step,
+            ..Curve::Exponential {
+                gamma: (last / first).powf(1.0 / changes),
+            }
+            .into()
+        };
+        options.steps = Some(steps);
+        let some = trainer.wanted(data, steps);
+        trainer.sweep(executor, some.as_ref().unwrap_or(data), steps)
+    }
+
+    /// As many of the rows as the steps take, if there are more: those with which the first epoch begins.
+    fn wanted(&self, data: &Dataset, steps: u64) -> Option<Dataset> {
+        let steps = usize::try_from(steps).unwrap_or(usize::MAX);
+        let most = steps.saturating_mul(self.options.batch_size);
+        if data.rows() <= most {
+            return None;
+        }
+        let order = self.options.order().of(data);
+        let mut rows = if self.options.shuffle {
+            order.epoch(data.rows(), 1)
+        } else {
+            (0..u32::try_from(most).ok()?).collect()
+        };
+        rows.truncate(most);
+        if data.stored_row_bytes().is_some() {
+            // Rows that are not in memory are read one behind the other.
+            rows.sort_unstable();
+        }
+        Some(data.select(&rows))
+    }
+
+    fn sweep(
+        &self,
+        executor: Box<dyn Executor>,
+        data: &Dataset,
+        steps: u64,
+    ) -> Result<RateSweep, TrainError> {
+        let mut session = self.session(executor, data)?;
+        let tables = session
+            .training
+            .clone()
+            .expect("the session has training rows");
+        let mut batches = batches(data.rows(), self.options.batch_size);
+        let rows = batches[0].rows;
+        batches.retain(|batch| batch.rows == rows);
+        let ready = session.plan(Purpose::Training(rows))?;
+        let mut sweep = RateSweep::new();
+        let order = self.options.order().of(data);
+        let (base, count) = (self.options.optimizer.learning_rate, batches.len() as u64);
+        for done in 0..steps {
+            if done % count == 0 && self.options.shuffle {
+                let order = Data::U32(order.epoch(data.rows(), done / count + 1));
+                let Session {
+                    executor, store, ..
+                } = &mut session;
+                executor.write_stored(store, &tables.part("order"), &order)?;
+            }
+            let moment = Moment {
+                steps: done,
+                epochs: 0,
+                total: [steps, 1],
+            };
+            let schedule = &self.options.schedule;
+            let rate = schedule.rate(base, moment, &schedule.begin(base));
+            let batch = usize::try_from(done % count).expect("a batch's number");
+            let tick = Tick {
+                step: u32::try_from(done + 1).unwrap_or(u32::MAX),
+                start: batches[batch].start,
+                slot: 0,
+                learning_rate: rate.learning_rate,
+                momentum: None,
+            };
+            session.executor.run(ready.handle, &[tick])?;
+            let loss = session.read_logs(&tables, 1)?.losses[0];
+            // Under mixed precision the first steps may be skipped, until the loss scale fits.
+            let skipped = session.recipe.mixed.is_some() && !loss.is_finite();
+            if !skipped && !sweep.add(rate.learning_rate, loss) {
+                break;
+            }
+        }
+        Ok(sweep)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn swept(loss: impl Fn(f64) -> f64) -> RateSweep {
+        let mut sweep = RateSweep::new();
+        let factor = (RATES[1] / RATES[0]).powf(1.0 / 99.0);
+        for step in 0..100 {
+            let rate = RATES[0] * factor.powi(step);
+            if !sweep.add(rate, loss(rate)) {
+                break;
+            }
+        }
+        sweep
+    }
+
+    /// fastai's debiased average, written as its own recurrence.
+    #[test]
+    fn losses_are_smoothed_without_bias() {
+        let sweep = swept(|rate| 1.0 + rate.ln().sin());
+        let (mut average, mut kept) = (0.0, 1.0);
+        for (loss, smoothed) in sweep.losses.iter().zip(&sweep.smoothed) {
+            average = 0.98 * average + 0.02 * loss;
+            kept *= 0.98;
+            let expected = average / (1.0 - kept);
+            assert!(
+                (smoothed - expected).abs() < 1e-12,
+                "{smoothed} is not {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_loss_that_grows_ends_the_sweep() {
+        let sweep = swept(|rate| if rate < 0.01 { 1.0 } else { 1.0 + 1e6 * rate });
+        assert_eq!(sweep.end, SweepEnd::Diverged);
+        assert!(sweep.rates.len() < 80, "{} steps", sweep.rates.len());
+        let sweep = swept(|rate| if rate < 1e-3 { 1.0 } else { f64::NAN });
+        assert_eq!(sweep.end, SweepEnd::NonFinite);
+        assert!(
+            sweep.losses.iter().all(|loss| loss.is_finite()),
+            "{:?}",
+            sweep.losses
+        );
+        assert_eq!(swept(|_| 1.0).end, SweepEnd::Highest);
+    }
+
+    #[test]
+    fn the_steepest_fall_and_a_tenth_of_the_least_are_suggested() {
+        // Falls by a step of the logarithm around 1e-3, and rises behind 1e-1.
+        let sweep = swept(|rate| {
+            2.0 - 1.0 / (1.0 + (1e-3 / rate).powi(4)) + if rate > 0.1 { rate * 20.0 } else { 0.0 }
+        });
+        let steepest = sweep.steepest().expect("it falls");
+        assert!((5e-4..1e-2).contains(&steepest), "{steepest}");
+        let tenth = sweep.tenth_of_minimum().expect("it falls");
+        assert!((5e-3..3e-2).contains(&tenth), "{tenth}");
+        let flat = swept(|_| 1.0);
+        assert_eq!((flat.steepest(), flat.tenth_of_minimum()), (None, None));
+        let rising = swept(|rate| 1.0 + rate);
+        assert_eq!(rising.steepest(), None);
+    }
+}
