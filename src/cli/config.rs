@@ -10,6 +10,7 @@ use super::course::Course;
 use super::exit::Exit;
 use super::flags::{Flags, LossChoice, Widths};
 use super::optimizer::{self, Given};
+use super::seeing::Seen;
 use super::{job, layers};
 use crate::data::{Normalize, Spec, Task, nearest};
 use crate::device::{Device, Opening};
@@ -48,6 +49,7 @@ pub(super) struct Config {
     pub(super) device: Device,
     pub(super) threads: Option<usize>,
     pub(super) autotune: bool,
+    pub(super) seen: Seen,
 }
 
 impl Flags {
@@ -127,6 +129,7 @@ impl Flags {
             device: self.device.clone().unwrap_or_default(),
             threads: self.threads,
             autotune: self.autotune.unwrap_or(false),
+            seen: self.seeing.resolve()?,
         })
     }
 
@@ -378,6 +381,7 @@ impl Config {
         put("stream", stream.map(|bytes| (bytes / MIB).to_string()));
         put("autotune", Some(self.autotune.to_string()));
         put("no-fusion", Some((!fuse).to_string()));
+        self.seen.put(&mut put);
         // Behind all keys, which would be the list's own otherwise.
         text.push_str(&layers::to_toml(self.layers.as_deref().unwrap_or_default()));
         text

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::course::Course;
 use super::optimizer::UpdateFlags;
+use super::seeing::Seeing;
 use crate::data::{Normalize, Spec, Task};
 use crate::device::Device;
 use crate::graph::Precision;
@@ -156,6 +157,8 @@ pub(super) struct Flags {
     /// Replace a run folder that is there already
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Output")]
     pub(super) force: Option<bool>,
+    #[command(flatten)]
+    pub(super) seeing: Seeing,
     /// Print one JSON object in place of the table
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Output")]
     pub(super) json: Option<bool>,
@@ -181,6 +184,7 @@ impl Flags {
         macro_rules! first {
             ($($field:ident),*) => { Self {
                 course: self.course.or(file.course),
+                seeing: self.seeing.or(file.seeing),
                 $($field: self.$field.or(file.$field)),*
             } };
         }

@@ -10,8 +10,10 @@ use super::exit::Exit;
 use super::interrupt;
 use super::job::{self, Job};
 use super::output::{self, print, print_json};
+use super::plot;
 use super::profile;
 use super::progress::Progress;
+use super::reporting::Reporting;
 use super::told::Run;
 use crate::device::Opened;
 use crate::executor::ExecutorError;
@@ -55,8 +57,11 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<(), Exit>
         output: job.loss().output(),
         values: Vec::new(),
     };
-    let mut recorder =
-        Recorder::new(out, files)?.describe(empty, job.objective(), job.preparation.clone())?;
+    let seen = job.config.seen;
+    let mut recorder = Recorder::new(out, files)?
+        .with_looks(seen.report || seen.tensorboard)
+        .with_tensorboard(seen.tensorboard)
+        .describe(empty, job.objective(), job.preparation.clone())?;
     *recorder.facts() = Facts {
         thalweg: env!("CARGO_PKG_VERSION").to_owned(),
         device: json!(run.device),
@@ -68,6 +73,7 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<(), Exit>
         recorder,
         environment,
         progress: run.progress(job, quiet),
+        reporting: Reporting::new(job, run.begun(job).pairs().to_vec()),
         profile: profile.then(Profile::new),
         quiet,
         told_failure: false,
@@ -80,18 +86,35 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<(), Exit>
         Some(from) => trainer.resume_on(executor, training, validation, &mut watch, from),
     };
     watch.progress.end();
-    let fitted = fitted.map_err(|error| failed(error, job, &mut watch.recorder))?;
+    let fitted = fitted.map_err(|error| {
+        let why = error.to_string();
+        let exit = failed(error, job, &mut watch.recorder);
+        (watch.reporting).fail(&mut watch.recorder, &watch.environment, &why);
+        exit
+    })?;
     watch.recorder.finish(&fitted.model)?;
     let path = watch
         .recorder
         .path()
         .map_or_else(String::new, |path| path.display().to_string());
     let step_seconds = fitted.summary.step_seconds;
-    let (mut object, mut text) = (run.json(&fitted, &path), run.table(&fitted, &path));
+    let facts = run.facts(&fitted, &path);
+    let (mut object, mut text) = (run.json(&fitted, &path), facts.text());
+    let known = [run.begun(job).pairs(), facts.pairs()].concat();
+    watch.reporting.end(
+        &mut watch.recorder,
+        &watch.environment,
+        (job, &fitted),
+        unique(known),
+        watch.profile.as_ref(),
+    );
     if let Some(found) = &watch.profile {
         let trace = profile::write(found, job::name(&run.device), Path::new(&path))?;
         object["profile"] = profile::to_json(found, step_seconds, &trace);
         text.push_str(&profile::text(found, step_seconds, &trace));
+    }
+    if seen.plot && !json {
+        text.push_str(&plot::losses(Path::new(&path)));
     }
     let printed = if json {
         print_json(&object)
@@ -108,11 +131,23 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<(), Exit>
     printed
 }
 
+/// Facts of the same name once.
+fn unique(facts: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut known: Vec<(String, String)> = Vec::new();
+    for fact in facts {
+        if !known.iter().any(|(name, _)| *name == fact.0) {
+            known.push(fact);
+        }
+    }
+    known
+}
+
 /// The recorder, the progress and the profile as one observer.
 struct Watch {
     recorder: Recorder,
     environment: Value,
     progress: Progress,
+    reporting: Reporting,
     profile: Option<Profile>,
     quiet: bool,
     /// Whether it was said that checkpoints fail.
@@ -145,7 +180,13 @@ impl Observer for Watch {
 
     fn epoch(&mut self, report: &EpochReport<'_>) -> io::Result<()> {
         self.progress.epoch(report);
-        self.recorder.epoch(report)
+        self.recorder.epoch(report)?;
+        self.reporting.epoch(&mut self.recorder, &self.environment);
+        Ok(())
+    }
+
+    fn inspects(&self, epoch: u64) -> bool {
+        self.recorder.inspects(epoch)
     }
 
     fn keeps_snapshots(&self) -> bool {

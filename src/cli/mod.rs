@@ -3,8 +3,10 @@
 //! Results go to standard output, progress and logs to standard error. The exit status is 0 for done, 1 for a run that
 //! failed, 2 for bad usage or bad input, and 130 for a run that was interrupted after its model was saved.
 
+mod answers;
 mod bench;
 mod class_weights;
+mod compare;
 mod config;
 mod course;
 mod devices;
@@ -19,11 +21,14 @@ mod launch;
 mod layers;
 mod optimizer;
 mod output;
+mod plot;
 mod predict;
 mod profile;
 mod progress;
+mod reporting;
 mod resume;
 mod run_path;
+mod seeing;
 mod told;
 mod train;
 mod verify;
@@ -56,6 +61,8 @@ enum Verb {
     Train(Box<train::Train>),
     /// Go on with a run that was stopped
     Resume(resume::Resume),
+    /// Put runs side by side: what differs, what came of it, and the curves
+    Compare(compare::Compare),
     /// Tell loss and metrics of a trained network on a data set
     Eval(eval::Eval),
     /// Write predictions as CSV
@@ -79,6 +86,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().verb {
         Verb::Train(verb) => verb.run(),
         Verb::Resume(verb) => verb.run(),
+        Verb::Compare(verb) => verb.run(),
         Verb::Eval(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
         Verb::Devices(verb) => verb.run(),

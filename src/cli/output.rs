@@ -32,7 +32,7 @@ pub(super) fn note(text: &str) {
 }
 
 /// The columns of the terminal that standard output is, or of a page.
-fn width() -> usize {
+pub(super) fn width() -> usize {
     let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     let columns = if io::stdout().is_terminal() {
         terminal()
@@ -49,6 +49,10 @@ pub(super) struct Facts(Vec<(String, String)>);
 impl Facts {
     pub(super) fn add(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.0.push((name.into(), value.into()));
+    }
+
+    pub(super) fn pairs(&self) -> &[(String, String)] {
+        &self.0
     }
 
     pub(super) fn text(&self) -> String {

@@ -2,13 +2,16 @@
 
 mod bad_input;
 mod bench;
+mod browser;
 mod interruption;
 mod losses;
 mod model_files;
 mod predictions;
 mod profile;
+mod report;
 mod resume;
 mod streaming;
+mod tensorboard;
 mod train;
 mod tuning;
 mod verbs;

@@ -1,6 +1,7 @@
 //! What is learnt from the training rows about the data itself, and kept with the model.
 
 mod inputs;
+mod own;
 mod scaling;
 mod target;
 mod weights;
