@@ -93,7 +93,9 @@ impl<'a> Found<'a> {
     /// A number of an output in its own units.
     fn own(&self, output: usize, value: f32) -> f64 {
         let scale = self.job.preparation.target_scale();
-        scale.map_or(f64::from(value), |s| f64::from(value) * s.scale[output] + s.offset[output])
+        scale.map_or(f64::from(value), |s| {
+            f64::from(value) * s.scale[output] + s.offset[output]
+        })
     }
 
     fn add(&mut self, data: &Dataset, row: usize, y: &[f32]) {
@@ -112,7 +114,9 @@ impl<'a> Found<'a> {
             }
             (Targets::Numbers { values, outputs }, Answers::Numbers(_)) => {
                 let truth = &values[row * outputs..(row + 1) * outputs];
-                let pairs: Vec<_> = (0..*outputs).map(|o| [self.own(o, truth[o]), self.own(o, y[o])]).collect();
+                let pairs: Vec<_> = (0..*outputs)
+                    .map(|o| [self.own(o, truth[o]), self.own(o, y[o])])
+                    .collect();
                 if let Answers::Numbers(plots) = &mut self.answers {
                     for (plot, pair) in plots.iter_mut().zip(&pairs) {
                         plot.points.push(*pair);
@@ -131,19 +135,26 @@ impl<'a> Found<'a> {
 
     /// Keeps the worst, the worst first.
     fn cut(&mut self) {
-        self.worst.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        self.worst
+            .sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         self.worst.truncate(WORST);
     }
 
     fn mistakes(&mut self, data: &Dataset) -> Vec<Mistake> {
         self.cut();
-        self.worst.iter().map(|found| self.mistake(data, found)).collect()
+        self.worst
+            .iter()
+            .map(|found| self.mistake(data, found))
+            .collect()
     }
 
     fn mistake(&self, data: &Dataset, (loss, row, y): &(f64, usize, Vec<f32>)) -> Mistake {
         let preparation = &self.job.preparation;
         let numbers = |values: &[f32]| {
-            let own = values.iter().enumerate().map(|(o, v)| super::output::short(self.own(o, *v)));
+            let own = values
+                .iter()
+                .enumerate()
+                .map(|(o, v)| super::output::short(self.own(o, *v)));
             own.collect::<Vec<_>>().join(", ")
         };
         let (truth, predicted, probabilities) = match (data.targets(), preparation.class_names()) {

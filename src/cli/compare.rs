@@ -89,13 +89,29 @@ impl Run {
         }
         let metrics = path.join(METRICS);
         if !metrics.is_file() {
-            let found = if path.is_dir() { format!("there is no {METRICS} in it") } else { "does not exist".to_owned() };
-            return Err(Exit::usage(format!("{place}: {found}; expected the folder of a run")));
+            let found = if path.is_dir() {
+                format!("there is no {METRICS} in it")
+            } else {
+                "does not exist".to_owned()
+            };
+            return Err(Exit::usage(format!(
+                "{place}: {found}; expected the folder of a run"
+            )));
         }
-        let unreadable = |path: PathBuf| move |source| RunError::Io { path, what: "read", source };
+        let unreadable = |path: PathBuf| {
+            move |source| RunError::Io {
+                path,
+                what: "read",
+                source,
+            }
+        };
         let history = History::read(&metrics).map_err(unreadable(metrics))?;
         let config = path.join(CONFIG);
-        let config = if config.is_file() { configuration(&config)? } else { BTreeMap::new() };
+        let config = if config.is_file() {
+            configuration(&config)?
+        } else {
+            BTreeMap::new()
+        };
         // A run that was killed has the model of its best epoch.
         let models = [MODEL, BEST].map(|name| path.join(name));
         let model = models.iter().find(|model| model.is_file());
@@ -124,7 +140,11 @@ fn configuration(path: &Path) -> Result<BTreeMap<String, String>, Exit> {
         source,
     })?;
     let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
-        Exit::usage(format!("{}: {}; expected the configuration of a run", path.display(), e.message()))
+        Exit::usage(format!(
+            "{}: {}; expected the configuration of a run",
+            path.display(),
+            e.message()
+        ))
     })?;
     let shown = |value: toml::Value| match value {
         toml::Value::String(text) => text,
@@ -134,24 +154,40 @@ fn configuration(path: &Path) -> Result<BTreeMap<String, String>, Exit> {
         }
         other => other.to_string(),
     };
-    Ok(table.into_iter().map(|(key, value)| (key, shown(value))).collect())
+    Ok(table
+        .into_iter()
+        .map(|(key, value)| (key, shown(value)))
+        .collect())
 }
 
 /// Names the runs by their folders, and by as much of the path as tells them apart.
 fn name(runs: &mut [Run]) {
     let last = |path: &Path, parts: usize| {
-        let all: Vec<_> = path.components().map(|c| c.as_os_str().to_string_lossy().into_owned()).collect();
+        let all: Vec<_> = path
+            .components()
+            .map(|c| c.as_os_str().to_string_lossy().into_owned())
+            .collect();
         all[all.len().saturating_sub(parts)..].join("/")
     };
     for index in 0..runs.len() {
         let mut parts = 1;
         let path = runs[index].path.clone();
         let mut named = last(&path, parts);
-        while parts < 16 && runs.iter().filter(|run| last(&run.path, parts) == named).count() > 1 {
+        while parts < 16
+            && runs
+                .iter()
+                .filter(|run| last(&run.path, parts) == named)
+                .count()
+                > 1
+        {
             parts += 1;
             named = last(&path, parts);
         }
-        runs[index].name = if named.is_empty() { path.display().to_string() } else { named };
+        runs[index].name = if named.is_empty() {
+            path.display().to_string()
+        } else {
+            named
+        };
     }
 }
 
@@ -160,9 +196,14 @@ fn differences(runs: &[Run]) -> Vec<(String, Vec<Option<String>>)> {
     let mut keys: Vec<&String> = runs.iter().flat_map(|run| run.config.keys()).collect();
     keys.sort();
     keys.dedup();
-    let of = |key: &String| runs.iter().map(|run| run.config.get(key).cloned()).collect::<Vec<_>>();
+    let of = |key: &String| {
+        runs.iter()
+            .map(|run| run.config.get(key).cloned())
+            .collect::<Vec<_>>()
+    };
     let rows = keys.into_iter().map(|key| (key.clone(), of(key)));
-    rows.filter(|(_, values)| values.iter().any(|v| *v != values[0])).collect()
+    rows.filter(|(_, values)| values.iter().any(|v| *v != values[0]))
+        .collect()
 }
 
 /// What came of the runs, at their best epochs.
@@ -171,23 +212,51 @@ fn figures(runs: &[Run]) -> Vec<Figure> {
     let mut out = Vec::new();
     let mut add = |name: &str, more, values: Vec<Option<f64>>| {
         if values.iter().any(Option::is_some) {
-            out.push(Figure { name: name.to_owned(), more, values });
+            out.push(Figure {
+                name: name.to_owned(),
+                more,
+                values,
+            });
         }
     };
-    let mut keys: Vec<&String> = runs.iter().flat_map(|run| run.history.epochs.keys()).collect();
+    let mut keys: Vec<&String> = runs
+        .iter()
+        .flat_map(|run| run.history.epochs.keys())
+        .collect();
     keys.retain(|key| key.starts_with("val_") || key.starts_with("train_"));
-    keys.sort_by_key(|key| (!key.starts_with("val_"), !key.ends_with("_loss"), key.to_string()));
+    keys.sort_by_key(|key| {
+        (
+            !key.starts_with("val_"),
+            !key.ends_with("_loss"),
+            key.to_string(),
+        )
+    });
     keys.dedup();
     for key in keys {
-        let at = |run: &Run| run.history.at(key, run.history.best.unwrap_or(run.history.last_epoch));
+        let at = |run: &Run| {
+            run.history
+                .at(key, run.history.best.unwrap_or(run.history.last_epoch))
+        };
         add(key, Some(is_better_larger(key)), each(&at));
     }
     let whole = |n: u64| Some(n as f64);
-    add("best epoch", None, each(&|run| run.history.best.and_then(whole)));
+    add(
+        "best epoch",
+        None,
+        each(&|run| run.history.best.and_then(whole)),
+    );
     add("epochs", None, each(&|run| whole(run.history.last_epoch)));
     add("steps", None, each(&|run| whole(run.history.last_step)));
-    add("seconds", Some(false), each(&|run| run.history.last("seconds")));
-    add("parameters", Some(false), each(&|run| run.parameters.and_then(whole)));
+    add(
+        "seconds",
+        Some(false),
+        each(&|run| run.history.last("seconds")),
+    );
+    add(
+        "parameters",
+        Some(false),
+        each(&|run| run.parameters.and_then(whole)),
+    );
     out
 }
 
@@ -200,14 +269,23 @@ fn is_better_larger(key: &str) -> bool {
 impl Figure {
     /// Which run has the best of it, where that can be said: none if all are equal, or only one has it.
     fn best(&self) -> Vec<bool> {
-        let known: Vec<f64> = self.values.iter().flatten().copied().filter(|v| v.is_finite()).collect();
+        let known: Vec<f64> = self
+            .values
+            .iter()
+            .flatten()
+            .copied()
+            .filter(|v| v.is_finite())
+            .collect();
         let least = known.iter().copied().fold(f64::INFINITY, f64::min);
         let most = known.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let best = match self.more {
             Some(more) if known.len() > 1 && least < most => Some(if more { most } else { least }),
             _ => None,
         };
-        self.values.iter().map(|v| best.is_some() && *v == best).collect()
+        self.values
+            .iter()
+            .map(|v| best.is_some() && *v == best)
+            .collect()
     }
 
     fn shown(&self, value: Option<f64>) -> String {
@@ -227,7 +305,10 @@ fn notes(runs: &[Run]) -> Vec<String> {
         if run.history.last_epoch == 0 {
             notes.push(format!("{} has no epoch that ended", run.name));
         } else if !run.is_finished() {
-            notes.push(format!("{} has not ended: its figures are those so far", run.name));
+            notes.push(format!(
+                "{} has not ended: its figures are those so far",
+                run.name
+            ));
         }
         if run.config.is_empty() {
             notes.push(format!("{} has no {CONFIG}", run.name));
@@ -247,14 +328,23 @@ fn notes(runs: &[Run]) -> Vec<String> {
 /// The rows of both tables as text with marks.
 fn rows(differs: &[(String, Vec<Option<String>>)], figures: &[Figure]) -> [Vec<Row>; 2] {
     let result = |figure: &Figure| {
-        let cells = figure.values.iter().map(|v| figure.shown(*v)).zip(figure.best());
+        let cells = figure
+            .values
+            .iter()
+            .map(|v| figure.shown(*v))
+            .zip(figure.best());
         (figure.name.clone(), cells.collect())
     };
     let difference = |(key, values): &(String, Vec<Option<String>>)| {
-        let cells = values.iter().map(|v| (v.clone().unwrap_or_else(|| "-".to_owned()), false));
+        let cells = values
+            .iter()
+            .map(|v| (v.clone().unwrap_or_else(|| "-".to_owned()), false));
         (key.clone(), cells.collect())
     };
-    [figures.iter().map(result).collect(), differs.iter().map(difference).collect()]
+    [
+        figures.iter().map(result).collect(),
+        differs.iter().map(difference).collect(),
+    ]
 }
 
 /// Both tables, with as many runs beside one another as fit; the others follow below.
@@ -268,7 +358,11 @@ fn text(runs: &[Run], differs: &[(String, Vec<Option<String>>)], figures: &[Figu
         let mut count = runs.len() - first;
         loop {
             let part = part(runs, &tables, first..first + count, most);
-            let widest = part.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+            let widest = part
+                .lines()
+                .map(|line| line.chars().count())
+                .max()
+                .unwrap_or(0);
             if widest <= room || count == 1 {
                 if first > 0 {
                     out.push('\n');
@@ -292,14 +386,28 @@ fn part(runs: &[Run], tables: &[Vec<Row>; 2], of: std::ops::Range<usize>, most: 
         let skipped = text.chars().count() + 1 - most;
         format!("…{}", text.chars().skip(skipped).collect::<String>())
     };
-    let mut lines = vec![std::iter::once(String::new()).chain(runs[of.clone()].iter().map(|r| cut(&r.name))).collect::<Vec<_>>()];
+    let mut lines = vec![
+        std::iter::once(String::new())
+            .chain(runs[of.clone()].iter().map(|r| cut(&r.name)))
+            .collect::<Vec<_>>(),
+    ];
     for (index, rows) in tables.iter().enumerate() {
         if index == 1 && !rows.is_empty() {
-            lines.push(std::iter::once("configuration".to_owned()).chain(of.clone().map(|_| String::new())).collect());
+            lines.push(
+                std::iter::once("configuration".to_owned())
+                    .chain(of.clone().map(|_| String::new()))
+                    .collect(),
+            );
         }
         for (what, cells) in rows {
-            let cell = |(text, best): &(String, bool)| format!("{}{}", cut(text), if *best { "*" } else { " " });
-            lines.push(std::iter::once(what.clone()).chain(cells[of.clone()].iter().map(cell)).collect());
+            let cell = |(text, best): &(String, bool)| {
+                format!("{}{}", cut(text), if *best { "*" } else { " " })
+            };
+            lines.push(
+                std::iter::once(what.clone())
+                    .chain(cells[of.clone()].iter().map(cell))
+                    .collect(),
+            );
         }
     }
     for cell in lines[0].iter_mut().skip(1) {
@@ -308,7 +416,12 @@ fn part(runs: &[Run], tables: &[Vec<Row>; 2], of: std::ops::Range<usize>, most: 
     table(&lines)
 }
 
-fn page(runs: &[Run], differs: &[(String, Vec<Option<String>>)], figures: &[Figure], notes: &[String]) -> String {
+fn page(
+    runs: &[Run],
+    differs: &[(String, Vec<Option<String>>)],
+    figures: &[Figure],
+    notes: &[String],
+) -> String {
     let [results, differences] = rows(differs, figures);
     let mut tables = vec![("Results at the best epoch".to_owned(), results)];
     if !differences.is_empty() {
@@ -328,10 +441,14 @@ fn page(runs: &[Run], differs: &[(String, Vec<Option<String>>)], figures: &[Figu
 
 fn to_json(runs: &[Run], differs: &[(String, Vec<Option<String>>)], figures: &[Figure]) -> Value {
     let each = runs.iter().enumerate().map(|(index, run)| {
-        let results: Map<String, Value> =
-            figures.iter().map(|f| (f.name.replace(' ', "_"), json!(f.values[index]))).collect();
-        let config: Map<String, Value> =
-            differs.iter().map(|(key, values)| (key.clone(), json!(values[index]))).collect();
+        let results: Map<String, Value> = figures
+            .iter()
+            .map(|f| (f.name.replace(' ', "_"), json!(f.values[index])))
+            .collect();
+        let config: Map<String, Value> = differs
+            .iter()
+            .map(|(key, values)| (key.clone(), json!(values[index])))
+            .collect();
         json!({
             "name": run.name,
             "path": run.path.display().to_string(),

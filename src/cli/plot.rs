@@ -19,13 +19,19 @@ pub(super) fn losses(run: &Path) -> String {
         return "\nno curves: they are drawn by the epoch, and there were not two\n".to_owned();
     }
     let columns = width().min(120);
-    let plot = if is_utf8(|name| std::env::var(name).ok()) { braille } else { ascii };
+    let plot = if is_utf8(|name| std::env::var(name).ok()) {
+        braille
+    } else {
+        ascii
+    };
     format!("\n{}", plot(&[training, validation], columns))
 }
 
 /// Whether the terminal is said to take UTF-8: the first of these variables that is set decides.
 fn is_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
-    let set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(variable);
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .filter_map(variable);
     let first = set.into_iter().find(|value| !value.is_empty());
     first.is_some_and(|value| {
         let value = value.to_ascii_lowercase();
@@ -43,7 +49,11 @@ struct Dots {
 }
 
 impl Dots {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "dots are within the plot")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "dots are within the plot"
+    )]
     fn new(curves: &[Curve], wide: usize, high: usize) -> Self {
         let finite = |curve: &Curve| -> Curve {
             let finite = curve.iter().filter(|p| p[1].is_finite());
@@ -52,8 +62,15 @@ impl Dots {
         let curves: Vec<Curve> = curves.iter().map(finite).collect();
         let of = |axis: usize| {
             let all = || curves.iter().flatten().map(|p| p[axis]);
-            let ends = [all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max)];
-            if ends[0] < ends[1] { ends } else { [ends[0] - 0.5, ends[0] + 0.5] }
+            let ends = [
+                all().fold(f64::INFINITY, f64::min),
+                all().fold(f64::NEG_INFINITY, f64::max),
+            ];
+            if ends[0] < ends[1] {
+                ends
+            } else {
+                [ends[0] - 0.5, ends[0] + 0.5]
+            }
         };
         let ([first, last], [low, top]) = (of(0), of(1));
         let place = |p: [f64; 2]| {
@@ -70,7 +87,8 @@ impl Dots {
                 let steps = a[0].abs_diff(b[0]).max(a[1].abs_diff(b[1])).max(1);
                 for step in 0..=steps {
                     let t = step as f64 / steps as f64;
-                    let along = |axis: usize| a[axis] as f64 + t * (b[axis] as f64 - a[axis] as f64);
+                    let along =
+                        |axis: usize| a[axis] as f64 + t * (b[axis] as f64 - a[axis] as f64);
                     dots.push([along(0).round() as usize, along(1).round() as usize]);
                 }
             }
@@ -78,7 +96,13 @@ impl Dots {
             dots
         };
         let places = curves.iter().map(line).collect();
-        Self { low, high: top, first, last, places }
+        Self {
+            low,
+            high: top,
+            first,
+            last,
+            places,
+        }
     }
 
     /// Lines of characters with the numbers around them.
@@ -101,7 +125,10 @@ impl Dots {
         let (first, last) = (format!("{}", self.first), format!("{}", self.last));
         let room = columns.saturating_sub(MARGIN + first.len() + last.len());
         let middle = format!("{:^room$}", "epoch");
-        out.push_str(&format!("{:MARGIN$}{first}{middle}{last}\n{:MARGIN$}{legend}\n", "", ""));
+        out.push_str(&format!(
+            "{:MARGIN$}{first}{middle}{last}\n{:MARGIN$}{legend}\n",
+            "", ""
+        ));
         out
     }
 }
@@ -116,14 +143,29 @@ fn braille(curves: &[Curve], columns: usize) -> String {
     for (curve, places) in dots.places.iter().enumerate() {
         // Of several curves the first is dotted, so that they can be told apart without colour.
         let dotted = curve == 0 && dots.places.iter().filter(|p| !p.is_empty()).count() > 1;
-        for [x, y] in places.iter().enumerate().filter(|(n, _)| !dotted || n % 3 == 0).map(|(_, p)| *p) {
+        for [x, y] in places
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| !dotted || n % 3 == 0)
+            .map(|(_, p)| *p)
+        {
             cells[y / 4 * wide + x / 2] |= BITS[x % 2][y % 4];
         }
     }
     let letter = |&bits: &u32| char::from_u32(0x2800 + bits).unwrap_or(' ');
-    let lines: Vec<String> = cells.chunks(wide).map(|line| line.iter().map(letter).collect()).collect();
-    let lines: Vec<String> = lines.iter().map(|line| line.replace('\u{2800}', " ")).collect();
-    dots.framed(&lines, columns, legend(&dots, ["loss: training ⠄⠄⠄", "  validation ⠤⠤⠤"]).as_str())
+    let lines: Vec<String> = cells
+        .chunks(wide)
+        .map(|line| line.iter().map(letter).collect())
+        .collect();
+    let lines: Vec<String> = lines
+        .iter()
+        .map(|line| line.replace('\u{2800}', " "))
+        .collect();
+    dots.framed(
+        &lines,
+        columns,
+        legend(&dots, ["loss: training ⠄⠄⠄", "  validation ⠤⠤⠤"]).as_str(),
+    )
 }
 
 fn ascii(curves: &[Curve], columns: usize) -> String {
@@ -135,12 +177,23 @@ fn ascii(curves: &[Curve], columns: usize) -> String {
             cells[y * wide + x] = ['.', '*'][curve.min(1)];
         }
     }
-    let lines: Vec<String> = cells.chunks(wide).map(|line| line.iter().collect()).collect();
-    dots.framed(&lines, columns, legend(&dots, ["loss: training .", "  validation *"]).as_str())
+    let lines: Vec<String> = cells
+        .chunks(wide)
+        .map(|line| line.iter().collect())
+        .collect();
+    dots.framed(
+        &lines,
+        columns,
+        legend(&dots, ["loss: training .", "  validation *"]).as_str(),
+    )
 }
 
 fn legend(dots: &Dots, words: [&str; 2]) -> String {
-    let shown = dots.places.iter().zip(words).filter(|(places, _)| !places.is_empty());
+    let shown = dots
+        .places
+        .iter()
+        .zip(words)
+        .filter(|(places, _)| !places.is_empty());
     shown.map(|(_, word)| word).collect()
 }
 
@@ -160,7 +213,10 @@ mod tests {
                 let text = plot(&curves(), columns);
                 assert_eq!(text.lines().count(), LINES + 2);
                 let widest = text.lines().map(|line| line.chars().count()).max();
-                assert!(widest <= Some(columns.max(41)), "{widest:?} of {columns}\n{text}");
+                assert!(
+                    widest <= Some(columns.max(41)),
+                    "{widest:?} of {columns}\n{text}"
+                );
             }
         }
         assert!(ascii(&curves(), 60).is_ascii());
@@ -172,7 +228,10 @@ mod tests {
         let text = ascii(&falling, 60);
         let lines: Vec<&str> = text.lines().collect();
         let place = |line: &str| line.rfind('.').expect("a dot");
-        assert!(place(&lines[0][MARGIN..]) < 10 && place(lines[LINES - 1]) > 50, "{text}");
+        assert!(
+            place(&lines[0][MARGIN..]) < 10 && place(lines[LINES - 1]) > 50,
+            "{text}"
+        );
         assert!(!text.contains("validation"), "there is one curve\n{text}");
     }
 
@@ -191,6 +250,9 @@ mod tests {
         };
         assert!(set(&[("LANG", "de_DE.UTF-8")]) && set(&[("LC_ALL", "C.utf8"), ("LANG", "C")]));
         assert!(!set(&[("LC_ALL", "C"), ("LANG", "de_DE.UTF-8")]) && !set(&[]));
-        assert!(set(&[("LC_ALL", ""), ("LANG", "en_GB.UTF-8")]), "what is empty is not set");
+        assert!(
+            set(&[("LC_ALL", ""), ("LANG", "en_GB.UTF-8")]),
+            "what is empty is not set"
+        );
     }
 }

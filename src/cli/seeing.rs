@@ -34,7 +34,11 @@ impl Seeing {
     /// These flags, and where one is not given, that of `file`. The two flags of the report are one.
     pub(super) fn or(self, file: Self) -> Self {
         let own = self.report.is_some() || self.no_report.is_some();
-        let (report, no_report) = if own { (self.report, self.no_report) } else { (file.report, file.no_report) };
+        let (report, no_report) = if own {
+            (self.report, self.no_report)
+        } else {
+            (file.report, file.no_report)
+        };
         Self {
             report,
             no_report,

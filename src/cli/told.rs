@@ -113,12 +113,20 @@ impl Run {
         let validation = job.validation.as_ref().map_or(0, |data| data.rows() as u64);
         facts.add(
             "data",
-            format!("{}: {rows} training rows, {} validation rows", job.config.data, grouped(validation)),
+            format!(
+                "{}: {rows} training rows, {} validation rows",
+                job.config.data,
+                grouped(validation)
+            ),
         );
         facts.add("task", format!("{}, loss {}", job.config.task, job.loss()));
         facts.add(
             "network",
-            format!("{}, {} parameters", self.network, grouped(self.parameters as u64)),
+            format!(
+                "{}, {} parameters",
+                self.network,
+                grouped(self.parameters as u64)
+            ),
         );
         facts.add("device", &self.described);
         facts

@@ -33,21 +33,33 @@ impl Comparison {
     pub fn html(&self) -> String {
         let mut body = format!("<header>\n<h1>{} runs</h1>\n</header>\n", self.runs.len());
         for note in &self.notes {
-            put(&mut body, &format!("<p class=\"quiet\">{}</p>\n", super::escaped(note)));
+            put(
+                &mut body,
+                &format!("<p class=\"quiet\">{}</p>\n", super::escaped(note)),
+            );
         }
         let mut head = vec![String::new()];
         head.extend(self.runs.iter().map(|run| name(&run.name)));
         for (place, (heading, rows)) in self.tables.iter().enumerate() {
             let row = |(what, cells): &Row| {
                 let cell = |(text, best): &(String, bool)| match best {
-                    true => format!("<span class=\"better\">{} <span title=\"the best\">★</span></span>", name(text)),
+                    true => format!(
+                        "<span class=\"better\">{} <span title=\"the best\">★</span></span>",
+                        name(text)
+                    ),
                     false => name(text),
                 };
-                std::iter::once(name(what)).chain(cells.iter().map(cell)).collect()
+                std::iter::once(name(what))
+                    .chain(cells.iter().map(cell))
+                    .collect()
             };
             let rows: Vec<Vec<String>> = rows.iter().map(row).collect();
             let id = format!("table-{place}");
-            body.push_str(&section(&id, &super::escaped(heading), &table("", &super::escaped(heading), &head, &rows)));
+            body.push_str(&section(
+                &id,
+                &super::escaped(heading),
+                &table("", &super::escaped(heading), &head, &rows),
+            ));
         }
         body.push_str(&section("curves", "Curves", &self.curves()));
         page("Runs side by side · Thalweg", None, &body)
@@ -58,7 +70,9 @@ impl Comparison {
         let mut keys: Vec<&str> = Vec::new();
         for run in &self.runs {
             for key in run.history.epochs.keys() {
-                if !keys.contains(&key.as_str()) && !["samples", "seconds", "step"].contains(&key.as_str()) {
+                if !keys.contains(&key.as_str())
+                    && !["samples", "seconds", "step"].contains(&key.as_str())
+                {
                     keys.push(key);
                 }
             }
@@ -68,7 +82,10 @@ impl Comparison {
         for key in keys.iter().take(24) {
             let series = self.runs.iter().map(|run| Series {
                 name: run.name.clone(),
-                points: super::thinned(run.history.curve(key), (4000 / self.runs.len().max(1)).clamp(20, 1000)),
+                points: super::thinned(
+                    run.history.curve(key),
+                    (4000 / self.runs.len().max(1)).clamp(20, 1000),
+                ),
             });
             let title = match *key {
                 "train_loss" => "Training loss".to_owned(),

@@ -76,9 +76,18 @@ impl Histogram {
     pub const BINS: usize = 40;
 
     /// Counts the values of a tensor. Values that are not finite are left out.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place is within the bins")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a place is within the bins"
+    )]
     pub fn of(name: &str, values: &[f32]) -> Self {
-        let finite = || values.iter().map(|&v| f64::from(v)).filter(|v| v.is_finite());
+        let finite = || {
+            values
+                .iter()
+                .map(|&v| f64::from(v))
+                .filter(|v| v.is_finite())
+        };
         let count = finite().count().max(1) as f64;
         let (mut least, mut most, mut sum) = (f64::INFINITY, f64::NEG_INFINITY, 0.0);
         for value in finite() {
@@ -214,7 +223,9 @@ pub fn thinned<T: Clone>(all: &[T], most: usize) -> Vec<T> {
         return all.to_vec();
     }
     let last = all.len() - 1;
-    (0..most).map(|i| all[i * last / (most - 1).max(1)].clone()).collect()
+    (0..most)
+        .map(|i| all[i * last / (most - 1).max(1)].clone())
+        .collect()
 }
 
 #[cfg(test)]
@@ -225,10 +236,17 @@ mod tests {
     fn a_histogram_counts_all_finite_values() {
         let found = Histogram::of("w", &[0.0, 1.0, 1.0, f32::NAN, 0.5]);
         assert_eq!((found.least, found.most, found.mean), (0.0, 1.0, 0.625));
-        assert_eq!((found.counts[0], found.counts[20], found.counts[39]), (1, 1, 2));
+        assert_eq!(
+            (found.counts[0], found.counts[20], found.counts[39]),
+            (1, 1, 2)
+        );
         assert_eq!(Histogram::read(&found.to_json()), Some(found));
         let equal = Histogram::of("w", &[3.0; 5]);
-        assert_eq!(equal.counts.iter().sum::<u64>(), 5, "equal values are counted too");
+        assert_eq!(
+            equal.counts.iter().sum::<u64>(),
+            5,
+            "equal values are counted too"
+        );
         assert_eq!(Histogram::of("w", &[]).counts.iter().sum::<u64>(), 0);
     }
 

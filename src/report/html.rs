@@ -60,7 +60,8 @@ pub(super) fn page(title: &str, again: Option<u32>, body: &str) -> String {
     let refresh = again.map_or_else(String::new, |seconds| {
         format!("<meta http-equiv=\"refresh\" content=\"{seconds}\">\n")
     });
-    let policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+    let policy =
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -77,7 +78,9 @@ pub(super) fn page(title: &str, again: Option<u32>, body: &str) -> String {
 
 /// A section under a heading.
 pub(super) fn section(id: &str, heading: &str, body: &str) -> String {
-    format!("<section id=\"{id}\" aria-labelledby=\"{id}-h\">\n<h2 id=\"{id}-h\">{heading}</h2>\n{body}</section>\n")
+    format!(
+        "<section id=\"{id}\" aria-labelledby=\"{id}-h\">\n<h2 id=\"{id}-h\">{heading}</h2>\n{body}</section>\n"
+    )
 }
 
 /// A table, within a frame that scrolls where it is too wide. The cells are HTML.
@@ -124,6 +127,9 @@ mod tests {
     #[test]
     fn numbers_are_short() {
         let found = [0.0, 1.0, 0.123_456, 12.345_6, 12345.6, 1.5e-7, -2.5e9].map(number);
-        assert_eq!(found, ["0", "1", "0.1235", "12.35", "12346", "1.50e-7", "-2.50e9"]);
+        assert_eq!(
+            found,
+            ["0", "1", "0.1235", "12.35", "12346", "1.50e-7", "-2.50e9"]
+        );
     }
 }

@@ -56,7 +56,11 @@ impl Picture {
     }
 
     /// A prepared row as a picture: from 0 to 1 is from dark to bright; what goes beyond is scaled to fit.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "brightness is a byte")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "brightness is a byte"
+    )]
     pub fn of(shape: &[usize], row: &[f32]) -> Option<Self> {
         let [width, height, channels] = Self::shape(shape)?;
         if row.len() != width * height * channels {
@@ -65,13 +69,31 @@ impl Picture {
         let [mut low, mut high] = [0.0_f32, 1.0];
         if row.iter().any(|v| !(0.0..=1.0).contains(v)) {
             low = row.iter().copied().fold(f32::INFINITY, f32::min);
-            high = row.iter().copied().fold(f32::NEG_INFINITY, f32::max).max(low + f32::MIN_POSITIVE);
+            high = row
+                .iter()
+                .copied()
+                .fold(f32::NEG_INFINITY, f32::max)
+                .max(low + f32::MIN_POSITIVE);
         }
         let byte = |v: f32| ((v - low) / (high - low) * 255.0).round() as u8;
         let planes = channels == 3 && shape[0] == 3;
-        let at = |i: usize| if planes { i % 3 * width * height + i / 3 } else { i };
+        let at = |i: usize| {
+            if planes {
+                i % 3 * width * height + i / 3
+            } else {
+                i
+            }
+        };
         let bytes = (0..row.len()).map(|i| byte(row[at(i)])).collect();
-        Some(Self { width, height, channels, bytes }.smaller())
+        Some(
+            Self {
+                width,
+                height,
+                channels,
+                bytes,
+            }
+            .smaller(),
+        )
     }
 
     /// Every other pixel of a large one, again and again.
@@ -83,11 +105,21 @@ impl Picture {
         let place = |i: usize| (i / width * 2 * self.width + i % width * 2) * self.channels;
         let pixel = |i: usize| &self.bytes[place(i)..place(i) + self.channels];
         let bytes = (0..width * height).flat_map(pixel).copied().collect();
-        Self { width, height, bytes, ..self }.smaller()
+        Self {
+            width,
+            height,
+            bytes,
+            ..self
+        }
+        .smaller()
     }
 
     fn address(&self) -> String {
-        let pixels = if self.channels == 3 { Pixels::Rgb } else { Pixels::Gray };
+        let pixels = if self.channels == 3 {
+            Pixels::Rgb
+        } else {
+            Pixels::Gray
+        };
         address(self.width, self.height, pixels, &self.bytes)
     }
 }
@@ -107,11 +139,28 @@ pub(super) fn html(mistakes: &[Mistake]) -> String {
             continue;
         };
         let (truth, predicted) = (name(&mistake.truth), name(&mistake.predicted));
-        put(&mut out, &format!("<figure><img alt=\"row {}: true {truth}, predicted {predicted}\" src=\"{}\">", mistake.row, picture.address()));
-        put(&mut out, &format!("<figcaption>true <b>{truth}</b>{}<br>said <b>{predicted}</b>{}<br>loss {}, row {}</figcaption></figure>\n",
-            mistake.probabilities.map_or_else(String::new, |p| format!(" ({})", percent(p[1]))),
-            mistake.probabilities.map_or_else(String::new, |p| format!(" ({})", percent(p[0]))),
-            number(mistake.loss), mistake.row));
+        put(
+            &mut out,
+            &format!(
+                "<figure><img alt=\"row {}: true {truth}, predicted {predicted}\" src=\"{}\">",
+                mistake.row,
+                picture.address()
+            ),
+        );
+        put(
+            &mut out,
+            &format!(
+                "<figcaption>true <b>{truth}</b>{}<br>said <b>{predicted}</b>{}<br>loss {}, row {}</figcaption></figure>\n",
+                mistake
+                    .probabilities
+                    .map_or_else(String::new, |p| format!(" ({})", percent(p[1]))),
+                mistake
+                    .probabilities
+                    .map_or_else(String::new, |p| format!(" ({})", percent(p[0]))),
+                number(mistake.loss),
+                mistake.row
+            ),
+        );
     }
     out.push_str("</div>\n");
     out
@@ -147,7 +196,12 @@ fn columns(mistakes: &[Mistake]) -> String {
         cells
     };
     let rows: Vec<_> = mistakes.iter().map(row).collect();
-    table("", &escaped("The rows with the largest loss, the worst first"), &head, &rows)
+    table(
+        "",
+        &escaped("The rows with the largest loss, the worst first"),
+        &head,
+        &rows,
+    )
 }
 
 #[cfg(test)]
@@ -161,8 +215,15 @@ mod tests {
         assert_eq!(Picture::shape(&[7]), None);
         let planes: Vec<f32> = (0..48).map(|i| (i / 16) as f32 / 2.0).collect();
         let found = Picture::of(&[3, 4, 4], &planes).expect("it is a picture");
-        assert_eq!(found.bytes[..3], [0, 128, 255], "the channels of a pixel stand together");
+        assert_eq!(
+            found.bytes[..3],
+            [0, 128, 255],
+            "the channels of a pixel stand together"
+        );
         let large = Picture::of(&[200, 400], &vec![0.5; 80_000]).expect("it is a picture");
-        assert_eq!((large.width, large.height, large.bytes.len()), (50, 25, 1250));
+        assert_eq!(
+            (large.width, large.height, large.bytes.len()),
+            (50, 25, 1250)
+        );
     }
 }

@@ -3,8 +3,8 @@
 use super::chart::{Chart, Series};
 use super::history::{Curve, History};
 use super::html::{escaped, name, number, page, put, section, table};
-use super::outcome::Outcome;
 use super::layers;
+use super::outcome::Outcome;
 
 /// Longer files are cut.
 const LONGEST: usize = 100_000;
@@ -61,7 +61,8 @@ impl Report {
     pub fn html(&self) -> String {
         let mut body = self.head();
         body.push_str(&section("curves", "Curves", &self.curves()));
-        let none = "<p class=\"quiet\">The metrics of this run tell nothing of its layers yet.</p>\n";
+        let none =
+            "<p class=\"quiet\">The metrics of this run tell nothing of its layers yet.</p>\n";
         let inside = layers::html(&self.history).unwrap_or_else(|| none.to_owned());
         body.push_str(&section("layers", "Layers", &inside));
         match &self.outcome {
@@ -75,11 +76,19 @@ impl Report {
                     State::Running => "They are shown when the run has ended.",
                     _ => "There is no model to answer with.",
                 };
-                body.push_str(&section("answers", "Answers and mistakes", &format!("<p class=\"quiet\">{why}</p>\n")));
+                body.push_str(&section(
+                    "answers",
+                    "Answers and mistakes",
+                    &format!("<p class=\"quiet\">{why}</p>\n"),
+                ));
             }
         }
         body.push_str(&section("time", "Time", &self.time()));
-        body.push_str(&section("configuration", "Configuration and environment", &self.files()));
+        body.push_str(&section(
+            "configuration",
+            "Configuration and environment",
+            &self.files(),
+        ));
         let again = (self.state == State::Running).then_some(AGAIN);
         page(&format!("{} · Thalweg", self.title), again, &body)
     }
@@ -88,15 +97,25 @@ impl Report {
         let (class, state) = match &self.state {
             State::Running => ("busy", "training; this page follows".to_owned()),
             State::Ended => ("good", "ended".to_owned()),
-            State::StoppedEarly => ("good", "stopped early, as no epoch was better for long".to_owned()),
+            State::StoppedEarly => (
+                "good",
+                "stopped early, as no epoch was better for long".to_owned(),
+            ),
             State::Interrupted => ("busy", "interrupted; `thalweg resume` goes on".to_owned()),
             State::Failed(why) => ("bad", format!("failed: {why}")),
         };
-        let mut out = format!("<header>\n<h1>{}</h1>\n<p class=\"state {class}\">{}</p>\n</header>\n", name(&self.title), escaped(&state));
+        let mut out = format!(
+            "<header>\n<h1>{}</h1>\n<p class=\"state {class}\">{}</p>\n</header>\n",
+            name(&self.title),
+            escaped(&state)
+        );
         out.push_str(&self.tiles());
         let mut facts = String::from("<dl class=\"facts card\">\n");
         for (name, value) in &self.facts {
-            put(&mut facts, &format!("<dt>{}</dt><dd>{}</dd>\n", escaped(name), escaped(value)));
+            put(
+                &mut facts,
+                &format!("<dt>{}</dt><dd>{}</dd>\n", escaped(name), escaped(value)),
+            );
         }
         facts.push_str("</dl>\n");
         out.push_str(&section("summary", "Summary", &facts));
@@ -108,7 +127,13 @@ impl Report {
         let history = &self.history;
         let mut out = String::from("<div class=\"tiles\">\n");
         let mut tile = |value: String, what: &str| {
-            put(&mut out, &format!("<div class=\"tile\"><b>{value}</b><span>{}</span></div>\n", escaped(what)));
+            put(
+                &mut out,
+                &format!(
+                    "<div class=\"tile\"><b>{value}</b><span>{}</span></div>\n",
+                    escaped(what)
+                ),
+            );
         };
         tile(history.last_epoch.to_string(), "epochs");
         if let Some(best) = history.best {
@@ -129,12 +154,21 @@ impl Report {
 
     fn curves(&self) -> String {
         let history = &self.history;
-        let mark = history.best.map(|best| (best as f64, format!("best epoch, {best}")));
+        let mark = history
+            .best
+            .map(|best| (best as f64, format!("best epoch, {best}")));
         let mut out = String::from("<div class=\"grid\">\n");
         let known = ["samples", "seconds", "step", "learning_rate"];
         let mut metrics: Vec<&str> = Vec::new();
-        for key in history.epochs.keys().filter(|key| !known.contains(&key.as_str())) {
-            let metric = key.strip_prefix("train_").or(key.strip_prefix("val_")).unwrap_or(key);
+        for key in history
+            .epochs
+            .keys()
+            .filter(|key| !known.contains(&key.as_str()))
+        {
+            let metric = key
+                .strip_prefix("train_")
+                .or(key.strip_prefix("val_"))
+                .unwrap_or(key);
             if !metrics.contains(&metric) {
                 metrics.push(metric);
             }
@@ -143,14 +177,26 @@ impl Report {
         metrics.sort_by_key(|metric| (*metric != "loss", *metric));
         for metric in metrics.iter().take(24) {
             let series = ["train", "val"].map(|of| Series {
-                name: if of == "train" { "training" } else { "validation" }.to_owned(),
+                name: if of == "train" {
+                    "training"
+                } else {
+                    "validation"
+                }
+                .to_owned(),
                 points: history.curve(&format!("{of}_{metric}")).to_vec(),
             });
-            let alone = Series { name: words(metric), points: history.curve(metric).to_vec() };
+            let alone = Series {
+                name: words(metric),
+                points: history.curve(metric).to_vec(),
+            };
             let chart = Chart {
                 title: capital(&words(metric)),
                 label: "epoch",
-                series: series.into_iter().chain([alone]).filter(|s| !s.points.is_empty()).collect(),
+                series: series
+                    .into_iter()
+                    .chain([alone])
+                    .filter(|s| !s.points.is_empty())
+                    .collect(),
                 mark: mark.clone(),
                 log: *metric == "loss",
             };
@@ -159,11 +205,22 @@ impl Report {
         let alone = |title: &str, label, points: Curve, log| Chart {
             title: title.to_owned(),
             label,
-            series: vec![Series { name: title.to_lowercase(), points }],
+            series: vec![Series {
+                name: title.to_lowercase(),
+                points,
+            }],
             mark: None,
             log,
         };
-        out.push_str(&alone("Loss of each training step", "step", history.steps.clone(), true).html("steps"));
+        out.push_str(
+            &alone(
+                "Loss of each training step",
+                "step",
+                history.steps.clone(),
+                true,
+            )
+            .html("steps"),
+        );
         let rates = history.curve("learning_rate").to_vec();
         out.push_str(&alone("Learning rate", "epoch", rates, true).html("rate"));
         out.push_str("</div>\n");
@@ -172,37 +229,80 @@ impl Report {
 
     fn time(&self) -> String {
         let mut out = String::new();
-        if let (Some(seconds), epochs @ 1..) = (self.history.last("seconds"), self.history.last_epoch) {
-            put(&mut out, &format!("<p>{} s for {epochs} epochs, {} s each.</p>\n", number(seconds), number(seconds / epochs as f64)));
+        if let (Some(seconds), epochs @ 1..) =
+            (self.history.last("seconds"), self.history.last_epoch)
+        {
+            put(
+                &mut out,
+                &format!(
+                    "<p>{} s for {epochs} epochs, {} s each.</p>\n",
+                    number(seconds),
+                    number(seconds / epochs as f64)
+                ),
+            );
         }
         if self.parts.is_empty() {
             out.push_str("<p class=\"quiet\">Where the time of a training step goes, layer by layer, is measured with <code>--profile</code>.</p>\n");
             return out;
         }
-        let sum: f64 = self.parts.iter().flat_map(|p| p.phases).sum::<f64>().max(f64::MIN_POSITIVE);
+        let sum: f64 = self
+            .parts
+            .iter()
+            .flat_map(|p| p.phases)
+            .sum::<f64>()
+            .max(f64::MIN_POSITIVE);
         out.push_str("<div class=\"bar\" role=\"img\" aria-label=\"Shares of the parts of a training step, as in the table\">");
         for (place, part) in self.parts.iter().enumerate() {
             let share = 100.0 * part.phases.iter().sum::<f64>() / sum;
-            put(&mut out, &format!("<span style=\"width:{share:.2}%;background:var(--s{})\"></span>", place % 8));
+            put(
+                &mut out,
+                &format!(
+                    "<span style=\"width:{share:.2}%;background:var(--s{})\"></span>",
+                    place % 8
+                ),
+            );
         }
         out.push_str("</div>\n");
-        let head = ["", "forward, µs", "backward, µs", "update, µs", "all, µs", "share"].map(str::to_owned);
+        let head = [
+            "",
+            "forward, µs",
+            "backward, µs",
+            "update, µs",
+            "all, µs",
+            "share",
+        ]
+        .map(str::to_owned);
         let row = |(place, part): (usize, &PartRow)| {
-            let key = format!("<span style=\"color:var(--s{})\" aria-hidden=\"true\">■</span> {}", place % 8, escaped(&part.part));
+            let key = format!(
+                "<span style=\"color:var(--s{})\" aria-hidden=\"true\">■</span> {}",
+                place % 8,
+                escaped(&part.part)
+            );
             let all: f64 = part.phases.iter().sum();
             let mut row = vec![key];
             row.extend(part.phases.map(|s| format!("{:.1}", s * 1e6)));
-            row.extend([format!("{:.1}", all * 1e6), format!("{:.1} %", 100.0 * all / sum)]);
+            row.extend([
+                format!("{:.1}", all * 1e6),
+                format!("{:.1} %", 100.0 * all / sum),
+            ]);
             row
         };
         let rows: Vec<_> = self.parts.iter().enumerate().map(row).collect();
-        out.push_str(&table("", "A training step by layer and phase, medians", &head, &rows));
+        out.push_str(&table(
+            "",
+            "A training step by layer and phase, medians",
+            &head,
+            &rows,
+        ));
         out
     }
 
     fn files(&self) -> String {
         let cut = |text: &str| {
-            let end = text.char_indices().nth(LONGEST).map_or(text.len(), |(end, _)| end);
+            let end = text
+                .char_indices()
+                .nth(LONGEST)
+                .map_or(text.len(), |(end, _)| end);
             escaped(&text[..end])
         };
         format!(
@@ -224,5 +324,7 @@ pub(super) fn words(key: &str) -> String {
 
 pub(super) fn capital(text: &str) -> String {
     let mut rest = text.chars();
-    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+    rest.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(rest).collect()
+    })
 }

@@ -27,20 +27,34 @@ impl Pixels {
 ///
 /// # Panics
 /// If there are not as many bytes as the size says.
-#[expect(clippy::cast_possible_truncation, reason = "pictures are smaller than 2^32 pixels wide")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "pictures are smaller than 2^32 pixels wide"
+)]
 pub(super) fn address(width: usize, height: usize, pixels: Pixels, bytes: &[u8]) -> String {
     let row = width * pixels.bytes();
-    assert_eq!(bytes.len(), row * height, "a picture of {width} by {height}");
+    assert_eq!(
+        bytes.len(),
+        row * height,
+        "a picture of {width} by {height}"
+    );
     let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
     for row in bytes.chunks_exact(row) {
         // No filter.
-        packed.write_all(&[0]).and_then(|()| packed.write_all(row)).expect("memory can be written");
+        packed
+            .write_all(&[0])
+            .and_then(|()| packed.write_all(row))
+            .expect("memory can be written");
     }
     let packed = packed.finish().expect("memory can be written");
     let mut header = [(width as u32).to_be_bytes(), (height as u32).to_be_bytes()].concat();
     header.extend([8, pixels as u8, 0, 0, 0]);
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
-    for (kind, data) in [(b"IHDR", &header), (b"IDAT", &packed), (b"IEND", &Vec::new())] {
+    for (kind, data) in [
+        (b"IHDR", &header),
+        (b"IDAT", &packed),
+        (b"IEND", &Vec::new()),
+    ] {
         file.extend((data.len() as u32).to_be_bytes());
         let mut sum = Crc::new();
         sum.update(kind);
@@ -60,7 +74,11 @@ fn base64(bytes: &[u8]) -> String {
         let bits = of(0) << 16 | of(1) << 8 | of(2);
         for place in 0..4 {
             let letter = LETTERS[(bits >> (18 - 6 * place) & 63) as usize];
-            out.push(if place <= three.len() { char::from(letter) } else { '=' });
+            out.push(if place <= three.len() {
+                char::from(letter)
+            } else {
+                '='
+            });
         }
     }
     out
@@ -79,6 +97,9 @@ mod tests {
     #[test]
     fn a_picture_has_a_header_and_an_end() {
         let found = address(2, 1, Pixels::Rgb, &[1, 2, 3, 4, 5, 6]);
-        assert!(found.starts_with("data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjd"), "{found}");
+        assert!(
+            found.starts_with("data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjd"),
+            "{found}"
+        );
     }
 }

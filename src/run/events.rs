@@ -30,7 +30,10 @@ impl Events {
         let now = now.map_or(0, |time| time.as_secs());
         // TensorBoard reads files in the order of their names, so a later one has a later time.
         let first = last(folder).map_or(now, |last| now.max(last + 1));
-        let path = folder.join(format!("{EVENTS}{first:010}.thalweg.{}.0", std::process::id()));
+        let path = folder.join(format!(
+            "{EVENTS}{first:010}.thalweg.{}.0",
+            std::process::id()
+        ));
         let make = || {
             let mut file = BufWriter::new(File::create_new(&path)?);
             // Field 3 of an event: the version of the file's format.
@@ -53,7 +56,8 @@ impl Events {
                 let summary = summary(line);
                 if !summary.is_empty() {
                     let step = line["step"].as_u64().unwrap_or(0);
-                    self.file.write_all(&record(&event(step, &bytes(5, &summary))))?;
+                    self.file
+                        .write_all(&record(&event(step, &bytes(5, &summary))))?;
                 }
             }
             self.file.flush()
@@ -65,7 +69,10 @@ impl Events {
 
 /// The time in the name of the last event file of a folder.
 fn last(folder: &Path) -> Option<u64> {
-    let names = std::fs::read_dir(folder).ok()?.flatten().map(|e| e.file_name());
+    let names = std::fs::read_dir(folder)
+        .ok()?
+        .flatten()
+        .map(|e| e.file_name());
     let time = |name: std::ffi::OsString| {
         let name = name.into_string().ok()?;
         name.strip_prefix(EVENTS)?.split('.').next()?.parse().ok()
@@ -86,13 +93,20 @@ fn summary(line: &Value) -> Vec<u8> {
     }
     for gradient in list("gradients") {
         if let Some(norm) = gradient["norm"].as_f64() {
-            out.extend(scalar(&format!("gradient_norm/layers.{}", gradient["layer"]), norm));
+            out.extend(scalar(
+                &format!("gradient_norm/layers.{}", gradient["layer"]),
+                norm,
+            ));
         }
     }
     for (place, units) in list("units").iter().enumerate() {
         let function = units["function"].as_str().unwrap_or("");
         let tag = format!("idle_units/{place}.layers.{}.{function}", units["layer"]);
-        out.extend(units["idle"].as_f64().map_or(Vec::new(), |idle| scalar(&tag, idle)));
+        out.extend(
+            units["idle"]
+                .as_f64()
+                .map_or(Vec::new(), |idle| scalar(&tag, idle)),
+        );
     }
     for weight in list("weights") {
         out.extend(histogram(weight));
@@ -101,7 +115,10 @@ fn summary(line: &Value) -> Vec<u8> {
 }
 
 /// `Summary.value` (field 1): a tag (1) and a simple value (2).
-#[expect(clippy::cast_possible_truncation, reason = "TensorBoard's scalars are f32")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "TensorBoard's scalars are f32"
+)]
 fn scalar(tag: &str, value: f64) -> Vec<u8> {
     let mut out = bytes(1, tag.as_bytes());
     out.push(2 << 3 | 5);
@@ -110,16 +127,32 @@ fn scalar(tag: &str, value: f64) -> Vec<u8> {
 }
 
 /// `Summary.value`: a tag (1) and a `HistogramProto` (5).
-#[expect(clippy::cast_precision_loss, reason = "a tensor has fewer than 2^53 values")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a tensor has fewer than 2^53 values"
+)]
 fn histogram(weight: &Value) -> Vec<u8> {
     let number = |key: &str| weight[key].as_f64().unwrap_or(0.0);
-    let counts: Vec<f64> = weight["counts"].as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
+    let counts: Vec<f64> = weight["counts"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_f64)
+        .collect();
     let (least, most, count) = (number("min"), number("max"), counts.iter().sum::<f64>());
     let width = (most - least) / counts.len().max(1) as f64;
-    let limits: Vec<f64> = (1..=counts.len()).map(|i| least + width * i as f64).collect();
+    let limits: Vec<f64> = (1..=counts.len())
+        .map(|i| least + width * i as f64)
+        .collect();
     let squares = count * (number("std").powi(2) + number("mean").powi(2));
     let mut out = Vec::new();
-    for (field, value) in [(1, least), (2, most), (3, count), (4, count * number("mean")), (5, squares)] {
+    for (field, value) in [
+        (1, least),
+        (2, most),
+        (3, count),
+        (4, count * number("mean")),
+        (5, squares),
+    ] {
         out.extend(double(field, value));
     }
     for (field, values) in [(6, limits), (7, counts)] {

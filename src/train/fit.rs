@@ -256,10 +256,12 @@ impl Fit<'_> {
         let done = usize::try_from(progress.at.batches).unwrap_or(usize::MAX);
         let batch = match &progress.feed {
             None => batches.first().copied(),
-            Some(feed) => batches[..done.min(batches.len())].last().map(|&last| Position {
-                start: feed.place(last),
-                ..last
-            }),
+            Some(feed) => batches[..done.min(batches.len())]
+                .last()
+                .map(|&last| Position {
+                    start: feed.place(last),
+                    ..last
+                }),
         };
         if let Some(batch) = batch {
             progress.inspection = self.session.inspect(batch)?;

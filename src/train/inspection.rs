@@ -1,9 +1,9 @@
 //! A look into the network while it trains: how large its gradients are, and which of its units do nothing.
 
+use super::TrainError;
 use super::recipe::Recipe;
 use super::session::{Position, Purpose, Session};
 use super::tables::Tables;
-use super::TrainError;
 use crate::executor::ExecutorError;
 use crate::graph::{Graph, GraphError, Lowered, Store, TensorId};
 use crate::kernel::{ActivationKind, Kernel, Tick};
@@ -106,7 +106,9 @@ fn activations(graph: &Graph) -> Vec<(usize, ActivationKind, TensorId)> {
     let mut found = Vec::new();
     for node in graph.nodes() {
         let tensors = |ids: &[TensorId]| ids.iter().map(|&id| graph.tensor(id)).collect::<Vec<_>>();
-        let lowered = node.op.lower(&tensors(&node.inputs), &tensors(&node.outputs));
+        let lowered = node
+            .op
+            .lower(&tensors(&node.inputs), &tensors(&node.outputs));
         if let Lowered::Kernel(Kernel::Activation(activation)) = lowered
             && graph.tensor(node.outputs[0]).shape.rank() == 2
         {

@@ -12,7 +12,12 @@ use super::Place;
 /// The event files of a run, in order.
 fn files(run: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(run).unwrap().map(|e| e.unwrap().path());
-    let is_events = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("events.out.tfevents.");
+    let is_events = |path: &PathBuf| {
+        path.file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with("events.out.tfevents.")
+    };
     let mut files: Vec<_> = entries.filter(is_events).collect();
     files.sort();
     files
@@ -21,7 +26,9 @@ fn files(run: &Path) -> Vec<PathBuf> {
 /// CRC-32C by its polynomial, and the mask that TensorFlow lays over it.
 fn masked(data: &[u8]) -> u32 {
     let crc = !data.iter().fold(u32::MAX, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0x82f6_3b78 } else { 0 })
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            (crc >> 1) ^ if crc & 1 == 1 { 0x82f6_3b78 } else { 0 }
+        })
     });
     ((crc >> 15) | (crc << 17)).wrapping_add(0xa282_ead8)
 }
@@ -102,13 +109,24 @@ fn told(file: &Path) -> Told {
     let mut told = Told::default();
     for (number, record) in records(file).iter().enumerate() {
         let event = fields(record);
-        let step = event.iter().find_map(|f| if let (2, Field::Number(n)) = f { Some(*n) } else { None });
+        let step = event.iter().find_map(|f| {
+            if let (2, Field::Number(n)) = f {
+                Some(*n)
+            } else {
+                None
+            }
+        });
         let step = step.unwrap_or(0);
         for (field, value) in &event {
             match (field, value) {
-                (1, Field::Double(time)) => assert!(*time > 1.6e9, "the time in seconds since 1970"),
+                (1, Field::Double(time)) => {
+                    assert!(*time > 1.6e9, "the time in seconds since 1970")
+                }
                 (3, Field::Bytes(version)) => {
-                    assert_eq!((number, version.as_slice()), (0, b"brain.Event:2".as_slice()));
+                    assert_eq!(
+                        (number, version.as_slice()),
+                        (0, b"brain.Event:2".as_slice())
+                    );
                 }
                 (5, Field::Bytes(summary)) => values(summary, step, &mut told),
                 (7, _) => told.purged = Some(step),
@@ -121,13 +139,18 @@ fn told(file: &Path) -> Told {
 
 fn values(summary: &[u8], step: u64, told: &mut Told) {
     for (_, value) in fields(summary) {
-        let Field::Bytes(value) = value else { panic!("a value is a message") };
+        let Field::Bytes(value) = value else {
+            panic!("a value is a message")
+        };
         let mut tag = String::new();
         for (field, value) in fields(&value) {
             match (field, value) {
                 (1, Field::Bytes(text)) => tag = String::from_utf8(text).unwrap(),
                 (2, Field::Single(number)) => {
-                    told.scalars.entry(tag.clone()).or_default().push((step, number));
+                    told.scalars
+                        .entry(tag.clone())
+                        .or_default()
+                        .push((step, number));
                 }
                 (5, Field::Bytes(histogram)) => {
                     let numbers = fields(&histogram).into_iter().filter_map(|f| match f {
@@ -142,7 +165,8 @@ fn values(summary: &[u8], step: u64, told: &mut Told) {
     }
 }
 
-const RUN: &str = "train --data glyphs:n=300 --device cpu --hidden 8 --epochs 3 --batch-size 80 --tensorboard";
+const RUN: &str =
+    "train --data glyphs:n=300 --device cpu --hidden 8 --epochs 3 --batch-size 80 --tensorboard";
 
 #[test]
 fn event_files_hold_what_the_metrics_do() {
@@ -152,18 +176,31 @@ fn event_files_hold_what_the_metrics_do() {
     assert_eq!(files.len(), 1);
     let told = told(&files[0]);
     let metrics = fs::read_to_string(place.path("run/metrics.jsonl")).unwrap();
-    let lines: Vec<Value> = metrics.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let lines: Vec<Value> = metrics
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
     let of = |kind: &str, key: &str| -> Vec<(u64, f32)> {
         let lines = lines.iter().filter(|l| l["kind"] == kind);
-        lines.map(|l| (l["step"].as_u64().unwrap(), l[key].as_f64().unwrap() as f32)).collect()
+        lines
+            .map(|l| (l["step"].as_u64().unwrap(), l[key].as_f64().unwrap() as f32))
+            .collect()
     };
     assert_eq!(told.scalars["step/loss"], of("step", "loss"));
     for key in ["train_loss", "val_loss", "val_accuracy", "learning_rate"] {
-        assert_eq!(told.scalars[&format!("epoch/{key}")], of("epoch", key), "{key}");
+        assert_eq!(
+            told.scalars[&format!("epoch/{key}")],
+            of("epoch", key),
+            "{key}"
+        );
     }
     assert_eq!(told.scalars["gradient_norm/layers.0"].len(), 3);
     let weights = &told.histograms["weights/layers.0.weight"];
-    assert_eq!(weights[2], 256.0 * 8.0, "all weights are counted: {weights:?}");
+    assert_eq!(
+        weights[2],
+        256.0 * 8.0,
+        "all weights are counted: {weights:?}"
+    );
     // With --force they go with the rest of the run.
     place.ok("train --data moons:n=100 --device cpu --epochs 1 --hidden 2 --out run --force");
     assert!(self::files(&place.path("run")).is_empty());
@@ -179,7 +216,11 @@ fn a_resumed_run_begins_another_file() {
     let (first, second) = (told(&files[0]), told(&files[1]));
     assert_eq!(first.purged, None);
     let steps = &second.scalars["step/loss"];
-    assert_eq!(second.purged, Some(steps[0].0), "what is done again does not count twice");
+    assert_eq!(
+        second.purged,
+        Some(steps[0].0),
+        "what is done again does not count twice"
+    );
     assert_eq!(steps[0].0, 10, "three epochs of three steps were done");
 }
 
@@ -204,29 +245,57 @@ histograms = {tag: len(read.Histograms(tag)) for tag in tags['histograms']}
 print(json.dumps({'scalars': scalars, 'histograms': histograms}))
 ";
     let python = ["python3", "python"].into_iter().find(|python| {
-        let asked = Command::new(python).args(["-c", "import tensorboard"]).output();
+        let asked = Command::new(python)
+            .args(["-c", "import tensorboard"])
+            .output();
         asked.is_ok_and(|output| output.status.success())
     });
     let Some(python) = python else {
         let required = std::env::var("THALWEG_REQUIRE_PYTHON").is_ok_and(|value| value == "1");
-        assert!(!required, "THALWEG_REQUIRE_PYTHON is 1, but no Python has tensorboard");
-        crate::common::say("SKIPPED: TensorBoard's reader, as no Python has tensorboard (pip install tensorboard)");
+        assert!(
+            !required,
+            "THALWEG_REQUIRE_PYTHON is 1, but no Python has tensorboard"
+        );
+        crate::common::say(
+            "SKIPPED: TensorBoard's reader, as no Python has tensorboard (pip install tensorboard)",
+        );
         return;
     };
-    let output = Command::new(python).args(["-c", script]).arg(place.path("run")).output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(python)
+        .args(["-c", script])
+        .arg(place.path("run"))
+        .output()
+        .unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
     assert!(output.status.success(), "{err}");
     let found: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
     let metrics = fs::read_to_string(place.path("run/metrics.jsonl")).unwrap();
-    let lines: Vec<Value> = metrics.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    for (kind, key) in [("step", "loss"), ("epoch", "val_loss"), ("epoch", "learning_rate")] {
+    let lines: Vec<Value> = metrics
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    for (kind, key) in [
+        ("step", "loss"),
+        ("epoch", "val_loss"),
+        ("epoch", "learning_rate"),
+    ] {
         let expected = lines.iter().filter(|l| l["kind"] == kind);
-        let expected: Vec<(u64, f64)> = expected.map(|l| (l["step"].as_u64().unwrap(), l[key].as_f64().unwrap())).collect();
-        let told = found["scalars"][format!("{kind}/{key}")].as_array().expect("the tag is there");
+        let expected: Vec<(u64, f64)> = expected
+            .map(|l| (l["step"].as_u64().unwrap(), l[key].as_f64().unwrap()))
+            .collect();
+        let told = found["scalars"][format!("{kind}/{key}")]
+            .as_array()
+            .expect("the tag is there");
         assert_eq!(told.len(), expected.len(), "{key}: {told:?}");
         for (told, (step, value)) in told.iter().zip(expected) {
             assert_eq!(told[0].as_u64(), Some(step));
-            assert!((told[1].as_f64().unwrap() - value).abs() <= 1e-6 * value.abs(), "{key}: {told} and {value}");
+            assert!(
+                (told[1].as_f64().unwrap() - value).abs() <= 1e-6 * value.abs(),
+                "{key}: {told} and {value}"
+            );
         }
     }
     assert_eq!(found["histograms"]["weights/layers.0.weight"], 5);

@@ -67,9 +67,16 @@ fn the_norm_is_that_of_the_next_step() {
             let expected = [(moved[0] + moved[1]).sqrt(), (moved[2] + moved[3]).sqrt()];
             for ((layer, norm), expected) in seen.gradients.iter().zip(expected) {
                 let off = (norm - expected).abs() / expected;
-                assert!(off < 1e-4, "{}, layer {layer}: {norm}, not {expected}", device.name);
+                assert!(
+                    off < 1e-4,
+                    "{}, layer {layer}: {norm}, not {expected}",
+                    device.name
+                );
             }
-            assert_eq!(seen.gradients.iter().map(|g| g.0).collect::<Vec<_>>(), [0, 1]);
+            assert_eq!(
+                seen.gradients.iter().map(|g| g.0).collect::<Vec<_>>(),
+                [0, 1]
+            );
         }
     }
 }
@@ -100,7 +107,10 @@ fn units_that_do_nothing_are_counted() {
         let fit = trainer.fit_on(device.executor, &data, None, &mut look);
         fit.expect("it trains");
         let seen = look.seen[0].clone().expect("it was asked for");
-        let units = seen.units.iter().map(|u| (u.layer, u.function, u.units, u.idle));
+        let units = seen
+            .units
+            .iter()
+            .map(|u| (u.layer, u.function, u.units, u.idle));
         assert_eq!(
             units.collect::<Vec<_>>(),
             [(0, "relu", 6, 2), (1, "sigmoid", 4, 1)],
@@ -137,9 +147,12 @@ fn a_run_that_is_looked_into_has_the_same_bits() {
 #[test]
 fn rows_that_stream_are_looked_at() {
     let data = numbers(300, 6, 2);
-    let mut trainer = Trainer::new(Network::mlp(6, &[8], 2, Activation::Tanh), Loss::SquaredError)
-        .batch_size(20)
-        .epochs(3);
+    let mut trainer = Trainer::new(
+        Network::mlp(6, &[8], 2, Activation::Tanh),
+        Loss::SquaredError,
+    )
+    .batch_size(20)
+    .epochs(3);
     trainer.options.shuffle = false;
     trainer.options.stream = Some(3000);
     let mut streamed = look();
@@ -147,13 +160,20 @@ fn rows_that_stream_are_looked_at() {
     fit.expect("it trains");
     // The same batch by hand: one step of SGD from the model after the epoch.
     let last: Vec<u32> = (280..300).collect();
-    let mut step = Trainer::new(Network::mlp(6, &[8], 2, Activation::Tanh), Loss::SquaredError)
-        .optimizer(Optimizer::sgd(1.0))
-        .batch_size(20)
-        .epochs(1);
+    let mut step = Trainer::new(
+        Network::mlp(6, &[8], 2, Activation::Tanh),
+        Loss::SquaredError,
+    )
+    .optimizer(Optimizer::sgd(1.0))
+    .batch_size(20)
+    .epochs(1);
     step.options.shuffle = false;
     step.initial = Some(streamed.models[2].clone());
-    let moved = step.fit(&data.select(&last)).expect("it trains").model.values;
+    let moved = step
+        .fit(&data.select(&last))
+        .expect("it trains")
+        .model
+        .values;
     let pairs = streamed.models[2].iter().zip(&moved).take(2);
     let squares = pairs.flat_map(|(a, b)| a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)));
     let expected = squares.sum::<f64>().sqrt();

@@ -26,18 +26,28 @@ impl Preparation {
 fn columns_of(columns: &[ColumnPreparation], row: &[f32]) -> Vec<(String, String)> {
     let mut rest = row.iter();
     let of = |column: &ColumnPreparation| match column {
-        ColumnPreparation::Number { name, offset, scale } => {
+        ColumnPreparation::Number {
+            name,
+            offset,
+            scale,
+        } => {
             let value = rest.next().copied().unwrap_or(0.0);
             (name.clone(), shown(value, *scale, *offset))
         }
         ColumnPreparation::Category { name, categories } => {
             let own = categories.iter().zip(&mut rest);
             // All of the column's numbers are taken, whichever is the largest.
-            let own = own.fold(None, |best: Option<(&String, f32)>, (category, &v)| match best {
-                Some((_, most)) if most >= v => best,
-                _ => Some((category, v)),
-            });
-            (name.clone(), own.map_or_else(String::new, |(category, _)| category.clone()))
+            let own = own.fold(
+                None,
+                |best: Option<(&String, f32)>, (category, &v)| match best {
+                    Some((_, most)) if most >= v => best,
+                    _ => Some((category, v)),
+                },
+            );
+            (
+                name.clone(),
+                own.map_or_else(String::new, |(category, _)| category.clone()),
+            )
         }
     };
     columns.iter().map(of).collect()
@@ -48,5 +58,9 @@ fn shown(value: f32, scale: f64, offset: f64) -> String {
     let own = f64::from(value) * scale + offset;
     let rounded: f64 = format!("{own:.5e}").parse().unwrap_or(own);
     // What is left of a zero after scaling.
-    if rounded.abs() < 1e-6 * scale { "0".to_owned() } else { rounded.to_string() }
+    if rounded.abs() < 1e-6 * scale {
+        "0".to_owned()
+    } else {
+        rounded.to_string()
+    }
 }
