@@ -1,9 +1,10 @@
 //! How the trained network answers the validation rows: what a report shows of it.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::job::Job;
-use crate::data::{Dataset, Targets};
+use crate::data::{DataError, Dataset, Inputs, Targets};
 use crate::device::Device;
 use crate::report::{Answers, Confusion, Look, Mistake, Outcome, Picture, Scatter};
 use crate::train::{Fitted, TrainError};
@@ -14,9 +15,11 @@ const MOST: usize = 20_000;
 /// The rows with the largest loss that are shown, and the columns of each.
 const WORST: usize = 24;
 const COLUMNS: usize = 24;
-/// Answering takes no more than this share of the run's time, or this long where the run was short.
+/// Answering takes no more than this share of the run's time, but this long where the run was short, and no more than that
+/// where it was long.
 const SHARE: f64 = 0.02;
 const LEAST: Duration = Duration::from_millis(300);
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// Answers by the model that the run ends with; nothing for data without targets. Computed on the CPU, as the device has ended
 /// its work.
@@ -29,14 +32,18 @@ pub(super) fn answers(job: &Job, fitted: &Fitted) -> Result<Option<Outcome>, Tra
         return Ok(None);
     }
     let begun = Instant::now();
-    let time = LEAST.max(Duration::from_secs_f64(SHARE * fitted.summary.seconds));
+    let time = match &fitted.summary {
+        // Who interrupts a run does not want to wait.
+        summary if summary.interrupted => LEAST,
+        summary => Duration::from_secs_f64(SHARE * summary.seconds).clamp(LEAST, LONGEST),
+    };
     let mut session = fitted.model.session(&Device::Cpu)?;
     let mut found = Found::new(job);
     let most = data.rows().min(MOST);
     let mut seen = 0;
     while seen < most && (seen == 0 || begun.elapsed() < time) {
         let rows = seen..most.min(seen + ROWS);
-        let x: Vec<f32> = rows.clone().flat_map(|row| data.row(row)).collect();
+        let x = inputs(data, rows.clone())?;
         let y = session.predict(&x, ROWS)?;
         let outputs = y.len() / rows.len();
         for (row, y) in rows.clone().zip(y.chunks(outputs)) {
@@ -48,7 +55,7 @@ pub(super) fn answers(job: &Job, fitted: &Fitted) -> Result<Option<Outcome>, Tra
         of,
         seen,
         rows: data.rows(),
-        mistakes: found.mistakes(data),
+        mistakes: found.mistakes(data)?,
         answers: found.answers,
     }))
 }
@@ -140,7 +147,7 @@ impl<'a> Found<'a> {
         self.worst.truncate(WORST);
     }
 
-    fn mistakes(&mut self, data: &Dataset) -> Vec<Mistake> {
+    fn mistakes(&mut self, data: &Dataset) -> Result<Vec<Mistake>, DataError> {
         self.cut();
         self.worst
             .iter()
@@ -148,7 +155,11 @@ impl<'a> Found<'a> {
             .collect()
     }
 
-    fn mistake(&self, data: &Dataset, (loss, row, y): &(f64, usize, Vec<f32>)) -> Mistake {
+    fn mistake(
+        &self,
+        data: &Dataset,
+        (loss, row, y): &(f64, usize, Vec<f32>),
+    ) -> Result<Mistake, DataError> {
         let preparation = &self.job.preparation;
         let numbers = |values: &[f32]| {
             let own = values
@@ -170,7 +181,7 @@ impl<'a> Found<'a> {
             }
             _ => (String::new(), numbers(y), None),
         };
-        let inputs = data.row(*row);
+        let inputs = inputs(data, *row..row + 1)?;
         let look = match Picture::of(data.sample_shape(), &inputs) {
             Some(picture) => Look::Picture(picture),
             None => {
@@ -179,15 +190,32 @@ impl<'a> Found<'a> {
                 Look::Columns(columns)
             }
         };
-        Mistake {
+        Ok(Mistake {
             row: *row,
             truth,
             predicted,
             probabilities,
             loss: *loss,
             look,
-        }
+        })
     }
+}
+
+/// The inputs of some rows, which may have to be read from a file that is there no more.
+fn inputs(data: &Dataset, rows: Range<usize>) -> Result<Vec<f32>, DataError> {
+    let (mut values, mut bytes) = (Vec::new(), Vec::new());
+    match data.inputs() {
+        Inputs::StoredF32(stored) => stored.read(rows, &mut values)?,
+        Inputs::StoredU8 {
+            rows: stored,
+            scale,
+        } => {
+            stored.read(rows, &mut bytes)?;
+            values.extend(bytes.iter().map(|&byte| f32::from(byte) * scale));
+        }
+        Inputs::F32(_) | Inputs::U8 { .. } => values.extend(rows.flat_map(|row| data.row(row))),
+    }
+    Ok(values)
 }
 
 fn largest(y: &[f32]) -> usize {

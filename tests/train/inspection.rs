@@ -2,7 +2,8 @@
 
 use std::io;
 
-use thalweg::network::{Activation, Loss, Network};
+use thalweg::network::{Activation, Loss, Network, Parameter};
+use thalweg::random::{Random, stream};
 use thalweg::train::{EpochReport, Inspection, Observer, Optimizer, Trainer};
 
 use super::{bits, classes, network, numbers};
@@ -82,6 +83,10 @@ fn the_norm_is_that_of_the_next_step() {
 }
 
 #[test]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "rounded to f32, as is meant"
+)]
 fn units_that_do_nothing_are_counted() {
     let data = classes(40, 5, 3);
     let network = Network::new(5)
@@ -91,10 +96,9 @@ fn units_that_do_nothing_are_counted() {
         .activation(Activation::Sigmoid)
         .linear(3);
     // Two units of the first layer are far below 0 for all rows, and one of the second is far from its middle.
-    let mut values: Vec<Vec<f32>> = network
-        .each_initial(thalweg::network::Init::Default, 3)
-        .map(|(_, values)| values)
-        .collect();
+    let random = Random::new(5, stream::TEST, 13);
+    let drawn = |p: Parameter| (0..p.shape.len() as u64).map(|i| random.normal(i) as f32 * 0.3);
+    let mut values: Vec<Vec<f32>> = network.lasting().map(|p| drawn(p).collect()).collect();
     values[1] = vec![3.0, -1000.0, 3.0, 3.0, -1000.0, 3.0];
     values[3] = vec![0.0, 0.0, 50.0, 0.0];
     let mut trainer = Trainer::new(network, Loss::CrossEntropy)
