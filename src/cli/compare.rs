@@ -194,6 +194,8 @@ fn name(runs: &mut [Run]) {
 /// The keys in which the configurations differ, with each run's value.
 fn differences(runs: &[Run]) -> Vec<(String, Vec<Option<String>>)> {
     let mut keys: Vec<&String> = runs.iter().flat_map(|run| run.config.keys()).collect();
+    // How a run is shown is no part of it.
+    keys.retain(|key| !["report", "plot", "tensorboard"].contains(&key.as_str()));
     keys.sort();
     keys.dedup();
     let of = |key: &String| {
@@ -219,6 +221,16 @@ fn figures(runs: &[Run]) -> Vec<Figure> {
             });
         }
     };
+    // Losses of different kinds, or in different units, are not better or worse than one another.
+    let of = |key: &str| {
+        runs.iter()
+            .map(|run| run.config.get(key))
+            .collect::<Vec<_>>()
+    };
+    let mut same = ["loss", "task"]
+        .into_iter()
+        .map(|key| of(key).windows(2).all(|pair| pair[0] == pair[1]));
+    let same_loss = same.all(|same| same);
     let mut keys: Vec<&String> = runs
         .iter()
         .flat_map(|run| run.history.epochs.keys())
@@ -237,7 +249,8 @@ fn figures(runs: &[Run]) -> Vec<Figure> {
             run.history
                 .at(key, run.history.best.unwrap_or(run.history.last_epoch))
         };
-        add(key, Some(is_better_larger(key)), each(&at));
+        let comparable = same_loss || !key.ends_with("_loss");
+        add(key, comparable.then(|| is_better_larger(key)), each(&at));
     }
     let whole = |n: u64| Some(n as f64);
     add(

@@ -56,10 +56,9 @@ impl Chart {
                 .retain(|p| p[0].is_finite() && p[1].is_finite());
             series.points = thinned(&series.points, POINTS);
         }
-        chart.series.retain(|series| !series.points.is_empty());
         let title = escaped(&self.title);
         let mut out = format!("<figure class=\"chart\" data-chart>\n<h3>{title}</h3>\n");
-        if chart.series.is_empty() {
+        if chart.is_empty() {
             return format!("{out}<p class=\"quiet\">Nothing was recorded.</p></figure>\n")
                 .replace(" data-chart", "");
         }
@@ -79,7 +78,9 @@ impl Chart {
             out.push_str(&chart.svg("log", true));
         }
         out.push_str("</div>\n<ul class=\"legend\">");
-        for (place, series) in chart.series.iter().enumerate() {
+        // A curve has the same colour whether or not others are empty.
+        let shown = chart.series.iter().enumerate();
+        for (place, series) in shown.filter(|(_, s)| !s.points.is_empty()) {
             let key = format!(
                 "<svg viewBox=\"0 0 22 8\" aria-hidden=\"true\"><line x1=\"0\" y1=\"4\" x2=\"22\" y2=\"4\" class=\"s{}\"/></svg>",
                 place % COLOURS
@@ -199,7 +200,8 @@ impl Chart {
                 ),
             );
         }
-        for (place, series) in self.series.iter().enumerate() {
+        let drawn = self.series.iter().enumerate();
+        for (place, series) in drawn.filter(|(_, s)| !s.points.is_empty()) {
             let faint = if series.points.len() > 300 {
                 " faint"
             } else {
@@ -234,7 +236,8 @@ impl Chart {
 
     /// The chart in words.
     fn told(&self) -> String {
-        let ends = self.series.iter().map(|s| {
+        let shown = self.series.iter().filter(|s| !s.points.is_empty());
+        let ends = shown.map(|s| {
             let last = s.points.last().map_or(f64::NAN, |p| p[1]);
             let first = s.points.first().map_or(f64::NAN, |p| p[1]);
             format!("{} from {} to {}", s.name, number(first), number(last))
@@ -253,8 +256,10 @@ fn rounded(value: f64) -> f64 {
 pub(super) fn ticks(low: f64, high: f64, about: usize) -> (f64, f64, Vec<f64>) {
     let (low, high) = if low < high {
         (low, high)
+    } else if low == 0.0 {
+        (0.0, 1.0)
     } else {
-        let around = low.abs().max(1e-9) * 0.5;
+        let around = low.abs() * 0.5;
         (low - around, low + around)
     };
     let rough = (high - low) / about as f64;

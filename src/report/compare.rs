@@ -58,7 +58,7 @@ impl Comparison {
             body.push_str(&section(
                 &id,
                 &super::escaped(heading),
-                &table("", &super::escaped(heading), &head, &rows),
+                &table("side", &super::escaped(heading), &head, &rows),
             ));
         }
         body.push_str(&section("curves", "Curves", &self.curves()));
@@ -87,10 +87,7 @@ impl Comparison {
                     (4000 / self.runs.len().max(1)).clamp(20, 1000),
                 ),
             });
-            let title = match *key {
-                "train_loss" => "Training loss".to_owned(),
-                key => capital(&words(key)),
-            };
+            let title = capital(&words(key));
             let chart = Chart {
                 title,
                 label: "epoch",

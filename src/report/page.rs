@@ -317,6 +317,7 @@ impl Report {
 pub(super) fn words(key: &str) -> String {
     match key.strip_prefix("val_") {
         Some(metric) => format!("validation {}", words(metric)),
+        None if key.starts_with("train_") => format!("training {}", words(&key[6..])),
         None if key == "r2" => "R²".to_owned(),
         None => key.replace('_', " "),
     }

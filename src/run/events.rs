@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use super::RunError;
+use super::{METRICS, RunError};
 
 /// How the names of event files begin.
 pub const EVENTS: &str = "events.out.tfevents.";
@@ -23,8 +23,8 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// Begins a file in a run's folder. If the run goes on, what other files tell from `after` on, which the run will do
-    /// again, does not count any more.
+    /// Begins a file in a run's folder. If the run goes on behind step `after`, what older files tell from that step on does
+    /// not count any more, and what the metrics still have of it is told again.
     pub(super) fn begin(folder: &Path, after: Option<u64>) -> Result<Self, RunError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.map_or(0, |time| time.as_secs());
@@ -40,13 +40,17 @@ impl Events {
             file.write_all(&record(&event(0, &bytes(3, b"brain.Event:2"))))?;
             if let Some(after) = after {
                 // Field 7: a session's log, whose field 1 is the status; 1 is that it starts.
-                file.write_all(&record(&event(after + 1, &bytes(7, &varint_field(1, 1)))))?;
+                file.write_all(&record(&event(after, &bytes(7, &varint_field(1, 1)))))?;
             }
             file.flush()?;
             Ok(file)
         };
         let file = make().map_err(|e| RunError::written(&path, e))?;
-        Ok(Self { path, file })
+        let mut events = Self { path, file };
+        if let Some(after) = after {
+            events.add(&kept(folder, after))?;
+        }
+        Ok(events)
     }
 
     /// Adds what lines of the metrics tell.
@@ -65,6 +69,17 @@ impl Events {
         let added: io::Result<()> = add();
         added.map_err(|e| RunError::written(&self.path, e))
     }
+}
+
+/// The lines of a run's metrics from a step on. Metrics that cannot be read have none.
+fn kept(folder: &Path, step: u64) -> Vec<Value> {
+    let text = std::fs::read(folder.join(METRICS)).unwrap_or_default();
+    let lines = text
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice(line).ok());
+    lines
+        .filter(|line: &Value| line["step"].as_u64() >= Some(step))
+        .collect()
 }
 
 /// The time in the name of the last event file of a folder.

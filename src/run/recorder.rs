@@ -160,7 +160,7 @@ impl Recorder {
 
     /// Adds lines to the metrics, and to the event file if there is one.
     fn log(&mut self, lines: &[Value]) -> Result<(), RunError> {
-        self.folder()?.log(lines)?;
+        self.folder()?;
         if self.tensorboard && self.events.is_none() {
             let after = match &self.out {
                 Out::Resumed { .. } => Some(self.begun_after.min(self.steps)),
@@ -169,6 +169,7 @@ impl Recorder {
             let path = self.folder()?.path().to_owned();
             self.events = Some(Events::begin(&path, after)?);
         }
+        self.folder()?.log(lines)?;
         match &mut self.events {
             Some(events) => events.add(lines),
             None => Ok(()),
