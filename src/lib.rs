@@ -71,6 +71,7 @@ pub mod network;
 pub mod plan;
 pub mod random;
 pub mod reference;
+pub mod report;
 pub mod run;
 pub mod tensor;
 pub mod train;

@@ -10,6 +10,7 @@ use super::course::Course;
 use super::exit::Exit;
 use super::flags::{Columns, Flags, LossChoice, Widths};
 use super::optimizer::{self, Given};
+use super::seeing::Seen;
 use super::trials::TrialFlags;
 use super::{job, layers};
 use crate::data::{Missing, Normalize, Spec, Task, nearest};
@@ -52,6 +53,7 @@ pub(super) struct Config {
     pub(super) threads: Option<usize>,
     pub(super) autotune: bool,
     pub(super) trials: TrialFlags,
+    pub(super) seen: Seen,
 }
 
 impl Flags {
@@ -139,6 +141,7 @@ impl Flags {
             threads: self.threads,
             autotune: self.autotune.unwrap_or(false),
             trials: self.trials,
+            seen: self.seeing.resolve()?,
         })
     }
 }
@@ -381,6 +384,7 @@ impl Config {
         put("stream", stream.map(|bytes| (bytes / MIB).to_string()));
         put("autotune", Some(self.autotune.to_string()));
         put("no-fusion", Some((!fuse).to_string()));
+        self.seen.put(&mut put);
         // Behind all keys, which would be the list's own otherwise.
         text.push_str(&layers::to_toml(self.layers.as_deref().unwrap_or_default()));
         text

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::course::{Course, Saving};
 use super::optimizer::UpdateFlags;
+use super::seeing::Seeing;
 use super::trials::TrialFlags;
 use crate::data::{Missing, Normalize, Spec, Task};
 use crate::device::Device;
@@ -168,6 +169,8 @@ pub(super) struct Flags {
     /// Replace a run folder that is there already
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Output")]
     pub(super) force: Option<bool>,
+    #[command(flatten)]
+    pub(super) seeing: Seeing,
     /// Print one JSON object in place of the table
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Output")]
     pub(super) json: Option<bool>,
@@ -199,6 +202,7 @@ impl Flags {
                 course: self.course.or(file.course),
                 saving: self.saving.or(file.saving),
                 trials: self.trials.or(file.trials),
+                seeing: self.seeing.or(file.seeing),
                 $($field: self.$field.or(file.$field)),*
             } };
         }

@@ -11,8 +11,10 @@ use super::interrupt;
 use super::job::{self, Job};
 use super::judge;
 use super::output::{self, print, print_json};
+use super::plot;
 use super::profile;
 use super::progress::Progress;
+use super::reporting::Reporting;
 use super::told::Run;
 use crate::device::Opened;
 use crate::executor::ExecutorError;
@@ -93,8 +95,11 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<Launched,
         output: job.loss().output(),
         values: Vec::new(),
     };
-    let mut recorder =
-        Recorder::new(out, files)?.describe(empty, job.objective(), job.preparation.clone())?;
+    let seen = job.config.seen;
+    let mut recorder = Recorder::new(out, files)?
+        .with_looks(seen.report || seen.tensorboard)
+        .with_tensorboard(seen.tensorboard)
+        .describe(empty, job.objective(), job.preparation.clone())?;
     *recorder.facts() = Facts {
         thalweg: env!("CARGO_PKG_VERSION").to_owned(),
         device: json!(run.device),
@@ -106,6 +111,7 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<Launched,
         recorder,
         environment,
         progress: run.progress(job, quiet),
+        reporting: Reporting::new(job, run.begun(job).pairs().to_vec()),
         profile: profile.then(Profile::new),
         quiet,
         told_failure: false,
@@ -119,7 +125,12 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<Launched,
         Some(from) => trainer.resume_on(executor, training, validation, &mut watch, from),
     };
     watch.progress.end();
-    let fitted = fitted.map_err(|error| failed(error, job, &mut watch.recorder))?;
+    let fitted = fitted.map_err(|error| {
+        let why = error.to_string();
+        let exit = failed(error, job, &mut watch.recorder);
+        (watch.reporting).fail(&mut watch.recorder, &watch.environment, &why);
+        exit
+    })?;
     watch.recorder.finish(&fitted.model)?;
     let path = watch
         .recorder
@@ -135,11 +146,23 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<Launched,
     };
     let judged = judged.as_ref();
     let mut object = run.json(&fitted, judged, &path);
-    let mut text = run.table(&fitted, judged, &path);
+    let facts = run.facts(&fitted, judged, &path);
+    let mut text = facts.text();
+    let known = [run.begun(job).pairs(), facts.pairs()].concat();
+    watch.reporting.end(
+        &mut watch.recorder,
+        &watch.environment,
+        (job, &fitted),
+        unique(known),
+        watch.profile.as_ref(),
+    );
     if let Some(found) = &watch.profile {
         let trace = profile::write(found, job::name(&run.device), Path::new(&path))?;
         object["profile"] = profile::to_json(found, step_seconds, &trace);
         text.push_str(&profile::text(found, step_seconds, &trace));
+    }
+    if seen.plot {
+        text.push_str(&plot::losses(Path::new(&path)));
     }
     Ok(Launched {
         object,
@@ -150,12 +173,24 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<Launched,
     })
 }
 
+/// Facts of the same name once.
+fn unique(facts: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut known: Vec<(String, String)> = Vec::new();
+    for fact in facts {
+        if !known.iter().any(|(name, _)| *name == fact.0) {
+            known.push(fact);
+        }
+    }
+    known
+}
+
 /// The recorder, the progress and the profile as one observer.
 struct Watch<'a> {
     job: &'a Job,
     recorder: Recorder,
     environment: Value,
     progress: Progress,
+    reporting: Reporting,
     profile: Option<Profile>,
     quiet: bool,
     /// Whether it was said that checkpoints fail.
@@ -188,7 +223,13 @@ impl Observer for Watch<'_> {
 
     fn epoch(&mut self, report: &EpochReport<'_>) -> io::Result<()> {
         self.progress.epoch(report);
-        self.recorder.epoch(report)
+        self.recorder.epoch(report)?;
+        self.reporting.epoch(&mut self.recorder, &self.environment);
+        Ok(())
+    }
+
+    fn inspects(&self, epoch: u64) -> bool {
+        self.recorder.inspects(epoch)
     }
 
     fn keeps_snapshots(&self) -> bool {

@@ -6,6 +6,7 @@
 mod answers;
 mod bench;
 mod class_weights;
+mod compare;
 mod completions;
 mod config;
 mod course;
@@ -27,12 +28,16 @@ mod layers;
 mod man;
 mod network;
 mod optimizer;
+mod outcome;
 mod output;
+mod plot;
 mod predict;
 mod profile;
 mod progress;
+mod reporting;
 mod resume;
 mod run_path;
+mod seeing;
 mod summary;
 mod told;
 mod train;
@@ -67,6 +72,8 @@ enum Verb {
     Train(Box<train::Train>),
     /// Go on with a run that was stopped
     Resume(resume::Resume),
+    /// Put runs side by side: what differs, what came of it, and the curves
+    Compare(compare::Compare),
     /// Tell loss and metrics of a trained network on a data set
     Eval(eval::Eval),
     /// Write predictions as CSV
@@ -98,6 +105,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().verb {
         Verb::Train(verb) => verb.run(),
         Verb::Resume(verb) => verb.run(),
+        Verb::Compare(verb) => verb.run(),
         Verb::Eval(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
         Verb::Export(verb) => verb.run(),

@@ -51,6 +51,10 @@ impl Facts {
         self.0.push((name.into(), value.into()));
     }
 
+    pub(super) fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+
     pub(super) fn text(&self) -> String {
         self.indented(0)
     }

@@ -109,7 +109,33 @@ impl Run {
         })
     }
 
-    pub(super) fn table(&self, fitted: &Fitted, judged: Option<&Report>, out: &str) -> String {
+    /// What is known before the run has ended.
+    pub(super) fn begun(&self, job: &Job) -> Facts {
+        let mut facts = Facts::default();
+        let rows = grouped(job.training.rows() as u64);
+        let validation = job.validation.as_ref().map_or(0, |data| data.rows() as u64);
+        facts.add(
+            "data",
+            format!(
+                "{}: {rows} training rows, {} validation rows",
+                job.config.data,
+                grouped(validation)
+            ),
+        );
+        facts.add("task", format!("{}, loss {}", job.config.task, job.loss()));
+        facts.add(
+            "network",
+            format!(
+                "{}, {} parameters",
+                self.network,
+                grouped(self.parameters as u64)
+            ),
+        );
+        facts.add("device", &self.described);
+        facts
+    }
+
+    pub(super) fn facts(&self, fitted: &Fitted, judged: Option<&Report>, out: &str) -> Facts {
         let summary = &fitted.summary;
         let mut facts = Facts::default();
         facts.add("device", &self.described);
@@ -156,7 +182,7 @@ impl Run {
             facts.add(format!("val {name}"), short(value));
         }
         facts.add("saved", out);
-        facts.text()
+        facts
     }
 }
 

@@ -29,8 +29,9 @@ A line of a configuration is a flag: `hidden = [256, 128]`, `lr = 0.01`, `no-shu
 Paths in it are relative to where the program runs. The run folder holds one as config.toml.
 
 The run folder holds config.toml, model.safetensors (the last model), best.safetensors (the best
-epoch's, by the validation loss), metrics.jsonl and environment.json. Ctrl-C ends a run and saves
-what was learnt, for `thalweg resume` to go on; a second Ctrl-C ends it at once.";
+epoch's, by the validation loss), metrics.jsonl, environment.json and report.html, a page that shows
+the run. Ctrl-C ends a run and saves what was learnt, for `thalweg resume` to go on; a second
+Ctrl-C ends it at once.";
 
 /// Trains a network and writes a run folder.
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::{CHECKPOINTS, RunError, files};
+use super::{CHECKPOINTS, EVENTS, RunError, files};
 
 /// The run's configuration, resolved.
 pub const CONFIG: &str = "config.toml";
@@ -16,10 +16,12 @@ pub const BEST: &str = "best.safetensors";
 pub const METRICS: &str = "metrics.jsonl";
 /// Device, driver, versions, seed.
 pub const ENVIRONMENT: &str = "environment.json";
+/// A page that shows the run.
+pub const REPORT: &str = "report.html";
 /// Where the time went, if the run was profiled.
 pub const TRACE: &str = "trace.json";
 
-const FILES: [&str; 6] = [CONFIG, MODEL, BEST, METRICS, ENVIRONMENT, TRACE];
+const FILES: [&str; 7] = [CONFIG, MODEL, BEST, METRICS, ENVIRONMENT, REPORT, TRACE];
 
 /// The folder of a run that is being written.
 #[derive(Debug)]
@@ -84,10 +86,13 @@ impl RunFolder {
             Err(e) if force && e.kind() == io::ErrorKind::AlreadyExists => {}
             made => made.map_err(written)?,
         }
-        for file in FILES {
-            match fs::remove_file(path.join(file)) {
+        let entries = fs::read_dir(path).map_err(written)?.flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let events = names.filter(|name| name.starts_with(EVENTS));
+        for file in FILES.into_iter().map(str::to_owned).chain(events) {
+            match fs::remove_file(path.join(&file)) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                    return Err(RunError::written(path.join(file), e));
+                    return Err(RunError::written(path.join(&file), e));
                 }
                 _ => {}
             }

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::checkpoint::{Facts, Set};
+use super::events::Events;
 use super::model_file::Parts;
+use super::seen::{is_looked_at, layers_line};
 use super::writer::Writer;
 use super::{BEST, MODEL, RunError, RunFolder};
 use crate::data::Preparation;
@@ -59,6 +61,13 @@ pub struct Recorder {
     best: Option<(Arc<Model>, Arc<Vec<u8>>)>,
     /// Why checkpoints are written no more.
     failed: Option<RunError>,
+    /// Whether the metrics tell of gradients, units and weights.
+    looks: bool,
+    /// Whether there are event files, and the one that is written.
+    tensorboard: bool,
+    events: Option<Events>,
+    /// Steps that were done when it began to record.
+    begun_after: u64,
 }
 
 impl Recorder {
@@ -92,6 +101,10 @@ impl Recorder {
             facts: Facts::default(),
             best: None,
             failed: None,
+            looks: false,
+            tensorboard: false,
+            events: None,
+            begun_after: u64::MAX,
         })
     }
 
@@ -112,6 +125,55 @@ impl Recorder {
         (self.loss, self.preparation) = (Some(loss), Some(preparation));
         self.bytes(&model)?;
         Ok(self)
+    }
+
+    /// Tells of gradients, units and weights too, in lines of the kind `layers`: those of all of the first hundred epochs, of
+    /// every tenth of the first thousand, and so on.
+    #[must_use]
+    pub const fn with_looks(mut self, looks: bool) -> Self {
+        self.looks = looks;
+        self
+    }
+
+    /// Writes what goes to the metrics into a TensorBoard event file too.
+    #[must_use]
+    pub const fn with_tensorboard(mut self, tensorboard: bool) -> Self {
+        self.tensorboard = tensorboard;
+        self
+    }
+
+    /// Has a file of the run written while training goes on. Of several versions the last counts.
+    ///
+    /// # Errors
+    /// If a file before could not be written.
+    pub fn write_file(&mut self, name: &str, contents: Vec<u8>) -> Result<(), RunError> {
+        self.save(name, Arc::new(contents))
+    }
+
+    /// Waits until all files are written.
+    ///
+    /// # Errors
+    /// If one could not be.
+    pub fn flush(&self) -> Result<(), RunError> {
+        self.writer.flush()
+    }
+
+    /// Adds lines to the metrics, and to the event file if there is one.
+    fn log(&mut self, lines: &[Value]) -> Result<(), RunError> {
+        self.folder()?;
+        if self.tensorboard && self.events.is_none() {
+            let after = match &self.out {
+                Out::Resumed { .. } => Some(self.begun_after.min(self.steps)),
+                _ => None,
+            };
+            let path = self.folder()?.path().to_owned();
+            self.events = Some(Events::begin(&path, after)?);
+        }
+        self.folder()?.log(lines)?;
+        match &mut self.events {
+            Some(events) => events.add(lines),
+            None => Ok(()),
+        }
     }
 
     /// Changes what a file will hold; to be called before the run has begun.
@@ -258,7 +320,8 @@ impl Recorder {
         let line = |(step, loss): (u64, &f64)| json!({"kind": "step", "step": step, "epoch": epoch, "loss": loss * unit});
         let lines: Vec<_> = steps.map(line).collect();
         self.steps = report.first + report.losses.len() as u64 - 1;
-        self.folder()?.log(&lines)
+        self.begun_after = self.begun_after.min(report.first - 1);
+        self.log(&lines)
     }
 
     fn record_epoch(&mut self, report: &EpochReport<'_>) -> Result<(), RunError> {
@@ -266,7 +329,11 @@ impl Recorder {
         let due = self
             .saved
             .is_none_or(|saved| saved.elapsed() >= Self::PAUSE);
-        self.folder()?.log(&[epoch_line(report)])?;
+        let mut lines = vec![epoch_line(report)];
+        if self.looks && is_looked_at(report.epoch) {
+            lines.push(layers_line(report));
+        }
+        self.log(&lines)?;
         if report.best || due {
             let bytes = self.bytes(report.model)?;
             if report.best {
@@ -288,6 +355,10 @@ impl Observer for Recorder {
 
     fn epoch(&mut self, report: &EpochReport<'_>) -> io::Result<()> {
         self.record_epoch(report).map_err(io::Error::other)
+    }
+
+    fn inspects(&self, epoch: u64) -> bool {
+        self.looks && is_looked_at(epoch)
     }
 
     fn keeps_snapshots(&self) -> bool {

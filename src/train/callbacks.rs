@@ -155,6 +155,10 @@ impl Observer for Callbacks<'_> {
         self.each(|other| other.ends(summary, model))
     }
 
+    fn inspects(&self, epoch: u64) -> bool {
+        self.others.iter().any(|other| other.inspects(epoch))
+    }
+
     fn keeps_snapshots(&self) -> bool {
         self.others.iter().any(|other| other.keeps_snapshots())
     }

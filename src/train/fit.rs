@@ -119,6 +119,7 @@ impl Fit<'_> {
             best,
             saved: begun,
             fixed_rate: None,
+            inspection: None,
         })
     }
 
@@ -208,6 +209,7 @@ impl Fit<'_> {
     ) -> Result<Evaluation, TrainError> {
         let mut totals = progress.totals(tables.metric());
         let done = usize::try_from(progress.at.batches).unwrap_or(usize::MAX);
+        let all = batches;
         let mut batches = &batches[done.min(batches.len())..];
         let left = progress.total.saturating_sub(progress.at.steps);
         let group = self.options.rules.group();
@@ -245,7 +247,33 @@ impl Fit<'_> {
             }
         }
         self.check(&mut totals, progress)?;
+        self.inspect(all, progress)?;
         Ok(totals.evaluation(self.session.recipe.objective.is_squared_error(), self.units))
+    }
+
+    /// Looks into the network on the epoch's first batch, or where rows stream on its last, if the observer wants that. To be
+    /// called when all steps are checked, and before other rows come.
+    fn inspect(&mut self, batches: &[Position], progress: &mut Progress) -> Result<(), TrainError> {
+        progress.inspection = None;
+        if progress.interrupted || !self.observer.inspects(progress.at.epoch) {
+            return Ok(());
+        }
+        let start = Instant::now();
+        let done = usize::try_from(progress.at.batches).unwrap_or(usize::MAX);
+        let batch = match &progress.feed {
+            None => batches.first().copied(),
+            Some(feed) => batches[..done.min(batches.len())]
+                .last()
+                .map(|&last| Position {
+                    start: feed.place(last),
+                    ..last
+                }),
+        };
+        if let Some(batch) = batch {
+            progress.inspection = self.session.inspect(batch)?;
+            self.note(|| "inspection".to_owned(), start);
+        }
+        Ok(())
     }
 
     /// Hands the run as it is, all steps received and found good, to the observer.
@@ -340,6 +368,7 @@ impl Fit<'_> {
             learning_rate,
             seconds: progress.seconds(),
             model: &model,
+            inspection: progress.inspection.as_ref(),
         };
         let start = Instant::now();
         self.observer.epoch(&report)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Evaluation, Model, Profile, Snapshot, Streamed, Summary};
+use super::{Evaluation, Inspection, Model, Profile, Snapshot, Streamed, Summary};
 
 /// Training steps that have just been done.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +43,8 @@ pub struct EpochReport<'a> {
     pub seconds: f64,
     /// The model as it is now.
     pub model: &'a Model,
+    /// A look into the network on one of its batches, if it was asked for by [`Observer::inspects`].
+    pub inspection: Option<&'a Inspection>,
 }
 
 /// Who wants to know.
@@ -97,6 +99,12 @@ pub trait Observer {
     /// An error ends the run and comes back as it is.
     fn epoch(&mut self, _report: &EpochReport<'_>) -> std::io::Result<()> {
         Ok(())
+    }
+
+    /// Whether the epoch's report shall hold an [`Inspection`], which takes about as long as a training step and changes
+    /// nothing of the run.
+    fn inspects(&self, _epoch: u64) -> bool {
+        false
     }
 
     /// Whether it keeps snapshots. Then [`Observer::snapshot`] is called as often as

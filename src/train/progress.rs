@@ -10,7 +10,7 @@ use super::pace::Pace;
 use super::session::Position;
 use super::snapshot::{Best, Standing};
 use super::submission::Sent;
-use super::{Evaluation, Model, Options, Stopping, Summary};
+use super::{Evaluation, Inspection, Model, Options, Stopping, Summary};
 
 /// What a run has come to so far.
 pub(super) struct Progress {
@@ -37,6 +37,8 @@ pub(super) struct Progress {
     pub(super) fixed_rate: Option<f64>,
     /// When the last snapshot was taken, or the run began.
     pub(super) saved: Instant,
+    /// What this epoch's inspection found, if there was one.
+    pub(super) inspection: Option<Inspection>,
     /// Seconds that passed before the run was resumed.
     pub(super) before: f64,
 }

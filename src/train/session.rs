@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::inspection::Looks;
 use super::tables::Tables;
 use super::{Model, Recipe, TrainError};
 use crate::data::Dataset;
@@ -27,6 +28,8 @@ pub enum Purpose {
     Validation(usize),
     /// Predictions for as many rows.
     Prediction(usize),
+    /// Gradients and units on a batch of the training rows, with no update.
+    Inspection(usize),
     /// The search for numbers that are not finite.
     Check,
     /// Keeping the parameters and states as the last good ones.
@@ -42,7 +45,8 @@ impl Purpose {
             Self::Training(rows)
             | Self::TrainingLoss(rows)
             | Self::Validation(rows)
-            | Self::Prediction(rows) => Some(rows),
+            | Self::Prediction(rows)
+            | Self::Inspection(rows) => Some(rows),
             Self::Update(_) | Self::Check | Self::Keep | Self::Restore => None,
         }
     }
@@ -74,6 +78,8 @@ pub struct Session {
     pub fuse: bool,
     pub(super) training: Option<Tables>,
     pub(super) validation: Option<Tables>,
+    /// What the plan that inspects tells.
+    pub(super) looks: Looks,
     /// Plans that are made and not loaded yet.
     built: HashMap<Purpose, Built>,
     plans: HashMap<Purpose, Ready>,
@@ -95,6 +101,7 @@ impl Session {
             fuse: true,
             training: None,
             validation: None,
+            looks: Looks::default(),
             built: HashMap::new(),
             plans: HashMap::new(),
         })
@@ -336,6 +343,12 @@ impl Session {
                 store.declare(&x, [rows, recipe.network.inputs], Element::F32)?;
                 let (graph, prediction) = recipe.prediction(store, &x)?;
                 ("predict", graph, vec![prediction])
+            }
+            Purpose::Inspection(rows) => {
+                let tables = tables(&self.training);
+                let (graph, told, looks) = recipe.inspection(store, &tables, rows)?;
+                self.looks = looks;
+                ("inspection", graph, vec![told])
             }
             Purpose::Check => {
                 let (graph, found) = recipe.check(store)?;

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bench;
+mod browser;
 mod choosing;
 mod data;
 mod export;
@@ -14,10 +15,12 @@ mod pictures;
 mod pipes;
 mod predictions;
 mod profile;
+mod report;
 mod resume;
 mod roles;
 mod streaming;
 mod sweep;
+mod tensorboard;
 mod train;
 mod tuning;
 mod verbs;

@@ -65,6 +65,7 @@ fn the_default_run_learns_the_glyphs() {
         "best.safetensors",
         "metrics.jsonl",
         "environment.json",
+        "report.html",
     ] {
         assert!(
             place.path("runs/glyphs-1").join(file).is_file(),
@@ -75,7 +76,7 @@ fn the_default_run_learns_the_glyphs() {
         std::fs::read_dir(place.path("runs/glyphs-1"))
             .unwrap()
             .count(),
-        5,
+        6,
         "and nothing else"
     );
 }

@@ -37,7 +37,7 @@ pub(crate) fn gpu_with(options: Options) -> Option<Gpu> {
 }
 
 /// Past the capture of the test harness, which would keep it to itself while tests pass.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     // A closed standard error is no reason to fail.
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -4,6 +4,7 @@ mod callbacks;
 mod errors;
 mod evaluation;
 mod grad_scaler;
+mod inspection;
 mod layers;
 mod learning;
 mod losses;

@@ -2,6 +2,7 @@
 
 mod gaps;
 mod inputs;
+mod own;
 mod scaling;
 mod stored;
 mod target;
