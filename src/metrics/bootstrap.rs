@@ -32,7 +32,7 @@ impl Default for Bootstrap {
 }
 
 /// Numbers that a resample looks at, at most: rows times classes or outputs.
-const MOST_NUMBERS: usize = 1_000_000;
+const MOST_NUMBERS: usize = 200_000;
 /// Rows that are always resampled, if there are so many.
 const LEAST_ROWS: usize = 1000;
 /// The element of the stream from which the part of the rows is drawn: behind those of all resamples.

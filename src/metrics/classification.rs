@@ -83,10 +83,7 @@ impl<'a> Classification<'a> {
         let counts = judged.counts(self.classes, &ones);
         // One class's ranking after the other, as each takes as much memory as a score a row.
         let areas: Vec<f64> = (0..self.classes)
-            .map(|class| {
-                self.rank(class, rows, |row| row)
-                    .area(&ones, judged.is(class))
-            })
+            .map(|class| self.rank(class, rows, |row| row).area(&ones))
             .collect();
         let mut figures = self.means(&judged, &counts, &areas, &ones);
         figures.extend(counts.f1s());
@@ -156,7 +153,7 @@ impl<'a> Classification<'a> {
             let counts = judged.counts(self.classes, often);
             let mut areas = vec![UNDEFINED; self.classes];
             for (class, ranking) in rankings.iter().enumerate() {
-                areas[class] = ranking.area(often, judged.is(class));
+                areas[class] = ranking.area(often);
             }
             let mut found = self.means(&judged, &counts, &areas, often);
             found.extend(counts.f1s());
@@ -206,7 +203,8 @@ impl<'a> Classification<'a> {
     }
 
     fn rank(&self, class: usize, rows: usize, row: impl Fn(usize) -> usize) -> Ranking {
-        Ranking::new(rows, |i| self.scores[row(i) * self.classes + class])
+        let score = |i: usize| self.scores[row(i) * self.classes + class];
+        Ranking::new(rows, score, |i| self.labels[row(i)] as usize == class)
     }
 
     /// The figures that are means, in the order of [`MEANS`].
@@ -242,10 +240,6 @@ impl<'a> Classification<'a> {
 }
 
 impl Judged {
-    fn is(&self, class: usize) -> impl Fn(usize) -> bool + '_ {
-        move |row| self.labels[row] as usize == class
-    }
-
     fn counts(&self, classes: usize, often: &[u32]) -> Counts {
         let mut counts = Counts {
             actual: vec![0; classes],

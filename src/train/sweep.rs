@@ -93,9 +93,9 @@ impl RateSweep {
         let steepest = steps
             .map(|step| (step, slope(step)))
             .min_by(|a, b| a.1.total_cmp(&b.1));
-        steepest
-            .filter(|(_, slope)| *slope < 0.0)
-            .map(|(step, _)| self.rates[step])
+        // What rounding takes of a loss that stays as it is, is no fall.
+        let falls = |(step, slope): &(usize, f64)| *slope < -1e-9 * self.smoothed[*step].abs();
+        steepest.filter(falls).map(|(step, _)| self.rates[step])
     }
 
     /// A tenth of the rate at which the smoothed loss is least. None if it never falls.

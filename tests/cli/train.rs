@@ -14,6 +14,7 @@ const FIELDS: [&str; 20] = [
     "val_loss",
     "val_accuracy",
     "val_r2",
+    "val_metrics",
     "seconds",
     "first_step_seconds",
     "step_ms",
@@ -287,7 +288,7 @@ fn a_run_without_validation_rows_has_nulls() {
     let place = Place::new();
     let found = place.json("train --data xor --device cpu --epochs 2 --val-fraction 0");
     assert_eq!(keys(&found), FIELDS);
-    for field in ["val_loss", "val_accuracy", "val_r2"] {
+    for field in ["val_loss", "val_accuracy", "val_r2", "val_metrics"] {
         assert!(found[field].is_null(), "{found}");
     }
 }

@@ -160,6 +160,6 @@ fn the_cost_is_bounded() {
         ..Bootstrap::default()
     };
     let report = Classification::new(&scores, &labels, classes).figures(&few);
-    assert_eq!(report.intervals.resampled_rows, 5000);
+    assert_eq!(report.intervals.resampled_rows, 1000);
     assert_eq!(report.rows, 20_000);
 }
