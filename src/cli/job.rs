@@ -9,7 +9,7 @@ use super::config::Config;
 use super::exit::Exit;
 use super::flags::LossChoice;
 use super::network;
-use crate::data::{Dataset, InFile, Preparation, Spec, TableOptions, Task, split};
+use crate::data::{DataError, Dataset, InFile, Preparation, Spec, TableOptions, Task, split};
 use crate::device::{Device, Opened, Opening};
 use crate::executor::{DeviceInfo, ExecutorError};
 use crate::network::{Activation, ClassOptions, Loss};
@@ -102,7 +102,7 @@ impl Job {
     }
 
     /// The rows, hashed.
-    pub(super) fn fingerprint(&self) -> Result<String, Exit> {
+    pub(super) fn fingerprint(&self) -> Result<String, DataError> {
         let sets = std::iter::once(&self.training).chain(&self.validation);
         let rows: Result<Vec<_>, _> = sets.map(fingerprint).collect();
         Ok(rows?.join(" "))

@@ -24,8 +24,8 @@ use crate::train::{
 /// How a run is begun.
 pub(super) struct Launch {
     pub(super) out: Out,
-    /// The rows, hashed.
-    pub(super) data: String,
+    /// The rows, hashed, if that was done.
+    pub(super) data: Option<String>,
     /// Where it goes on, if it was begun before.
     pub(super) snapshot: Option<Snapshot>,
     pub(super) json: bool,
@@ -64,7 +64,7 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<(), Exit>
         thalweg: env!("CARGO_PKG_VERSION").to_owned(),
         device: json!(run.device),
         products: BTreeMap::new(),
-        data,
+        data: data.unwrap_or_default(),
         config,
     };
     let mut watch = Watch {
@@ -74,6 +74,7 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<(), Exit>
         profile: profile.then(Profile::new),
         quiet,
         told_failure: false,
+        job,
     };
     interrupt::training_begins();
     let (training, validation) = (&job.training, job.validation.as_ref());
@@ -112,7 +113,8 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<(), Exit>
 }
 
 /// The recorder, the progress and the profile as one observer.
-struct Watch {
+struct Watch<'a> {
+    job: &'a Job,
     recorder: Recorder,
     environment: Value,
     progress: Progress,
@@ -122,7 +124,7 @@ struct Watch {
     told_failure: bool,
 }
 
-impl Observer for Watch {
+impl Observer for Watch<'_> {
     fn chose(&mut self, products: &BTreeMap<String, String>) -> io::Result<()> {
         self.environment["products"] = json!(products);
         self.recorder.facts().products.clone_from(products);
@@ -156,6 +158,10 @@ impl Observer for Watch {
     }
 
     fn snapshot(&mut self, snapshot: Snapshot) -> io::Result<()> {
+        if self.recorder.facts().data.is_empty() {
+            let rows = self.job.fingerprint().map_err(io::Error::other)?;
+            self.recorder.facts().data = rows;
+        }
         self.recorder.snapshot(snapshot)?;
         if let (Some(failure), false) = (self.recorder.failure(), self.told_failure) {
             output::note(&format!(

@@ -141,7 +141,7 @@ impl Resume {
             opened,
             Launch {
                 out,
-                data,
+                data: Some(data),
                 snapshot: Some(snapshot),
                 json: self.json,
                 quiet: self.quiet,

@@ -72,7 +72,7 @@ impl Train {
             opened,
             Launch {
                 out,
-                data: job.fingerprint()?,
+                data: None,
                 snapshot: None,
                 json,
                 quiet,

@@ -1,15 +1,13 @@
 //! Hashes of files, so that damage is found.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::data::{DataError, Dataset, Inputs, Stored, Targets, Value};
-
-/// Values of rows that are not in memory that are hashed together.
-const PIECE: usize = 1 << 18;
+use crate::data::{DataError, Dataset, Inputs, Targets};
 
 /// SHA-256, in hexadecimal digits.
 pub(super) fn sha256(bytes: &[u8]) -> String {
@@ -82,20 +80,42 @@ fn header(bytes: &[u8]) -> Result<&[u8], String> {
         .ok_or_else(|| "the header is longer than the file".to_owned())
 }
 
-/// A hash of a data set's rows, which is the same wherever they are: those that are not in memory are read once.
+/// Bytes of inputs that a fingerprint looks at. It is taken while a run is saved, which must not take long.
+const LOOKED_AT: usize = 64 << 20;
+/// Stretches of rows that are looked at, where there are more.
+const STRETCHES: usize = 1024;
+
+/// A hash of a data set's rows, which is the same whether they are in memory or not: of all targets and weights, and of all
+/// inputs up to 64 MiB of them; of more, of 1,024 stretches that make up as many.
 ///
 /// # Errors
-/// If they cannot be read.
+/// If rows that are not in memory cannot be read.
 pub fn fingerprint(data: &Dataset) -> Result<String, DataError> {
     let mut hash = Sha256::new();
     for extent in [data.rows(), data.features(), data.outputs()] {
         hash.update((extent as u64).to_le_bytes());
     }
-    match data.inputs() {
-        Inputs::F32(values) => numbers(&mut hash, values),
-        Inputs::U8 { pixels, .. } => hash.update(pixels),
-        Inputs::StoredF32(rows) => stored(rows, |values| numbers(&mut hash, values))?,
-        Inputs::StoredU8 { rows, .. } => stored(rows, |pixels| hash.update(pixels))?,
+    let width = data.features();
+    let (mut reals, mut bytes) = (Vec::new(), Vec::new());
+    let row_bytes = match data.inputs() {
+        Inputs::F32(_) | Inputs::StoredF32(_) => 4 * width,
+        Inputs::U8 { .. } | Inputs::StoredU8 { .. } => width,
+    };
+    for rows in stretches(data.rows(), row_bytes) {
+        let values = rows.start * width..rows.end * width;
+        (reals.clear(), bytes.clear());
+        match data.inputs() {
+            Inputs::F32(all) => numbers(&mut hash, &all[values]),
+            Inputs::U8 { pixels, .. } => hash.update(&pixels[values]),
+            Inputs::StoredF32(stored) => {
+                stored.read(rows, &mut reals)?;
+                numbers(&mut hash, &reals);
+            }
+            Inputs::StoredU8 { rows: stored, .. } => {
+                stored.read(rows, &mut bytes)?;
+                hash.update(&bytes);
+            }
+        }
     }
     match data.targets() {
         Targets::Classes { labels, .. } => {
@@ -106,6 +126,24 @@ pub fn fingerprint(data: &Dataset) -> Result<String, DataError> {
     }
     numbers(&mut hash, data.weights().unwrap_or_default());
     Ok(hex(hash))
+}
+
+/// The rows that are looked at, in stretches.
+fn stretches(rows: usize, row_bytes: usize) -> impl Iterator<Item = Range<usize>> {
+    let fitting = (LOOKED_AT / row_bytes.max(1)).max(1);
+    let whole = rows <= fitting;
+    let count = if whole { 1 } else { STRETCHES.min(rows) };
+    let long = if whole {
+        rows
+    } else {
+        (fitting / STRETCHES).max(1)
+    };
+    // In u128, as a product of two sizes may be larger than one.
+    let first = move |i: usize| {
+        let first = i as u128 * (rows - long) as u128 / (count - 1).max(1) as u128;
+        usize::try_from(first).expect("it is below the number of rows")
+    };
+    (0..count).map(move |i| first(i)..first(i) + long)
 }
 
 fn numbers(hash: &mut Sha256, values: &[f32]) {
@@ -119,14 +157,22 @@ fn numbers(hash: &mut Sha256, values: &[f32]) {
     }
 }
 
-/// Shows all values of rows that are not in memory, a piece after the other.
-fn stored<T: Value>(rows: &Stored<T>, mut visit: impl FnMut(&[T])) -> Result<(), DataError> {
-    let piece = (PIECE / rows.features()).max(1);
-    let mut values = Vec::new();
-    for first in (0..rows.rows()).step_by(piece) {
-        values.clear();
-        rows.read(first..rows.rows().min(first + piece), &mut values)?;
-        visit(&values);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_are_all_rows_or_spread_over_them() {
+        for rows in [1, 2, 1000, 16 << 20] {
+            assert_eq!(stretches(rows, 4).collect::<Vec<_>>(), [0..rows]);
+        }
+        for (rows, row_bytes) in [((16 << 20) + 1, 4), (70_000_000, 784), (3000, 1 << 20)] {
+            let all: Vec<_> = stretches(rows, row_bytes).collect();
+            assert_eq!(all.len(), 1024);
+            assert_eq!((all[0].start, all[1023].end), (0, rows));
+            assert!(all.iter().all(|r| r.len() == all[0].len() && r.end <= rows));
+            let seen: usize = all.iter().map(|r| r.len() * row_bytes).sum();
+            assert!(seen <= LOOKED_AT.max(1024 * row_bytes), "{seen} bytes");
+        }
     }
-    Ok(())
 }
