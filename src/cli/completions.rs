@@ -9,9 +9,11 @@ use super::output::print;
 
 const EXAMPLES: &str = "Examples:
   thalweg completions bash > ~/.local/share/bash-completion/completions/thalweg
-  thalweg completions zsh > ~/.zfunc/_thalweg       with `fpath+=~/.zfunc` before `compinit`
+  thalweg completions zsh > ~/.zfunc/_thalweg
   thalweg completions fish > ~/.config/fish/completions/thalweg.fish
-  thalweg completions powershell >> $PROFILE";
+  thalweg completions powershell >> $PROFILE
+
+zsh looks in ~/.zfunc where ~/.zshrc has `fpath+=~/.zfunc` before `compinit`.";
 
 /// Writes what a shell needs to complete verbs and flags.
 #[derive(Debug, clap::Args)]

@@ -13,16 +13,19 @@ use crate::run::{ModelFile, RunError};
 
 const EXAMPLES: &str = "Examples:
   thalweg export runs/flowers-1 --format onnx --out flowers.onnx
-  thalweg export runs/glyphs-1 --best --format safetensors --out glyphs.safetensors --script glyphs.py
+  thalweg export runs/glyphs-1 --best --format safetensors --out glyphs.safetensors \\
+      --script glyphs.py
 
-ONNX: one input `x`, float32 [N, features], in the units of the data: the normalisation is inside.
-A column of categories is one input a category, `column=category`, 1 for the row's own and 0 for
-the others; pixels are numbers from 0 to 255. The output is `probabilities` [N, classes], `scores`
-after a loss without probabilities, or `y` [N, outputs] in the units of the target. The order of
-the inputs and the classes is printed, and is in the model's metadata (`features`, `classes`).
+ONNX: one input `x`, float32 [N, features], in the units of the data: the
+normalisation is inside. A column of categories is one input a category,
+`column=category`, 1 for the row's own and 0 for the others; pixels are numbers
+from 0 to 255; a missing value is NaN. The output is `probabilities` [N, classes],
+`scores` after a loss without probabilities, or `y` [N, outputs] in the units of
+the target. The order of the inputs and the classes is printed, and is in the
+model's metadata (`features`, `classes`).
 
-safetensors: PyTorch's names and shapes. The script builds the module, loads the file strictly,
-and predicts from rows in the units of the data.";
+safetensors: PyTorch's names and shapes. The script builds the module, loads the
+file strictly, and predicts from rows in the units of the data.";
 
 /// Writes a trained network in a format of others.
 #[derive(Debug, clap::Args)]

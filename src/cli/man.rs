@@ -11,8 +11,8 @@ use super::output::print;
 use crate::run::RunError;
 
 const EXAMPLES: &str = "Examples:
-  thalweg man | man -l -                         reads the page of the program
-  thalweg man --out ~/.local/share/man/man1      writes it, and one a verb: thalweg-train.1 ...";
+  thalweg man | man -l -                       the page of the program
+  thalweg man --out ~/.local/share/man/man1    it, and thalweg-train.1 and so on";
 
 /// Writes the manual page.
 #[derive(Debug, clap::Args)]

@@ -16,20 +16,22 @@ use crate::train::{Optimizer, Recipe, Rules, Session};
 
 const EXAMPLES: &str = "Examples:
   thalweg predict runs/flowers-1 --data new.csv > predictions.csv
-  thalweg predict runs/flowers-1 --data new.csv --probabilities --out predictions.csv
+  thalweg predict runs/flowers-1 --data new.csv --probabilities --out p.csv
   thalweg predict runs/glyphs-1 --data glyphs:n=10,seed=9 --top-k 3
   tail -f measured.csv | thalweg predict runs/flowers-1 --data -
 
-Columns are found by name, in any order; the target may be missing. The output has a column
-`prediction`: the class's name, or the number in the target's own units. Of several targets
-each has its own, `prediction.NAME`. With --top-k 2 the columns `top1,p1,top2,p2` follow it: the
-most probable classes, equal ones in the order of the classes, and their probabilities.
+Columns are found by name, in any order; the target may be missing. The output
+has a column `prediction`: the class's name, or the number in the target's own
+units. Of several targets each has its own, `prediction.NAME`. With --top-k 2 the
+columns top1,p1,top2,p2 follow it: the most probable classes, equal ones in the
+order of the classes, and their probabilities.
 
-CSV is read, predicted and written in parts, so a table may be larger than the memory. A file is
-looked through first: where it has a row that cannot be used, nothing is written. What comes from
-standard input (`-`: CSV or TSV with a header) is predicted as it comes, and an answer is written
-as soon as no more rows wait; rows before one that cannot be used stay written. --out is written
-as a whole or not at all.";
+CSV is read, predicted and written in parts, so a table may be larger than the
+memory. A file is looked through first: where it has a row that cannot be used,
+nothing is written. What comes from standard input (CSV or TSV with a header) is
+predicted as it comes, and an answer is written as soon as no more rows wait; rows
+before one that cannot be used stay written. --out is written as a whole or not
+at all.";
 
 /// Writes predictions as CSV.
 #[derive(Debug, clap::Args)]

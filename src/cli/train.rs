@@ -18,20 +18,22 @@ use crate::run::{Out, Recorder};
 const EXAMPLES: &str = "Examples:
   thalweg train
   thalweg train --data glyphs:n=20000 --hidden 256,128 --epochs 20
-  thalweg train --data flowers.csv --target kind --val-fraction 0.25 --out runs/flowers
-  thalweg train --data houses.csv --target price --task regression --lr 0.01 --weight-decay 1e-4
-  thalweg train --data train-images.gz,train-labels.gz --val-data t10k-images.gz,t10k-labels.gz
+  thalweg train --data flowers.csv --target kind --out runs/flowers
+  thalweg train --data houses.csv --target price --task regression --lr 0.01
+  thalweg train --data images.gz,labels.gz --val-data test.gz,test-labels.gz
   thalweg train --config flowers.toml --seed 1 --json
-  thalweg train --data flowers.csv --folds 5            cross-validation; with --repeats 3 by three seeds
-  thalweg train --data flowers.csv --find-lr            which learning rates learn
+  thalweg train --data flowers.csv --folds 5    cross-validation
+  thalweg train --data flowers.csv --find-lr    which rates learn
 
-A line of a configuration is a flag: `hidden = [256, 128]`, `lr = 0.01`, `no-shuffle = true`.
-Paths in it are relative to where the program runs. The run folder holds one as config.toml.
+A line of a configuration is a flag: `hidden = [256, 128]`, `lr = 0.01`,
+`no-shuffle = true`. Paths in it are relative to where the program runs. The run
+folder holds one as config.toml.
 
-The run folder holds config.toml, model.safetensors (the last model), best.safetensors (the best
-epoch's, by the validation loss), metrics.jsonl, environment.json and report.html, a page that shows
-the run. Ctrl-C ends a run and saves what was learnt, for `thalweg resume` to go on; a second
-Ctrl-C ends it at once.";
+The run folder holds config.toml, model.safetensors (the last model),
+best.safetensors (the best epoch's, by the validation loss), metrics.jsonl,
+environment.json and report.html, a page that shows the run. Ctrl-C ends a run
+and saves what was learnt, for `thalweg resume` to go on; a second Ctrl-C ends
+it at once.";
 
 /// Trains a network and writes a run folder.
 #[derive(Debug, clap::Args)]
