@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::answers;
 use super::job::Job;
+use super::outcome;
 use super::output::note;
 use crate::report::{History, Outcome, PartRow, Report, State};
 use crate::run::{METRICS, REPORT, Recorder, RunError};
@@ -66,7 +66,7 @@ impl Reporting {
             return;
         }
         self.facts = facts;
-        let outcome = answers::answers(job, fitted).unwrap_or_else(|error| {
+        let outcome = outcome::outcome(job, fitted).unwrap_or_else(|error| {
             note(&format!("note: the report shows no answers: {error}"));
             None
         });
