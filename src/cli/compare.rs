@@ -301,6 +301,11 @@ impl Figure {
             .collect()
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "these figures are whole numbers"
+    )]
     fn shown(&self, value: Option<f64>) -> String {
         match (value, self.name.as_str()) {
             (None, _) => "-".to_owned(),

@@ -23,7 +23,7 @@ const LONGEST: Duration = Duration::from_secs(20);
 
 /// Answers by the model that the run ends with; nothing for data without targets. Computed on the CPU, as the device has ended
 /// its work.
-pub(super) fn answers(job: &Job, fitted: &Fitted) -> Result<Option<Outcome>, TrainError> {
+pub(super) fn outcome(job: &Job, fitted: &Fitted) -> Result<Option<Outcome>, TrainError> {
     let (of, data) = match &job.validation {
         Some(data) => ("validation", data),
         None => ("training", &job.training),

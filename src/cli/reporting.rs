@@ -66,7 +66,7 @@ impl Reporting {
             return;
         }
         self.facts = facts;
-        let outcome = outcome::answers(job, fitted).unwrap_or_else(|error| {
+        let outcome = outcome::outcome(job, fitted).unwrap_or_else(|error| {
             note(&format!("note: the report shows no answers: {error}"));
             None
         });

@@ -128,75 +128,21 @@ impl Chart {
     }
 
     fn svg(&self, class: &str, log: bool) -> String {
-        let shown = |p: &&[f64; 2]| !log || p[1] > 0.0;
-        let all = || {
-            self.series
-                .iter()
-                .flat_map(|s| &s.points)
-                .filter(shown)
-                .map(|p| p[1])
-        };
-        let (low, high) = (
-            all().fold(f64::INFINITY, f64::min),
-            all().fold(f64::NEG_INFINITY, f64::max),
-        );
-        let (low, high, ticks) = if log {
-            log_ticks(low, high)
-        } else {
-            ticks(low, high, 5)
-        };
-        let [first, last] = self.across();
-        let at_x = |x: f64| LEFT + (x - first) / (last - first) * (RIGHT - LEFT);
-        let scaled = |y: f64| if log { y.ln() } else { y };
-        let span = scaled(high) - scaled(low);
-        let at_y = |y: f64| BOTTOM - (scaled(y) - scaled(low)) / span * (BOTTOM - TOP);
-        let told = self.told();
+        let frame = self.frame(log);
         let scale = if log { ", logarithmic" } else { "" };
         let mut out = format!(
             "<svg class=\"{class}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}{scale}\">\n",
-            escaped(&told)
+            escaped(&self.told())
         );
-        for tick in ticks {
-            let y = at_y(tick);
+        out.push_str(&frame.rules(self.label));
+        let [first, last] = frame.across;
+        let mark = self.mark.as_ref().map(|(place, _)| *place);
+        if let Some(place) = mark.filter(|place| (first..=last).contains(place)) {
+            let x = frame.x(place);
             put(
                 &mut out,
                 &format!(
-                    "<line class=\"rule\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\n",
-                    LEFT - 8.0,
-                    y + 4.5,
-                    number(tick)
-                ),
-            );
-        }
-        for tick in whole_ticks(first, last) {
-            put(
-                &mut out,
-                &format!(
-                    "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
-                    at_x(tick),
-                    BOTTOM + 18.0,
-                    number(tick)
-                ),
-            );
-        }
-        put(
-            &mut out,
-            &format!(
-                "<text x=\"{RIGHT}\" y=\"{}\" text-anchor=\"end\">{}</text>\n",
-                BOTTOM + 36.0,
-                self.label
-            ),
-        );
-        if let Some((place, _)) = self
-            .mark
-            .as_ref()
-            .filter(|(place, _)| (first..=last).contains(place))
-        {
-            put(
-                &mut out,
-                &format!(
-                    "<line class=\"best\" x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"{TOP}\" y2=\"{BOTTOM}\"/>\n",
-                    at_x(*place)
+                    "<line class=\"best\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{BOTTOM}\"/>\n"
                 ),
             );
         }
@@ -208,15 +154,17 @@ impl Chart {
                 ""
             };
             let mut path = String::new();
-            for point in series.points.iter().filter(shown) {
+            for point in series.points.iter().filter(|p| !log || p[1] > 0.0) {
                 let letter = if path.is_empty() { 'M' } else { 'L' };
-                put(
-                    &mut path,
-                    &format!("{letter}{:.1} {:.1}", at_x(point[0]), at_y(point[1])),
-                );
+                let (x, y) = (frame.x(point[0]), frame.y(point[1]));
+                put(&mut path, &format!("{letter}{x:.1} {y:.1}"));
             }
             // A line of no length is a dot, as its ends are round.
-            let dot = if series.points.len() == 1 { "h.01" } else { "" };
+            let dot = if series.points.len() == 1 && !path.is_empty() {
+                "h.01"
+            } else {
+                ""
+            };
             put(
                 &mut out,
                 &format!(
@@ -234,6 +182,28 @@ impl Chart {
         out
     }
 
+    /// What is within the picture.
+    fn frame(&self, log: bool) -> Frame {
+        let shown = |p: &&[f64; 2]| !log || p[1] > 0.0;
+        let all = || {
+            let points = self.series.iter().flat_map(|s| &s.points);
+            points.filter(shown).map(|p| p[1])
+        };
+        let low = all().fold(f64::INFINITY, f64::min);
+        let high = all().fold(f64::NEG_INFINITY, f64::max);
+        let (low, high, ticks) = if log {
+            log_ticks(low, high)
+        } else {
+            ticks(low, high, 5)
+        };
+        Frame {
+            across: self.across(),
+            up: [low, high],
+            ticks,
+            log,
+        }
+    }
+
     /// The chart in words.
     fn told(&self) -> String {
         let shown = self.series.iter().filter(|s| !s.points.is_empty());
@@ -244,6 +214,58 @@ impl Chart {
         });
         let ends: Vec<_> = ends.collect();
         format!("{} by {}: {}", self.title, self.label, ends.join("; "))
+    }
+}
+
+/// Where numbers fall in the picture.
+struct Frame {
+    across: [f64; 2],
+    up: [f64; 2],
+    ticks: Vec<f64>,
+    log: bool,
+}
+
+impl Frame {
+    fn x(&self, x: f64) -> f64 {
+        let [first, last] = self.across;
+        LEFT + (x - first) / (last - first) * (RIGHT - LEFT)
+    }
+
+    fn y(&self, y: f64) -> f64 {
+        let scaled = |y: f64| if self.log { y.ln() } else { y };
+        let [low, high] = self.up.map(scaled);
+        BOTTOM - (scaled(y) - low) / (high - low) * (BOTTOM - TOP)
+    }
+
+    /// Lines across, and the numbers on both sides.
+    fn rules(&self, label: &str) -> String {
+        let mut out = String::new();
+        for &tick in &self.ticks {
+            let (y, left) = (self.y(tick), LEFT - 8.0);
+            put(
+                &mut out,
+                &format!(
+                    "<line class=\"rule\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text x=\"{left}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\n",
+                    y + 4.5,
+                    number(tick)
+                ),
+            );
+        }
+        let [first, last] = self.across;
+        for tick in whole_ticks(first, last) {
+            let (x, y) = (self.x(tick), BOTTOM + 18.0);
+            let text = number(tick);
+            put(
+                &mut out,
+                &format!("<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">{text}</text>\n"),
+            );
+        }
+        let y = BOTTOM + 36.0;
+        put(
+            &mut out,
+            &format!("<text x=\"{RIGHT}\" y=\"{y}\" text-anchor=\"end\">{label}</text>\n"),
+        );
+        out
     }
 }
 

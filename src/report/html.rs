@@ -43,8 +43,15 @@ pub(super) fn number(value: f64) -> String {
     if value == 0.0 {
         "0".to_owned()
     } else if (1e-3..1e5).contains(&size) {
-        let digits = (3 - size.log10().floor().max(-1.0) as i32).clamp(0, 5);
-        let text = format!("{value:.*}", usize::try_from(digits).unwrap_or(0));
+        // Four digits that count.
+        let digits = match size {
+            s if s >= 1000.0 => 0,
+            s if s >= 100.0 => 1,
+            s if s >= 10.0 => 2,
+            s if s >= 1.0 => 3,
+            _ => 4,
+        };
+        let text = format!("{value:.digits$}");
         if text.contains('.') {
             text.trim_end_matches('0').trim_end_matches('.').to_owned()
         } else {

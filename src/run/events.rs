@@ -1,7 +1,7 @@
 //! TensorBoard's event files: what goes to the metrics, in the form that TensorBoard reads.
 //!
 //! A file is a sequence of records: length (u64), masked CRC-32C of the length, data, masked CRC-32C of the data, all little
-//! endian (tensorflow/core/lib/io/record_writer.h). The data of each is an `Event` (tensorflow/core/util/event.proto).
+//! endian (`tensorflow/core/lib/io/record_writer.h`). The data of each is an `Event` (`tensorflow/core/util/event.proto`).
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

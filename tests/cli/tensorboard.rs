@@ -30,7 +30,7 @@ fn masked(data: &[u8]) -> u32 {
             (crc >> 1) ^ if crc & 1 == 1 { 0x82f6_3b78 } else { 0 }
         })
     });
-    ((crc >> 15) | (crc << 17)).wrapping_add(0xa282_ead8)
+    crc.rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
 /// The data of all records, checked.
@@ -40,7 +40,8 @@ fn records(file: &Path) -> Vec<Vec<u8>> {
     let mut records = Vec::new();
     while !rest.is_empty() {
         let number = |at: usize| u32::from_le_bytes(rest[at..at + 4].try_into().unwrap());
-        let length = u64::from_le_bytes(rest[..8].try_into().unwrap()) as usize;
+        let length = u64::from_le_bytes(rest[..8].try_into().unwrap());
+        let length = usize::try_from(length).unwrap();
         assert_eq!(number(8), masked(&rest[..8]), "the length's checksum");
         let data = rest[12..12 + length].to_vec();
         assert_eq!(number(12 + length), masked(&data), "the data's checksum");
@@ -87,7 +88,7 @@ fn fields(message: &[u8]) -> Vec<(u64, Field)> {
             1 => Field::Double(f64::from_le_bytes(take(&mut rest, 8).try_into().unwrap())),
             5 => Field::Single(f32::from_le_bytes(take(&mut rest, 4).try_into().unwrap())),
             2 => {
-                let length = varint(&mut rest) as usize;
+                let length = usize::try_from(varint(&mut rest)).unwrap();
                 Field::Bytes(take(&mut rest, length))
             }
             kind => panic!("a field of kind {kind}"),
@@ -120,12 +121,13 @@ fn told(file: &Path) -> Told {
         for (field, value) in &event {
             match (field, value) {
                 (1, Field::Double(time)) => {
-                    assert!(*time > 1.6e9, "the time in seconds since 1970")
+                    assert!(*time > 1.6e9, "the time in seconds since 1970");
                 }
                 (3, Field::Bytes(version)) => {
                     assert_eq!(
                         (number, version.as_slice()),
-                        (0, b"brain.Event:2".as_slice())
+                        (0, b"brain.Event:2".as_slice()),
+                        "it comes first"
                     );
                 }
                 (5, Field::Bytes(summary)) => values(summary, step, &mut told),
@@ -169,6 +171,7 @@ const RUN: &str =
     "train --data glyphs:n=300 --device cpu --hidden 8 --epochs 3 --batch-size 80 --tensorboard";
 
 #[test]
+#[expect(clippy::cast_possible_truncation, reason = "event files hold f32")]
 fn event_files_hold_what_the_metrics_do() {
     let place = Place::new();
     place.ok(&format!("{RUN} --out run"));
