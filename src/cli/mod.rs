@@ -3,6 +3,7 @@
 //! Results go to standard output, progress and logs to standard error. The exit status is 0 for done, 1 for a run that
 //! failed, 2 for bad usage or bad input, and 130 for a run that was interrupted after its model was saved.
 
+mod answers;
 mod bench;
 mod class_weights;
 mod compare;
