@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Place, flowers, houses, said};
 
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 21] = [
     "device",
     "backend",
     "epochs",
