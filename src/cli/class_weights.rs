@@ -125,10 +125,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "rounded to f32, as is meant"
-    )]
     fn all_forms() {
         assert_eq!(of("1, 2,0.5"), Ok(vec![1.0, 2.0, 0.5]));
         assert_eq!(of("c,d=3, b = 0"), Ok(vec![1.0, 0.0, 3.0]));

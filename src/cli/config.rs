@@ -282,6 +282,30 @@ impl Config {
         job::opening(self.threads, self.autotune)
     }
 
+    /// What says which data, as lines of TOML.
+    fn put_data(&self, put: &mut impl FnMut(&str, Option<String>)) {
+        let quoted = |text: String| toml::Value::String(text).to_string();
+        put("data", Some(quoted(absolute(&self.data))));
+        put("target", self.target.clone().map(quoted));
+        put("weights", self.weights.clone().map(quoted));
+        put(
+            "val-data",
+            self.val_data.as_ref().map(|spec| quoted(absolute(spec))),
+        );
+        put("val-fraction", Some(format!("{:?}", self.val_fraction)));
+        self.trials.put(put);
+        put("task", Some(quoted(self.task.to_string())));
+        put("normalize", Some(quoted(self.normalize.to_string())));
+        put("missing", Some(quoted(self.missing.to_string())));
+        put(
+            "drop",
+            (!self.drop.is_empty()).then(|| {
+                let names: Vec<_> = self.drop.iter().cloned().map(quoted).collect();
+                format!("[{}]", names.join(", "))
+            }),
+        );
+    }
+
     /// The configuration as TOML, all keys but for where the run goes, so that a second run by it goes elsewhere.
     pub(super) fn to_toml(&self) -> String {
         let mut text = String::new();
@@ -317,25 +341,7 @@ impl Config {
             LossChoice::Loss(loss) => loss.to_string(),
         };
         let number = |x: f64| format!("{x:?}");
-        put("data", Some(quoted(absolute(&self.data))));
-        put("target", self.target.clone().map(quoted));
-        put("weights", self.weights.clone().map(quoted));
-        put(
-            "val-data",
-            self.val_data.as_ref().map(|spec| quoted(absolute(spec))),
-        );
-        put("val-fraction", Some(number(self.val_fraction)));
-        self.trials.put(&mut put);
-        put("task", Some(quoted(self.task.to_string())));
-        put("normalize", Some(quoted(self.normalize.to_string())));
-        put("missing", Some(quoted(self.missing.to_string())));
-        put(
-            "drop",
-            (!self.drop.is_empty()).then(|| {
-                let names: Vec<_> = self.drop.iter().cloned().map(quoted).collect();
-                format!("[{}]", names.join(", "))
-            }),
-        );
+        self.put_data(&mut put);
         if self.layers.is_none() {
             put("hidden", Some(format!("{:?}", self.hidden)));
             put("activation", Some(quoted(self.activation.to_string())));

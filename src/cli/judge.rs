@@ -16,7 +16,7 @@ const ROWS: usize = 1024;
 /// The figures of the predictions.
 pub(super) enum Report {
     Classes(Box<ClassReport>),
-    Numbers(NumberReport),
+    Numbers(Box<NumberReport>),
 }
 
 /// What figures depend on beside predictions and targets.
@@ -56,7 +56,7 @@ impl Judging<'_> {
                 if let Some(units) = self.units {
                     judged = judged.units(units);
                 }
-                Some(Report::Numbers(judged.figures(&self.bootstrap)))
+                Some(Report::Numbers(Box::new(judged.figures(&self.bootstrap))))
             }
             Targets::None => None,
         })

@@ -118,15 +118,17 @@ impl Dots {
                 }
                 _ => String::new(),
             };
-            out.push_str(&format!("{label:>0$}  {line}", MARGIN - 2));
-            out.truncate(out.trim_end().len());
+            let whole = format!("{label:>0$}  {line}", MARGIN - 2);
+            out.push_str(whole.trim_end());
             out.push('\n');
         }
         let (first, last) = (format!("{}", self.first), format!("{}", self.last));
         let room = columns.saturating_sub(MARGIN + first.len() + last.len());
         let middle = format!("{:^room$}", "epoch");
+        // A narrow terminal has no room to indent the legend.
+        let indent = MARGIN.min(columns.saturating_sub(legend.chars().count()));
         out.push_str(&format!(
-            "{:MARGIN$}{first}{middle}{last}\n{:MARGIN$}{legend}\n",
+            "{:MARGIN$}{first}{middle}{last}\n{:indent$}{legend}\n",
             "", ""
         ));
         out

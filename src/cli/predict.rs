@@ -70,7 +70,7 @@ enum Rows {
     /// All in memory, or in their file.
     Whole(Box<Dataset>),
     /// Those of a table, part by part.
-    Parts(Parts, TableOptions),
+    Parts(Box<Parts>, Box<TableOptions>),
 }
 
 impl Predict {
@@ -168,7 +168,7 @@ impl Predict {
                 .collect();
             tell(&said);
         }
-        Ok(Rows::Parts(parts, options))
+        Ok(Rows::Parts(Box::new(parts), Box::new(options)))
     }
 }
 

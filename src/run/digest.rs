@@ -103,7 +103,8 @@ pub fn fingerprint(data: &Dataset) -> Result<String, DataError> {
     };
     for rows in stretches(data.rows(), row_bytes) {
         let values = rows.start * width..rows.end * width;
-        (reals.clear(), bytes.clear());
+        reals.clear();
+        bytes.clear();
         match data.inputs() {
             Inputs::F32(all) => numbers(&mut hash, &all[values]),
             Inputs::U8 { pixels, .. } => hash.update(&pixels[values]),
@@ -164,7 +165,8 @@ mod tests {
     #[test]
     fn stretches_are_all_rows_or_spread_over_them() {
         for rows in [1, 2, 1000, 16 << 20] {
-            assert_eq!(stretches(rows, 4).collect::<Vec<_>>(), [0..rows]);
+            let all: Vec<_> = stretches(rows, 4).collect();
+            assert_eq!((all.len(), &all[0]), (1, &(0..rows)));
         }
         for (rows, row_bytes) in [((16 << 20) + 1, 4), (70_000_000, 784), (3000, 1 << 20)] {
             let all: Vec<_> = stretches(rows, row_bytes).collect();

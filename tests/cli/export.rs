@@ -218,6 +218,7 @@ fn the_help_of_train_is_grouped() {
         "Network:",
         "Training:",
         "Stopping:",
+        "Choosing:",
         "Device:",
         "Output:",
     ];

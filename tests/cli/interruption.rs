@@ -61,8 +61,8 @@ mod signals {
             let files = std::fs::read_dir(place.path("run")).unwrap();
             assert_eq!(
                 files.count(),
-                6,
-                "{name}: the checkpoint too, and nothing half-written"
+                7,
+                "{name}: a checkpoint and the report too, and nothing half-written"
             );
             let eval = place.json("eval run --device cpu");
             assert!(eval["accuracy"].as_f64() > Some(0.5), "{name}: {eval}");

@@ -54,7 +54,7 @@ fn same(found: &str, expected: &str) {
         for (found, expected) in found.split(',').zip(expected.split(',')) {
             match (found.parse::<f64>(), expected.parse::<f64>()) {
                 (Ok(a), Ok(b)) => assert!((a - b).abs() < 1e-5, "{a} for {b}"),
-                _ => assert_eq!(found, expected),
+                _ => assert_eq!(found, expected, "another word"),
             }
         }
     }

@@ -187,7 +187,7 @@ fn a_run_that_is_being_written_is_left_alone() {
 fn small() -> Place {
     let place = Place::new();
     place.ok("train --data xor:n=12 --hidden 2 --device cpu --batch-size 4 --epochs 6 --checkpoint-steps 5 --quiet --out run");
-    assert_eq!(sets(&place.path("run")).len(), 2);
+    assert_eq!(sets(&place.path("run")).len(), 2, "two are kept");
     place
 }
 

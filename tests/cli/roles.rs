@@ -71,11 +71,11 @@ fn roles_are_told_of() {
     let flags = FLAGS.replace("--data ", "").replace(" --device cpu", "");
     let out = place.ok(&format!("data {flags} --missing drop"));
     for part in [
-        "2 columns; 13 missing -> target: 2 numbers",
+        "2 columns; 5 missing -> target: 2 numbers",
         "price, ",
         "age, ",
         "5 missing",
-        "share, 0 to 2",
+        "share, number: 0 to 2",
         "8 missing",
     ] {
         assert!(out.contains(part), "no {part:?} in\n{out}");

@@ -201,6 +201,10 @@ fn layers(draw: &mut impl FnMut(usize) -> usize) -> String {
 
 /// `THALWEG_SWEEP=5000` tries as many.
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a draw, a run and what is asked of it, read from above to below"
+)]
 fn no_configuration_makes_it_panic() {
     let count: u64 = std::env::var("THALWEG_SWEEP").map_or(150, |n| n.parse().expect("a number"));
     let place = Place::with(&[

@@ -77,7 +77,7 @@ fn apply(node: &Node, inputs: &[&Tensor]) -> Tensor {
             }
         }
         "LayerNormalization" => {
-            assert_eq!(number("axis"), -1.0);
+            assert_eq!(number("axis"), -1.0, "rows are normalised");
             rows(inputs[0], &|row| {
                 let n = row.len() as f64;
                 let mean = row.iter().sum::<f64>() / n;
@@ -92,17 +92,19 @@ fn apply(node: &Node, inputs: &[&Tensor]) -> Tensor {
         "Reshape" => {
             let wanted = inputs[1].values.iter().zip(&inputs[0].shape);
             let mut shape: Vec<usize> = wanted
-                .map(|(&s, &own)| if s == 0.0 { own } else { s as usize })
+                .map(|(&s, &own)| if s == 0.0 { own } else { extent(s) })
                 .collect();
-            shape.extend(inputs[1].values[shape.len()..].iter().map(|&s| s as usize));
-            assert_eq!(shape.iter().product::<usize>(), inputs[0].values.len());
+            shape.extend(inputs[1].values[shape.len()..].iter().map(|&s| extent(s)));
+            let count = shape.iter().product::<usize>();
+            assert_eq!(count, inputs[0].values.len(), "as many elements");
             Tensor {
                 shape,
                 values: inputs[0].values.clone(),
             }
         }
         "ReduceMax" => {
-            assert_eq!((number("axes"), number("keepdims")), (2.0, 0.0));
+            let over = (number("axes"), number("keepdims"));
+            assert_eq!(over, (2.0, 0.0), "the pieces are the last axis");
             let [rows, columns, pieces] = inputs[0].shape[..] else {
                 panic!("three axes")
             };
@@ -114,6 +116,17 @@ fn apply(node: &Node, inputs: &[&Tensor]) -> Tensor {
         }
         op => panic!("the operator {op} is not expected"),
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "held to be a whole number"
+)]
+fn extent(number: f64) -> usize {
+    let extent = number as usize;
+    assert_eq!(extent as f64, number, "an extent");
+    extent
 }
 
 /// Both the same size, or the second one number, or one a column.

@@ -154,6 +154,7 @@ fn inner_activation() -> Layer {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn cases() -> Vec<Case> {
     let case = |name, network, loss, data| Case {
         name,
@@ -450,10 +451,14 @@ fn predictions(folder: &Path) -> (Vec<String>, Vec<Vec<f64>>) {
     (header[skip..].to_vec(), rows)
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "rounded to f32, as is meant"
+)]
 fn check(place: &Place, name: &str) {
     let model = Onnx::read(&std::fs::read(place.folder.join("exported.onnx")).unwrap());
-    assert_eq!((model.ir_version, model.opset), (8, 17));
-    assert_eq!(model.input.0, "x");
+    assert_eq!((model.ir_version, model.opset), (8, 17), "{name}");
+    assert_eq!(model.input.0, "x", "{name}");
     let columns = usize::try_from(model.input.1).unwrap();
     let features: Vec<String> = serde_json::from_str(&model.about["features"]).unwrap();
     assert_eq!(features.len(), columns, "{name}");

@@ -54,7 +54,8 @@ impl Observer for Watch {
     }
 
     fn snapshot(&mut self, snapshot: Snapshot) -> io::Result<()> {
-        assert_eq!(snapshot.standing.steps, EPOCHS * BATCHES as u64);
+        let steps = snapshot.standing.steps;
+        assert_eq!(steps, EPOCHS * BATCHES as u64, "the last step");
         for kept in &snapshot.tensors {
             self.parameters
                 .insert(kept.name.clone(), kept.data.to_f64());
@@ -90,7 +91,7 @@ fn check(fixture: &Fixture, run: &Run, executor: Box<dyn Executor>, tolerance: f
         let off = (found - expected).abs();
         assert!(off <= 1e-12 * run.lr, "{name}: {found}, not {expected}");
     }
-    assert_eq!(watch.rates.len() as u64, EPOCHS);
+    assert_eq!(watch.rates.len() as u64, EPOCHS, "{name}");
     for parameter in &parameters {
         let expected = &run.after[&parameter.name];
         let found = &watch.parameters[&parameter.name];

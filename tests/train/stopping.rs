@@ -36,9 +36,9 @@ impl Observer for Epochs {
 
 /// Rows without anything to learn but by heart: what helps on some hurts on others.
 fn rows() -> [Dataset; 2] {
-    let noise = |seed: usize| {
+    let noise = |seed: u32| {
         let all = classes(120, 6, 3);
-        let picked: Vec<u32> = (0..60).map(|i| (i * 7 + seed as u32) % 120).collect();
+        let picked: Vec<u32> = (0..60).map(|i| (i * 7 + seed) % 120).collect();
         all.select(&picked)
     };
     [noise(0), noise(3)]

@@ -64,7 +64,14 @@ pub(super) fn stored(data: &Dataset, readings: usize) -> Dataset {
         },
         other => panic!("{other:?}"),
     };
-    Dataset::new(inputs, &[features], data.targets().clone()).expect("it is well formed")
+    let all = Dataset::new(inputs, &[features], data.targets().clone());
+    let all = all.expect("it is well formed");
+    match data.weights() {
+        Some(weights) => all
+            .with_weights(weights.to_vec())
+            .expect("they were weights"),
+        None => all,
+    }
 }
 
 /// Inputs that are not in memory give the bits of those that are, on the device as a whole or streamed, all or selected.

@@ -262,7 +262,7 @@ const BREAKS: [[&str; 4]; 50] = [
     ["share", "share", "x[i] / divisor", "x[i]"],
     ["sum", "sum", "part += x", "part -= x"],
     ["sum", "sum_long", "p.factor * sums[0]", "p.factor * sums[1]"],
-    ["broadcast", "broadcast", "p.factor * x", "x"],
+    ["broadcast", "broadcast", "p.factor * x", "2.0 * p.factor * x"],
     ["correct", "correct", "select(0.0, 1.0, right)", "select(1.0, 0.0, right)"],
     ["record", "record", "= x[j]", "= -x[j]"],
     ["sgd_update", "sgd_update", "Value(-p.learning_rate)", "Value(p.learning_rate)"],

@@ -48,7 +48,7 @@ impl Graph {
         self.node("Gemm", inputs, vec![Attribute::Int("transB", 1)])
     }
 
-    /// A function of each unit, or the softmax of all. Opset 17 has neither GELU nor SiLU.
+    /// A function of each unit, or the softmax of all. Opset 17 has neither `Gelu` nor `SiLU`.
     pub(super) fn activation(&mut self, function: Activation, x: String) -> String {
         let alpha = |value: f64| vec![Attribute::Float("alpha", value)];
         let last_axis = || vec![Attribute::Int("axis", -1)];
