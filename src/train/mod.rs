@@ -271,6 +271,7 @@ impl Trainer {
     ) -> Result<Fitted, TrainError> {
         let begun = Instant::now();
         self.check_rows(data.rows())?;
+        self.options.monitor.check(data, validation)?;
         let mut session = self.empty(executor)?;
         let kept = observer.keeps(session.model_bytes());
         let rows = Rows {

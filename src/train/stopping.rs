@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Evaluation, TrainError};
+use crate::data::{Dataset, Targets};
 
 /// What an epoch is judged by, on the validation rows, or without them on the training rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,7 +29,36 @@ impl Monitor {
             Self::Accuracy => evaluation.accuracy.map(|a| -a),
             Self::R2 => evaluation.r2.map(|r2| -r2),
         };
-        value.ok_or_else(|| TrainError::Option {
+        value.ok_or_else(|| self.refusal())
+    }
+
+    /// Refuses rows that it cannot judge, before a run begins.
+    pub(super) fn check(
+        self,
+        data: &Dataset,
+        validation: Option<&Dataset>,
+    ) -> Result<(), TrainError> {
+        let judged = validation.unwrap_or(data);
+        let fits = match (self, judged.targets()) {
+            (Self::Loss, _) | (Self::Accuracy, Targets::Classes { .. }) => true,
+            (Self::R2, Targets::Numbers { values, outputs }) => {
+                let mut columns = 0..*outputs;
+                validation.is_some()
+                    && columns.all(|c| {
+                        values
+                            .iter()
+                            .skip(c)
+                            .step_by(*outputs)
+                            .any(|v| *v != values[c])
+                    })
+            }
+            _ => false,
+        };
+        if fits { Ok(()) } else { Err(self.refusal()) }
+    }
+
+    fn refusal(self) -> TrainError {
+        TrainError::Option {
             name: "monitor",
             found: self.to_string(),
             expected: match self {
@@ -37,7 +67,7 @@ impl Monitor {
                     "loss or accuracy: r2 is of validation rows whose targets are numbers that vary"
                 }
             },
-        })
+        }
     }
 }
 
