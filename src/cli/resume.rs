@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::config::{self, Config};
 use super::exit::Exit;
@@ -111,9 +111,19 @@ impl Resume {
             )));
         }
         if facts.device != device {
+            let word = |device: &Value| {
+                let word = |key: &str| device[key].as_str().unwrap_or("unknown").to_owned();
+                format!("{} ({}, {})", word("name"), word("backend"), word("driver"))
+            };
             note(&format!(
-                "note: the checkpoint is of the device {}, and this is {device}: the results are not the same bits",
-                facts.device
+                "note: the checkpoint is of the device {}, and this is {}: the results are not the same bits",
+                word(&facts.device),
+                word(&device)
+            ));
+        }
+        if std::fs::read_to_string(self.run.join(CONFIG)).is_ok_and(|text| text != facts.config) {
+            note(&format!(
+                "note: {CONFIG} is not as it was when the checkpoint was written: the results are not those of one run"
             ));
         }
         if facts.thalweg != env!("CARGO_PKG_VERSION") {

@@ -48,7 +48,7 @@ pub struct Facts {
     pub products: BTreeMap<String, String>,
     /// The rows, hashed.
     pub data: String,
-    /// The run's configuration.
+    /// The text of the run's `config.toml`.
     pub config: String,
 }
 

@@ -304,7 +304,23 @@ fn what_cannot_go_on_says_why() {
     assert_ne!(config, wider);
     fs::write(place.path("run/config.toml"), wider).unwrap();
     refused("resume run", &["another network or optimizer"]);
+    let faster = config.replace("lr = 0.001", "lr = 0.01");
+    assert_ne!(config, faster);
+    fs::write(place.path("run/config.toml"), faster).unwrap();
+    let said = place.run("resume run");
+    assert_eq!(said.status, Some(0), "{said:#?}");
+    let told = "config.toml is not as it was when the checkpoint was written";
+    assert!(said.err.contains(told), "{}", said.err);
     fs::write(place.path("run/config.toml"), config).unwrap();
+    let said = place.run("resume run --device reference-f32");
+    assert_eq!(said.status, Some(0), "{said:#?}");
+    let told = "the results are not the same bits";
+    assert!(
+        said.err.contains(told) && !said.err.contains('{'),
+        "{}",
+        said.err
+    );
+    place.ok(&format!("{run} --checkpoint-steps 3 --out run --force"));
     fs::write(place.path("t.csv"), table.replace("5,6,a", "5,7,a")).unwrap();
     refused(
         "resume run",
