@@ -6,111 +6,12 @@ use super::DataError;
 use super::pictures::Picture;
 use super::stored::{Stored, Value};
 
-/// A data set's inputs, row-major `[rows, features]`, in the type in which they stay on the device.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Inputs {
-    /// Single precision, all finite.
-    F32(Vec<f32>),
-    /// Bytes that are multiplied by `scale` when a batch is gathered.
-    U8 {
-        /// The bytes.
-        pixels: Vec<u8>,
-        /// What a byte is multiplied by, such as 1/255.
-        scale: f32,
-    },
-    /// As `F32`, read when they are wanted.
-    StoredF32(Stored<f32>),
-    /// As `U8`, read when they are wanted.
-    StoredU8 {
-        /// The bytes.
-        rows: Stored<u8>,
-        /// What a byte is multiplied by, such as 1/255.
-        scale: f32,
-    },
-}
+mod inputs;
+mod targets;
 
-impl Inputs {
-    fn len(&self) -> usize {
-        match self {
-            Self::F32(values) => values.len(),
-            Self::U8 { pixels, .. } => pixels.len(),
-            Self::StoredF32(rows) => rows.rows() * rows.features(),
-            Self::StoredU8 { rows, .. } => rows.rows() * rows.features(),
-        }
-    }
-
-    /// What a byte is multiplied by, if they are bytes.
-    pub(crate) const fn byte_scale(&self) -> Option<f32> {
-        match self {
-            Self::U8 { scale, .. } | Self::StoredU8 { scale, .. } => Some(*scale),
-            Self::F32(_) | Self::StoredF32(_) => None,
-        }
-    }
-
-    /// Values of a row, if it is read only when it is wanted.
-    fn stored_features(&self) -> Option<usize> {
-        match self {
-            Self::F32(_) | Self::U8 { .. } => None,
-            Self::StoredF32(rows) => Some(rows.features()),
-            Self::StoredU8 { rows, .. } => Some(rows.features()),
-        }
-    }
-
-    fn select(&self, features: usize, rows: &[u32]) -> Self {
-        match self {
-            Self::F32(values) => Self::F32(gather(values, features, rows)),
-            Self::U8 { pixels, scale } => Self::U8 {
-                pixels: gather(pixels, features, rows),
-                scale: *scale,
-            },
-            Self::StoredF32(stored) => Self::StoredF32(stored.select(rows)),
-            Self::StoredU8 {
-                rows: stored,
-                scale,
-            } => Self::StoredU8 {
-                rows: stored.select(rows),
-                scale: *scale,
-            },
-        }
-    }
-}
-
-/// What a network shall answer.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Targets {
-    /// One class a row.
-    Classes {
-        /// `[rows]`, each below `classes`.
-        labels: Vec<u32>,
-        /// How many classes there are, at least 2.
-        classes: usize,
-    },
-    /// Numbers, row-major `[rows, outputs]`, all finite.
-    Numbers {
-        /// The numbers.
-        values: Vec<f32>,
-        /// How many a row.
-        outputs: usize,
-    },
-    /// Unknown: the data is there to be predicted.
-    None,
-}
-
-impl Targets {
-    fn select(&self, rows: &[u32]) -> Self {
-        match self {
-            Self::Classes { labels, classes } => Self::Classes {
-                labels: gather(labels, 1, rows),
-                classes: *classes,
-            },
-            Self::Numbers { values, outputs } => Self::Numbers {
-                values: gather(values, *outputs, rows),
-                outputs: *outputs,
-            },
-            Self::None => Self::None,
-        }
-    }
-}
+pub use inputs::Inputs;
+use inputs::gather;
+pub use targets::Targets;
 
 /// Rows of inputs with their targets.
 ///
@@ -182,7 +83,7 @@ impl Dataset {
         if let Inputs::F32(values) = &inputs {
             check_finite("inputs", values, features)?;
         }
-        check_targets(&targets, rows)?;
+        targets.check(rows)?;
         Ok(Self {
             inputs,
             targets,
@@ -452,52 +353,6 @@ fn read_row<T: Value>(rows: &Stored<T>, row: usize) -> Vec<T> {
     let read = rows.read(row..row + 1, &mut values);
     read.unwrap_or_else(|error| panic!("row {row} cannot be read: {error}"));
     values
-}
-
-fn gather<T: Copy>(values: &[T], width: usize, rows: &[u32]) -> Vec<T> {
-    let mut out = Vec::with_capacity(rows.len() * width);
-    super::rows::gather(values, width, rows, &mut out);
-    out
-}
-
-fn check_targets(targets: &Targets, rows: usize) -> Result<(), DataError> {
-    match targets {
-        Targets::None => Ok(()),
-        Targets::Numbers { values, outputs } => {
-            if *outputs == 0 || rows.checked_mul(*outputs) != Some(values.len()) {
-                return Err(DataError::mismatch(
-                    "targets",
-                    format!("{} values with {outputs} a row", values.len()),
-                    format!("{rows} rows, as many as the inputs have"),
-                ));
-            }
-            check_finite("targets", values, *outputs)
-        }
-        Targets::Classes { labels, classes } => {
-            if labels.len() != rows {
-                return Err(DataError::mismatch(
-                    "labels",
-                    format!("{}", labels.len()),
-                    format!("{rows}, as many as the inputs have rows"),
-                ));
-            }
-            if !(2..=Dataset::MAX_CLASSES).contains(classes) {
-                return Err(DataError::mismatch(
-                    "labels",
-                    format!("{classes} classes"),
-                    format!("2 to {}, numbered from 0", Dataset::MAX_CLASSES),
-                ));
-            }
-            match labels.iter().position(|&label| label as usize >= *classes) {
-                Some(row) => Err(DataError::mismatch(
-                    format!("label of row {row}"),
-                    format!("{}", labels[row]),
-                    format!("a class below {classes}"),
-                )),
-                None => Ok(()),
-            }
-        }
-    }
 }
 
 fn check_finite(what: &str, values: &[f32], width: usize) -> Result<(), DataError> {

@@ -25,6 +25,7 @@ mod stopping;
 mod stored;
 mod streaming;
 mod submission;
+mod weights;
 
 use std::io;
 

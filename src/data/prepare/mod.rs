@@ -2,7 +2,9 @@
 
 mod gaps;
 mod inputs;
+mod named;
 mod own;
+mod pixels;
 mod scaling;
 mod stored;
 mod target;

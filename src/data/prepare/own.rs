@@ -1,7 +1,8 @@
 //! Prepared rows in the units that they came in.
 
 use super::Preparation;
-use super::inputs::{ColumnPreparation, InputPreparation};
+use super::inputs::InputPreparation;
+use super::named::ColumnPreparation;
 
 impl Preparation {
     /// The columns of a prepared row by name, in their own units; a one-hot column as its category. To be shown, not

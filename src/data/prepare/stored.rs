@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::gaps::{Mean, empty, unfilled};
-use super::inputs::{ColumnPreparation, unknown_column};
+use super::named::{ColumnPreparation, unknown_column};
 use super::scaling::Scaling;
 use super::{Missing, Normalize};
 use crate::data::columns::{ColumnFile, Kind, Prepared, PreparedRows};

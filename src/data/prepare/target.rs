@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::inputs::{codes, written};
+use super::named::{codes, written};
 use super::scaling::Scaling;
 use super::{ColumnKind, Normalize, Task};
 use crate::data::dataset::{Dataset, Targets};

@@ -3,7 +3,8 @@
 use std::iter::repeat_n;
 
 use super::Preparation;
-use super::inputs::{ColumnPreparation, InputPreparation};
+use super::inputs::InputPreparation;
+use super::named::ColumnPreparation;
 
 /// How inputs in the units of the data become those of the network: `(raw - offset) / scale`, one pair an input, or one
 /// pair for all of them.
