@@ -17,7 +17,6 @@ mod statistics;
 mod streaming;
 mod training;
 
-pub use crate::chart::{Chart, Line, Panel};
 pub use case::{Case, NetworkCase};
 pub use clock::{Bounds, Timing, measure};
 pub use error::BenchError;

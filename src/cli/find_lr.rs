@@ -8,7 +8,7 @@ use super::config::Config;
 use super::exit::Exit;
 use super::job::{self, Job};
 use super::output::{Facts, print, print_json, table};
-use crate::chart::{Chart, Line, Panel};
+use crate::chart::{Chart, Panel};
 use crate::run::{self, RunError};
 use crate::train::{RateSweep, SweepEnd};
 
@@ -146,36 +146,26 @@ fn rows(sweep: &RateSweep) -> String {
 }
 
 fn chart(sweep: &RateSweep, network: &str) -> Chart {
-    let line = |name: &str, losses: &[f64]| Line {
-        name: name.to_owned(),
-        points: sweep
-            .rates
-            .iter()
-            .copied()
-            .zip(losses.iter().copied())
-            .collect(),
+    let over = |losses: &[f64]| -> Vec<_> {
+        let rates = sweep.rates.iter().copied();
+        rates.zip(losses.iter().copied()).collect()
     };
     let (least, most) = sweep.range();
-    let mark = |name: &str, rate: Option<f64>| {
-        rate.map(|rate| Line {
-            name: format!("{name} {}", short(rate)),
-            points: vec![(rate, least), (rate, most)],
-        })
-    };
-    let mut lines = vec![
-        line("smoothed loss", &sweep.smoothed),
-        line("loss", &sweep.losses),
+    let marks = [
+        ("steepest", sweep.steepest()),
+        ("minimum / 10", sweep.tenth_of_minimum()),
     ];
-    lines.extend(mark("steepest", sweep.steepest()));
-    lines.extend(mark("minimum / 10", sweep.tenth_of_minimum()));
-    Chart {
-        title: "Learning rates".to_owned(),
-        columns: 1,
-        panels: vec![Panel {
-            title: network.to_owned(),
-            x: "learning rate".to_owned(),
-            y: "loss".to_owned(),
-            lines,
-        }],
-    }
+    let panel = Panel::new(network, "learning rate", "loss")
+        .log_x()
+        .log_y()
+        .line("smoothed loss", over(&sweep.smoothed))
+        .line("loss", over(&sweep.losses));
+    let panel = marks.iter().fold(panel, |panel, (name, rate)| match rate {
+        Some(rate) => panel.line(
+            format!("{name} {}", short(*rate)),
+            [(*rate, least), (*rate, most)],
+        ),
+        None => panel,
+    });
+    Chart::new("Learning rates").columns(1).panel(panel)
 }

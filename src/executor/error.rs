@@ -1,6 +1,7 @@
 //! What can go wrong while a plan runs.
 
 use crate::graph::GraphError;
+use crate::plan::PlanError;
 use crate::tensor::Element;
 
 /// A device that cannot do what was asked.
@@ -72,4 +73,7 @@ pub enum ExecutorError {
     /// The store is at fault.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// The plan does not fit the device.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
 }

@@ -9,6 +9,7 @@ mod error;
 mod host;
 mod memory;
 mod view;
+mod workspace;
 
 pub(crate) use clock::HostClock;
 pub use data::Data;
@@ -16,6 +17,7 @@ pub use error::ExecutorError;
 pub use host::{Host, HostKernels};
 pub(crate) use memory::available;
 pub use view::{View, ViewMut};
+pub use workspace::{Program, Workspace};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::chart::{Chart, Series};
 use super::history::{Curve, Histogram, History, thinned};
 use super::html::{name, number, put};
-use super::png::{Pixels, address};
+use crate::chart::png::{Pixels, address};
 
 /// Pictures of weights at most, and epochs in each.
 const TENSORS: usize = 24;

@@ -1,7 +1,7 @@
 //! The rows that a network answers worst.
 
 use super::html::{escaped, name, number, put, table};
-use super::png::{Pixels, address};
+use crate::chart::png::{Pixels, address};
 
 /// A row that was answered badly.
 #[derive(Debug, Clone, PartialEq)]

@@ -13,7 +13,6 @@ mod layers;
 mod mistakes;
 mod outcome;
 mod page;
-mod png;
 
 pub use chart::{Chart, Series};
 pub use compare::{Compared, Comparison, Row};

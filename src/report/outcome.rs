@@ -3,7 +3,7 @@
 use super::chart::ticks;
 use super::html::{escaped, name, number, put, table};
 use super::mistakes::{self, Mistake};
-use super::png::{Pixels, address};
+use crate::chart::png::{Pixels, address};
 
 /// A confusion matrix of more classes is a picture.
 const CLASSES: usize = 26;

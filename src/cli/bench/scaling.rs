@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use super::common::{Common, Machine, legend};
 use super::table::{self, Table, figure, megabytes, range};
-use crate::bench::{
-    Chart, Line, Panel, Point, Record, Streaming, Sweep, Training, measure, sweeps,
-};
+use crate::bench::{Point, Record, Streaming, Sweep, Training, measure, sweeps};
+use crate::chart::{Chart, Panel};
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::run;
@@ -222,21 +221,14 @@ fn text(sweep: &Sweep, points: &[Measured<'_>]) -> String {
 fn chart(machines: &[Machine], found: &[(&Sweep, Vec<Measured<'_>>)]) -> Chart {
     type Unit = fn(&Measured<'_>) -> Option<f64>;
     let panel = |sweep: &Sweep, points: &[Measured<'_>], y: String, unit: Unit| {
-        let lines = machines.iter().map(|machine| {
+        let axes = Panel::new(sweep.network, sweep.name, y).log_x().log_y();
+        machines.iter().fold(axes, |axes, machine| {
             let of = points.iter().filter(|p| p.machine.short == machine.short);
-            Line {
-                name: format!("{} ({})", machine.short, machine.info.name),
-                points: of
-                    .filter_map(|p| Some((p.point.at as f64, unit(p)?)))
-                    .collect(),
-            }
-        });
-        Panel {
-            title: sweep.network.to_owned(),
-            x: sweep.name.to_owned(),
-            y,
-            lines: lines.collect(),
-        }
+            axes.line(
+                format!("{} ({})", machine.short, machine.info.name),
+                of.filter_map(|p| Some((p.point.at as f64, unit(p)?))),
+            )
+        })
     };
     let time = found.iter().map(|(sweep, points)| {
         let y = format!("seconds a {}", sweep.work);

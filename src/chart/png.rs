@@ -7,14 +7,14 @@ use flate2::{Compression, Crc};
 
 /// How a pixel is stored, and PNG's number for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pixels {
+pub(crate) enum Pixels {
     Gray = 0,
     Rgb = 2,
     Rgba = 6,
 }
 
 impl Pixels {
-    pub(super) const fn bytes(self) -> usize {
+    pub(crate) const fn bytes(self) -> usize {
         match self {
             Self::Gray => 1,
             Self::Rgb => 3,
@@ -31,7 +31,7 @@ impl Pixels {
     clippy::cast_possible_truncation,
     reason = "pictures are smaller than 2^32 pixels wide"
 )]
-pub(super) fn address(width: usize, height: usize, pixels: Pixels, bytes: &[u8]) -> String {
+pub(crate) fn address(width: usize, height: usize, pixels: Pixels, bytes: &[u8]) -> String {
     let row = width * pixels.bytes();
     assert_eq!(
         bytes.len(),

@@ -1,0 +1,155 @@
+//! What the examples share: their arguments, how they tell claims, and where their pictures go.
+
+#![allow(dead_code, reason = "each example uses what it needs")]
+#![expect(clippy::print_stdout, reason = "an example shows what it found")]
+
+use std::error::Error;
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use thalweg::chart::Chart;
+use thalweg::device::Device;
+use thalweg::executor::Workspace;
+use thalweg::metrics::wilson;
+
+/// What goes wrong in an example.
+pub type Failure = Box<dyn Error>;
+
+/// A run of an example.
+pub struct Example {
+    /// Its name.
+    name: &'static str,
+    /// Where it computes.
+    pub device: Device,
+    /// Whether fewer seeds and steps shall do, as in the tests.
+    pub short: bool,
+    /// Claims so far, and how many did not hold.
+    claims: usize,
+    failed: usize,
+}
+
+impl Example {
+    /// Runs an example by the command line: `[--device DEVICE] [--short]`. The status is 1 if a claim does not hold or `body`
+    /// fails, and 2 if the arguments are not understood.
+    pub fn run(
+        name: &'static str,
+        body: impl FnOnce(&mut Self) -> Result<(), Failure>,
+    ) -> ExitCode {
+        let begun = Instant::now();
+        let mut example = match Self::from_arguments(name) {
+            Ok(example) => example,
+            Err(message) => {
+                eprintln(&format!("error: {message}\nusage: {name} [--device cpu|gpu|reference|auto] [--short]"));
+                return ExitCode::from(2);
+            }
+        };
+        if let Err(failure) = body(&mut example) {
+            eprintln(&format!("error: {failure}"));
+            return ExitCode::FAILURE;
+        }
+        let (held, all) = (example.claims - example.failed, example.claims);
+        println!("{held} of {all} claims hold ({:.1} s)", begun.elapsed().as_secs_f64());
+        if example.failed == 0 && all > 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
+    }
+
+    fn from_arguments(name: &'static str) -> Result<Self, Failure> {
+        let mut example = Self {
+            name,
+            device: Device::Cpu,
+            short: false,
+            claims: 0,
+            failed: 0,
+        };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--short" => example.short = true,
+                "--device" => {
+                    let device = arguments.next().ok_or("--device needs a device")?;
+                    example.device = device.parse()?;
+                }
+                other => return Err(format!("unknown argument {other:?}").into()),
+            }
+        }
+        Ok(example)
+    }
+
+    /// An empty workspace on the device that was asked for.
+    pub fn workspace(&self) -> Result<Workspace, Failure> {
+        Ok(Workspace::new(self.device.open(None)?.executor))
+    }
+
+    /// One of two numbers: for a whole run, or for a short one.
+    pub fn either<T>(&self, whole: T, short: T) -> T {
+        if self.short { short } else { whole }
+    }
+
+    /// Tells a claim, what was measured, and whether it holds.
+    pub fn claim(&mut self, claim: &str, measured: impl Display, holds: bool) {
+        self.claims += 1;
+        self.failed += usize::from(!holds);
+        let verdict = if holds { "holds" } else { "DOES NOT HOLD" };
+        println!("claim     {claim}\nmeasured  {measured}\n          {verdict}\n");
+    }
+
+    /// Tells what is worth knowing beside the claims.
+    pub fn tell(&self, text: impl Display) {
+        println!("{text}");
+    }
+
+    /// Writes a file into `target/examples/NAME/`.
+    pub fn write(&self, file: &str, contents: &[u8]) -> Result<(), Failure> {
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+        let folder = target.join("examples").join(self.name);
+        std::fs::create_dir_all(&folder)?;
+        let path = folder.join(file);
+        std::fs::write(&path, contents).map_err(|e| format!("{}: {e}", path.display()))?;
+        println!("picture   {}\n", path.display());
+        Ok(())
+    }
+
+    /// Writes a chart into `target/examples/NAME/`.
+    pub fn chart(&self, file: &str, chart: &Chart) -> Result<(), Failure> {
+        self.write(file, chart.svg().as_bytes())
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "this is where errors go")]
+fn eprintln(text: &str) {
+    eprintln!("{text}");
+}
+
+/// The mean of some numbers.
+pub fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// How often something came out, with Wilson's interval of 95 %: `37 of 40 (80 % to 97 %)`.
+pub fn rate(k: usize, n: usize) -> String {
+    match wilson(k as u64, n as u64) {
+        Some([low, high]) => format!("{k} of {n} ({:.0} % to {:.0} %)", 100.0 * low, 100.0 * high),
+        None => "none of none".to_owned(),
+    }
+}
+
+/// A table: the first row is the head; columns are as wide as their widest cell, numbers at the right.
+pub fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |at: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(at));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths);
+        let cells: Vec<_> = cells.map(|(cell, width)| format!("{cell:>width$}")).collect();
+        cells.join("  ")
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n") + "\n"
+}
