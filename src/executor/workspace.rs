@@ -75,7 +75,16 @@ impl Workspace {
         if self.store.find(name).is_err() {
             self.store.declare(name, shape, values.element())?;
         }
-        self.executor.write_stored(&self.store, name, &values)
+        self.write(name, values)
+    }
+
+    /// Writes a tensor that is in the store.
+    ///
+    /// # Errors
+    /// If there is none of that name, it has another size or type, or the device failed.
+    pub fn write(&mut self, name: &str, values: impl Into<Data>) -> Result<(), ExecutorError> {
+        self.executor
+            .write_stored(&self.store, name, &values.into())
     }
 
     /// Reads a tensor of the store.

@@ -22,6 +22,7 @@ mod observer;
 mod optimizers;
 mod options;
 mod pace;
+pub mod population;
 mod profile;
 mod progress;
 mod recipe;

@@ -12,6 +12,7 @@ mod memory;
 mod mixed;
 mod nonfinite;
 mod optimizers;
+mod population;
 mod profile;
 mod pytorch;
 mod reading;

@@ -1,0 +1,275 @@
+//! Many small networks that are trained at once: one step of one plan is a step of each.
+//!
+//! A small network leaves a device idle: a step is a dozen dispatches of little work. A [`Population`] stacks the parameters
+//! of networks that have the same layers, `[members, outputs, inputs]`, so that each dispatch works for all of them; the
+//! products are those of groups. Each member has a seed, a learning rate, a weight decay, widths and rows of its own.
+//!
+//! Nothing in the engine knows of it. A member's rate is part of the graph: what is stored and updated is `v`, and the
+//! parameter is `w = s v` with a constant `s` for each element. Under SGD, with or without momentum, `s = sqrt(rate)`: the
+//! gradient at `v` is `s` times that at `w`, so `w` moves by `s²` times it. Adam divides by the size of the gradient, which
+//! undoes that, so `s = rate`. A narrower member is one whose further units have `s = 0`: they are 0, and stay so.
+
+mod graphs;
+mod member;
+mod sequence;
+mod stack;
+
+pub use member::Member;
+
+use self::sequence::Sequence;
+use self::stack::Stack;
+use super::tables::{one_hot, row_numbers};
+use super::{Model, TrainError};
+use crate::data::{Dataset, Targets};
+use crate::device::Device;
+use crate::executor::{Data, Program, Workspace};
+use crate::graph::ops::Update;
+use crate::kernel::Tick;
+use crate::network::{Activation, Loss, PARAMETERS};
+use crate::tensor::Element;
+
+/// The rows of the next steps, member by member in each, and how many of them are on the device at once.
+const ORDER: &str = "order";
+const ORDERED: usize = 1 << 20;
+/// Rows of all members that are predicted at once.
+const PREDICTED: usize = 1 << 16;
+
+/// What all members share.
+#[derive(Debug, Clone, Copy)]
+pub struct Common {
+    /// What is made small.
+    pub loss: Loss,
+    /// Rows in a batch. A member's batches go through its rows in one shuffled order after the other; one that begins in
+    /// one order may end in the next.
+    pub batch_size: usize,
+    /// Whether rows are shuffled. If not, and a batch holds as many as there are, each step is on all rows.
+    pub shuffle: bool,
+    /// How parameters are updated: SGD with or without momentum, or Adam. The weight decay is each member's own.
+    pub update: Update,
+}
+
+/// Networks that are trained at once.
+pub struct Population {
+    workspace: Workspace,
+    members: Vec<Member>,
+    stack: Stack,
+    common: Common,
+    output: Activation,
+    training: Program,
+    /// The rows of each member.
+    rows: Vec<Sequence>,
+    /// Entries of the order, which are whole steps.
+    order: usize,
+    steps: u32,
+    /// The plan that predicts, for so many rows.
+    predicting: Option<(usize, Program)>,
+}
+
+impl Population {
+    /// Members that begin with their first weights, on a device.
+    ///
+    /// # Errors
+    /// If there is no member, their networks do not have the same layers, the data do not fit them or the loss, a number
+    /// makes no sense, or the device failed.
+    pub fn new(
+        members: Vec<Member>,
+        data: &Dataset,
+        common: Common,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
+        let stack = Stack::new(&members)?;
+        member::check(&members, data, &common)?;
+        let executor = device.open(None)?.executor;
+        let mut workspace = Workspace::new(executor);
+        declare(&mut workspace, &stack, &common.update)?;
+        let scale = member::scale(&common.update);
+        workspace.write(PARAMETERS, stack.first(&members, scale)?)?;
+        workspace.write(Stack::SCALES, stack.scales(&members, scale))?;
+        let decays = members.iter().any(|m| m.weight_decay > 0.0);
+        if decays {
+            workspace.write(Stack::DECAYS, stack.decays(&members))?;
+        }
+        put_rows(&mut workspace, data, common.loss)?;
+        let entries = members.len() * common.batch_size;
+        let order = entries * (ORDERED / entries).max(1);
+        workspace.store.declare(ORDER, [order], Element::U32)?;
+        let graph = graphs::training(&workspace.store, &stack, &common, decays)?;
+        let training = workspace.load("train a population", &graph, &[])?;
+        Ok(Self {
+            output: common.loss.output(),
+            rows: members
+                .iter()
+                .map(|member| Sequence::new(member, data.rows(), common.shuffle))
+                .collect(),
+            order,
+            stack,
+            common,
+            training,
+            workspace,
+            members,
+            steps: 0,
+            predicting: None,
+        })
+    }
+
+    /// The members.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// Training steps so far.
+    pub const fn steps(&self) -> u32 {
+        self.steps
+    }
+
+    /// Trains each member for so many steps more.
+    ///
+    /// # Errors
+    /// If the device failed, or the steps are more than can be counted.
+    pub fn train(&mut self, steps: u32) -> Result<(), TrainError> {
+        let Some(last) = self.steps.checked_add(steps) else {
+            return option("steps", steps, "fewer than 2^32 in all");
+        };
+        while self.steps < last {
+            let mut order = Vec::with_capacity(self.order);
+            let mut ticks = Vec::new();
+            while order.len() < self.order && self.steps < last {
+                self.steps += 1;
+                ticks.push(Tick {
+                    step: self.steps,
+                    start: u32::try_from(order.len()).unwrap_or(u32::MAX),
+                    learning_rate: 1.0,
+                    ..Tick::default()
+                });
+                for rows in &mut self.rows {
+                    order.extend((0..self.common.batch_size).map(|_| rows.next()));
+                }
+            }
+            self.workspace.executor.write_part(
+                &self.workspace.store,
+                ORDER,
+                0,
+                &Data::U32(order),
+            )?;
+            self.workspace.run(&self.training, &ticks)?;
+        }
+        Ok(())
+    }
+
+    /// Predictions `[rows, outputs]` of each member for inputs `[rows, features]`: probabilities after a cross-entropy, else
+    /// numbers.
+    ///
+    /// # Errors
+    /// If the inputs are not whole rows, or the device failed.
+    pub fn predict(&mut self, x: &[f32]) -> Result<Vec<Vec<f32>>, TrainError> {
+        let (features, outputs) = (self.stack.inputs(), self.stack.outputs());
+        if x.is_empty() || !x.len().is_multiple_of(features) {
+            let found = format!("{} numbers", x.len());
+            return option("x", found, "whole rows of inputs, at least one");
+        }
+        let rows = x.len() / features;
+        let at_once = rows.min((PREDICTED / self.members.len()).max(1));
+        let mut all = vec![Vec::with_capacity(rows * outputs); self.members.len()];
+        for part in x.chunks(at_once * features) {
+            let program = self.predicting(at_once)?;
+            // The last part is filled up; what comes of that is left out.
+            let mut filled = part.to_vec();
+            filled.resize(at_once * features, 0.0);
+            self.workspace
+                .write(&graphs::rows_of(at_once), Data::F32(filled))?;
+            self.workspace.run(&program, &[Tick::default()])?;
+            let y = self.workspace.read(&program, 0)?;
+            let wanted = part.len() / features * outputs;
+            for (member, y) in all.iter_mut().zip(y.chunks(at_once * outputs)) {
+                #[expect(clippy::cast_possible_truncation, reason = "they come from f32")]
+                member.extend(y[..wanted].iter().map(|&y| y as f32));
+            }
+        }
+        Ok(all)
+    }
+
+    fn predicting(&mut self, rows: usize) -> Result<Program, TrainError> {
+        if let Some((known, program)) = &self.predicting
+            && *known == rows
+        {
+            return Ok(program.clone());
+        }
+        let table = graphs::rows_of(rows);
+        if self.workspace.store.find(&table).is_err() {
+            let (features, members) = (self.stack.inputs(), self.members.len());
+            let store = &mut self.workspace.store;
+            store.declare(&table, [rows, features], Element::F32)?;
+            let index: Vec<u32> = (0..members).flat_map(|_| row_numbers(rows)).collect();
+            self.workspace
+                .put(&graphs::index_of(rows), [members * rows], index)?;
+        }
+        let (graph, y) = graphs::prediction(&self.workspace.store, &self.stack, rows, self.output)?;
+        let program = self
+            .workspace
+            .load("predict by a population", &graph, &[y])?;
+        self.predicting = Some((rows, program.clone()));
+        Ok(program)
+    }
+
+    /// The members as they are now, each as a model of its own.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub fn models(&mut self) -> Result<Vec<Model>, TrainError> {
+        let values = self.workspace.get(PARAMETERS)?;
+        let scale = member::scale(&self.common.update);
+        let each = self.members.iter().enumerate();
+        Ok(each
+            .map(|(at, member)| {
+                let values = self.stack.values(&values, at, member, scale);
+                Model::new(member.network.clone(), self.output, values)
+            })
+            .collect())
+    }
+}
+
+/// Declares parameters, what they are multiplied by, their decay, and the states of the optimiser.
+fn declare(workspace: &mut Workspace, stack: &Stack, update: &Update) -> Result<(), TrainError> {
+    let store = &mut workspace.store;
+    store.declare_block(PARAMETERS, stack.members(""))?;
+    store.declare_block(Stack::SCALES, stack.members(Stack::SCALE))?;
+    store.declare_block(Stack::DECAYS, stack.members(Stack::DECAY))?;
+    for state in update.states() {
+        store.declare_like(PARAMETERS, state)?;
+    }
+    Ok(())
+}
+
+/// Puts all rows on the device.
+fn put_rows(workspace: &mut Workspace, data: &Dataset, loss: Loss) -> Result<(), TrainError> {
+    let rows = data.rows();
+    let x = data.inputs_of(0..rows)?;
+    workspace.put("inputs", [rows, data.features()], x)?;
+    match data.targets() {
+        Targets::Classes { labels, .. } if loss.takes_classes() => {
+            workspace.put("targets", [rows], labels.clone())?;
+        }
+        Targets::Classes { labels, classes } => {
+            let mut hot = Vec::new();
+            one_hot(labels, *classes, &mut hot);
+            workspace.put("targets", [rows, *classes], hot)?;
+        }
+        Targets::Numbers { values, outputs } => {
+            workspace.put("targets", [rows, *outputs], values.clone())?;
+        }
+        Targets::None => {}
+    }
+    Ok(())
+}
+
+fn option<T>(
+    name: &'static str,
+    found: impl ToString,
+    expected: &'static str,
+) -> Result<T, TrainError> {
+    Err(TrainError::Option {
+        name,
+        found: found.to_string(),
+        expected,
+    })
+}

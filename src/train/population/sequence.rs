@@ -1,0 +1,47 @@
+//! The rows of a member, in one order after the other.
+
+use super::Member;
+use crate::data::Order;
+use crate::train::tables::row_numbers;
+
+/// An endless sequence of row numbers.
+#[derive(Debug)]
+pub(super) struct Sequence {
+    rows: Vec<u32>,
+    order: Order,
+    epoch: u64,
+    /// The order of the present epoch, and how far it is through.
+    places: Vec<u32>,
+    at: usize,
+}
+
+impl Sequence {
+    /// That of a member, of a data set of so many rows.
+    pub(super) fn new(member: &Member, rows: usize, shuffle: bool) -> Self {
+        let order = Order {
+            seed: member.seed,
+            shuffle,
+            window: None,
+        };
+        let all = || row_numbers(rows).collect();
+        let rows: Vec<u32> = member.rows.clone().unwrap_or_else(all);
+        Self {
+            places: order.epoch(rows.len(), 1),
+            rows,
+            order,
+            epoch: 1,
+            at: 0,
+        }
+    }
+
+    /// The next row.
+    pub(super) fn next(&mut self) -> u32 {
+        if self.at == self.places.len() {
+            self.epoch += 1;
+            self.places = self.order.epoch(self.rows.len(), self.epoch);
+            self.at = 0;
+        }
+        self.at += 1;
+        self.rows[self.places[self.at - 1] as usize]
+    }
+}

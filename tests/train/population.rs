@@ -1,0 +1,185 @@
+//! Many networks at once against each of them alone.
+
+use thalweg::data::Dataset;
+use thalweg::device::Device;
+use thalweg::graph::ops::Update;
+use thalweg::network::{Activation, Loss, Network};
+use thalweg::train::population::{Common, Member, Population};
+use thalweg::train::{Model, Optimizer, TrainError, Trainer};
+
+use super::{classes, numbers};
+
+const STEPS: u32 = 24;
+
+fn sgd(momentum: f64) -> Update {
+    Optimizer::with_momentum(0.1, momentum, false).update
+}
+
+fn common(loss: Loss, update: Update) -> Common {
+    Common {
+        loss,
+        batch_size: 16,
+        shuffle: true,
+        update,
+    }
+}
+
+/// The reference, the CPU, and the GPU if there is one.
+fn devices() -> Vec<Device> {
+    let gpu = crate::common::gpu().map(|_| Device::Gpu);
+    [Device::Reference, Device::Cpu]
+        .into_iter()
+        .chain(gpu)
+        .collect()
+}
+
+/// Members that differ in all that they may differ in.
+fn members(inputs: usize, outputs: usize) -> Vec<Member> {
+    [(5, 3, 0.05, 0.0), (9, 7, 0.002, 0.1), (2, 16, 0.01, 0.01)]
+        .into_iter()
+        .zip(3..)
+        .map(|((first, second, rate, decay), seed)| {
+            let network = Network::mlp(inputs, &[first, second], outputs, Activation::Tanh);
+            Member::new(network, seed)
+                .learning_rate(rate)
+                .weight_decay(decay)
+        })
+        .collect()
+}
+
+/// What a member becomes when it is trained by itself.
+fn alone(member: &Member, data: &Dataset, common: &Common, device: &Device) -> Model {
+    let optimizer = Optimizer {
+        learning_rate: member.learning_rate,
+        update: common.update,
+    };
+    let data = match &member.rows {
+        Some(rows) => data.select(rows),
+        None => data.clone(),
+    };
+    let mut trainer = Trainer::new(member.network.clone(), common.loss)
+        .optimizer(optimizer.weight_decay(member.weight_decay))
+        .batch_size(common.batch_size)
+        .seed(member.seed)
+        .device(device.clone());
+    trainer.options.steps = Some(STEPS.into());
+    trainer.fit(&data).expect("it trains").model
+}
+
+fn assert_alike(found: &[f32], expected: &[f32], share: f32, what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let largest = expected.iter().fold(0.0_f32, |most, v| most.max(v.abs()));
+    for (i, (a, b)) in found.iter().zip(expected).enumerate() {
+        assert!(
+            (a - b).abs() <= share * largest && a.is_finite(),
+            "{what}, element {i}: {a} instead of {b}"
+        );
+    }
+}
+
+#[test]
+fn each_member_is_what_it_would_be_alone() {
+    let (by_class, by_number) = (classes(64, 6, 3), numbers(64, 6, 2));
+    for (data, loss, update, share) in [
+        (
+            &by_class,
+            Loss::CrossEntropy,
+            Optimizer::adam(0.1).update,
+            2e-3,
+        ),
+        (&by_class, Loss::CrossEntropy, sgd(0.0), 2e-5),
+        (&by_number, Loss::SquaredError, sgd(0.9), 2e-5),
+    ] {
+        for device in devices() {
+            let common = common(loss, update);
+            let mut members = members(data.features(), data.outputs());
+            members[1].rows = Some((0..64).filter(|row| row % 2 == 1).collect());
+            let what = format!("{} on {device}", update_name(&update));
+            let mut population =
+                Population::new(members.clone(), data, common, &device).expect("it fits");
+            population.train(7).expect("it trains");
+            population.train(STEPS - 7).expect("it trains on");
+            let models = population.models().expect("they can be read");
+            let x = data.inputs_of(0..20).expect("they are in memory");
+            let predicted = population.predict(&x).expect("it predicts");
+            for (at, member) in members.iter().enumerate() {
+                let what = format!("{what}, member {at}");
+                let model = alone(member, data, &common, &device);
+                for (found, expected) in models[at].values.iter().zip(&model.values) {
+                    assert_alike(found, expected, share, &what);
+                }
+                let y = models[at].predict(&x).expect("it predicts");
+                assert_alike(&predicted[at], &y, 1e-5, &format!("{what}, predictions"));
+            }
+        }
+    }
+}
+
+fn update_name(update: &Update) -> String {
+    format!("{update:?}")
+}
+
+/// A population learns what its members can, and begins with what it is given.
+#[test]
+fn members_begin_with_what_they_are_given() {
+    let data = classes(32, 6, 3);
+    let mut members = members(6, 3);
+    let given = members[1]
+        .network
+        .initial(thalweg::network::Init::HeNormal, 77);
+    members[1].initial = Some(given.clone());
+    let common = common(Loss::CrossEntropy, Optimizer::adam(0.1).update);
+    let mut population = Population::new(members, &data, common, &Device::Cpu).expect("it fits");
+    let models = population.models().expect("they can be read");
+    for (found, expected) in models[1].values.iter().zip(&given) {
+        assert_alike(found, expected, 1e-6, "as given");
+    }
+    population.train(200).expect("it trains");
+    assert_eq!(population.steps(), 200);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let data = classes(32, 6, 3);
+    let plain = common(Loss::CrossEntropy, Optimizer::adam(0.1).update);
+    let refused = |members: Vec<Member>, common: Common, data: &Dataset| match Population::new(
+        members,
+        data,
+        common,
+        &Device::Cpu,
+    ) {
+        Err(error @ (TrainError::Option { .. } | TrainError::Mismatch { .. })) => error.to_string(),
+        Err(error) => panic!("another error: {error}"),
+        Ok(_) => panic!("it is accepted"),
+    };
+    let with = |change: fn(&mut Vec<Member>)| {
+        let mut all = members(6, 3);
+        change(&mut all);
+        refused(all, plain, &data)
+    };
+    assert!(with(Vec::clear).contains("at least 1"));
+    assert!(with(|m| m[1].learning_rate = 0.0).contains("above 0"));
+    assert!(with(|m| m[1].weight_decay = f64::NAN).contains("at least 0"));
+    assert!(with(|m| m[1].rows = Some(vec![32])).contains("rows of the data"));
+    assert!(with(|m| m[1].rows = Some(Vec::new())).contains("rows of the data"));
+    assert!(with(|m| m[1].network = Network::mlp(6, &[3], 3, Activation::Tanh)).contains("beside"));
+    assert!(
+        with(|m| m[1].network = Network::mlp(6, &[3, 3], 3, Activation::Relu)).contains("beside")
+    );
+    assert!(
+        with(|m| m[1].network = Network::mlp(6, &[3, 3], 4, Activation::Tanh)).contains("beside")
+    );
+    let decayed = Common {
+        update: Optimizer::adamw(0.1).update,
+        ..plain
+    };
+    assert!(refused(members(6, 3), decayed, &data).contains("SGD or Adam"));
+    let empty = Common {
+        batch_size: 0,
+        ..plain
+    };
+    assert!(refused(members(6, 3), empty, &data).contains("batch_size"));
+    assert!(refused(members(5, 3), plain, &data).contains("features"));
+    assert!(refused(members(6, 4), plain, &data).contains("outputs"));
+    assert!(refused(members(6, 2), plain, &numbers(32, 6, 2)).contains("targets"));
+}
