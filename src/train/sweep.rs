@@ -16,6 +16,8 @@ const KEPT: f64 = 0.98;
 const DIVERGED: f64 = 4.0;
 /// How far the centred average reaches to either side, in powers of ten of the rate.
 const REACH: f64 = 0.6;
+/// The same for the least, behind which losses may burst: a mean that reaches far would have that pull the least forward.
+const REACH_OF_LEAST: f64 = 0.24;
 /// The last steps, which do not count for what is suggested, as in fastai.
 const LAST: usize = 5;
 
@@ -30,6 +32,8 @@ pub struct RateSweep {
     /// would see a fall, and the least, too late. A loss above the highest that the sweep began with counts as that, so
     /// that the end, where losses grow beyond all bounds, does not reach back.
     pub smoothed: Vec<f64>,
+    /// The same with less reach, for the least.
+    narrow: Vec<f64>,
     /// The moving average of the losses so far, begun without bias: what says when to end.
     running: Vec<f64>,
     /// Why it ended.
@@ -53,6 +57,7 @@ impl RateSweep {
             rates: Vec::new(),
             losses: Vec::new(),
             smoothed: Vec::new(),
+            narrow: Vec::new(),
             running: Vec::new(),
             end: SweepEnd::Highest,
         }
@@ -82,12 +87,17 @@ impl RateSweep {
 
     /// Smooths the losses, which are all there.
     fn smooth(&mut self) {
+        (self.smoothed, self.narrow) = (self.centred(REACH), self.centred(REACH_OF_LEAST));
+    }
+
+    /// The mean around each step, by weights that reach so far to both sides.
+    fn centred(&self, reach: f64) -> Vec<f64> {
         let steps = self.losses.len();
         let least = (0..steps).min_by(|a, b| self.running[*a].total_cmp(&self.running[*b]));
         let before = &self.losses[..least.map_or(0, |least| least + 1)];
         let ceiling = before.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let reach = match self.rates[..] {
-            [first, second, ..] => REACH * std::f64::consts::LN_10 / (second / first).ln(),
+            [first, second, ..] => reach * std::f64::consts::LN_10 / (second / first).ln(),
             _ => 0.0,
         };
         #[expect(
@@ -105,7 +115,7 @@ impl RateSweep {
             // The weights 1, 2 and so on to `reach + 1`, and down again.
             sum.sum::<f64>() / ((reach + 1) as f64).powi(2)
         };
-        self.smoothed = (0..steps).map(mean).collect();
+        (0..steps).map(mean).collect()
     }
 
     /// The steps that count: not the first tenth, in which the mean is of few losses, nor the last five.
@@ -135,12 +145,12 @@ impl RateSweep {
         steepest.filter(falls).map(|(step, _)| between(step))
     }
 
-    /// A tenth of the rate at which the smoothed loss is least. None if it never falls.
+    /// A tenth of the rate at which the loss, smoothed with less reach, is least. None if it never falls.
     pub fn tenth_of_minimum(&self) -> Option<f64> {
         self.steepest()?;
         let least = self
             .counted()
-            .min_by(|a, b| self.smoothed[*a].total_cmp(&self.smoothed[*b]));
+            .min_by(|a, b| self.narrow[*a].total_cmp(&self.narrow[*b]));
         least.map(|step| self.rates[step] / 10.0)
     }
 
