@@ -142,6 +142,43 @@ impl Stream {
     }
 }
 
+/// What comes as it comes, unpacked if its first bytes say that it is gzipped. Those are waited for at the first read.
+pub(super) struct Unpacking<R> {
+    from: Option<R>,
+    reader: Box<dyn Read + Send>,
+}
+
+impl<R: Read + Send + 'static> Unpacking<R> {
+    pub(super) fn new(from: R) -> Self {
+        Self {
+            from: Some(from),
+            reader: Box::new(io::empty()),
+        }
+    }
+}
+
+impl<R: Read + Send + 'static> Read for Unpacking<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(from) = &mut self.from {
+            // All that is there, so that who looks at the first block sees more of a header than two bytes.
+            let mut start = vec![0; CHUNK];
+            let mut count = from.read(&mut start)?;
+            if count == 1 {
+                count += read_full(from, &mut start[1..2])?;
+            }
+            start.truncate(count);
+            let packed = start.starts_with(&GZIP);
+            let whole = io::Cursor::new(start).chain(self.from.take().expect("it is there"));
+            self.reader = if packed {
+                Box::new(MultiGzDecoder::new(whole))
+            } else {
+                Box::new(whole)
+            };
+        }
+        self.reader.read(buffer)
+    }
+}
+
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reader.read(buffer)

@@ -132,7 +132,8 @@ impl Trainer {
         }
     }
 
-    /// Trains with a loss made of ops, from the network's output and the target to a scalar.
+    /// Trains with a loss made of ops, from the network's output and the target to a scalar. It takes neither
+    /// [`label_smoothing`](Self::label_smoothing) nor [`class_weights`](Self::class_weights): training refuses them.
     #[must_use]
     pub fn loss(
         mut self,
@@ -141,7 +142,10 @@ impl Trainer {
         + Sync
         + 'static,
     ) -> Self {
-        self.objective = Objective::Custom(Arc::new(loss));
+        self.objective = Objective::Custom {
+            build: Arc::new(loss),
+            classes: std::mem::take(self.objective.classes()),
+        };
         self
     }
 
@@ -149,9 +153,7 @@ impl Trainer {
     /// [`Loss::CrossEntropy`].
     #[must_use]
     pub fn label_smoothing(mut self, share: f64) -> Self {
-        if let Objective::Loss { classes, .. } = &mut self.objective {
-            classes.label_smoothing = share;
-        }
+        self.objective.classes().label_smoothing = share;
         self
     }
 
@@ -159,9 +161,7 @@ impl Trainer {
     /// both are multiplied.
     #[must_use]
     pub fn class_weights(mut self, weights: &[f32]) -> Self {
-        if let Objective::Loss { classes, .. } = &mut self.objective {
-            classes.weights = Some(weights.to_vec());
-        }
+        self.objective.classes().weights = Some(weights.to_vec());
         self
     }
 
@@ -324,8 +324,8 @@ impl Trainer {
         Ok(session)
     }
 
-    /// What [`Trainer::fit_on`] would take of memory, none of which is allocated for this. `keeps` is
-    /// [`Observer::keeps`] of whoever observes.
+    /// What [`Trainer::fit_on`] would take of memory, none of which is allocated for this. `observer` is whoever will
+    /// observe: it says what it keeps, and whether it wants looks into the network.
     ///
     /// # Errors
     /// If an option makes no sense, the data do not fit the network, or no plan can be made for the device.
@@ -334,11 +334,11 @@ impl Trainer {
         executor: Box<dyn Executor>,
         data: &Dataset,
         validation: Option<&Dataset>,
-        keeps: impl Fn(u64) -> u64,
+        observer: &dyn Observer,
     ) -> Result<Foretold, TrainError> {
         self.check_rows(data.rows())?;
         let mut session = self.empty(executor)?;
-        let kept = keeps(session.model_bytes());
+        let kept = observer.keeps(session.model_bytes());
         let rows = Rows {
             training: data,
             validation,
@@ -353,6 +353,11 @@ impl Trainer {
         };
         let (mut footprint, lack) = footprint;
         footprint.rows = footprint::rows(data, validation);
+        if observer.inspects(1) {
+            footprint
+                .plans
+                .extend(session.inspection_item(self.options.batch_size)?);
+        }
         Ok(Foretold {
             footprint,
             available: session.executor.available_memory(),
