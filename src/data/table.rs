@@ -28,7 +28,7 @@ pub struct TableOptions {
     pub weights: Option<String>,
     /// Whether a file without a target is an error. A prediction needs none.
     pub require_target: bool,
-    /// The columns of a CSV to read, with their kinds, when they are known from training; other columns are not looked
+    /// The columns of a CSV (here and below: or of Parquet) to read, with their kinds, when they are known from training; other columns are not looked
     /// at. Not given, all are read, and a column whose values are mostly numbers is numeric.
     pub schema: Option<Vec<(String, ColumnKind)>>,
     /// Whether inputs may stay in their file.

@@ -48,12 +48,7 @@ impl<'a> Source<'a> {
     fn of_parquet(path: &'a Path) -> Result<Self, DataError> {
         let name = path.display().to_string();
         if !cfg!(feature = "parquet") {
-            return Err(DataError::malformed(
-                name,
-                "a Parquet file",
-                "a format that this build of thalweg reads",
-                "build it with the feature `parquet` (`cargo install --path . --features parquet`), or write the table as CSV",
-            ));
+            return Err(unread(name));
         }
         Ok(Self {
             path,
@@ -106,4 +101,33 @@ fn found(path: &Path) -> Result<u8, DataError> {
     } else {
         b','
     })
+}
+
+/// The error for Parquet where the program is built without it.
+fn unread(name: String) -> DataError {
+    DataError::malformed(
+        name,
+        "a Parquet file",
+        "a format that this build of thalweg reads",
+        "build it with the feature `parquet` (`cargo install --path . --features parquet`), or write the table as CSV",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unread;
+
+    /// Here in words, since most builds that are tested have the feature.
+    #[test]
+    fn parquet_without_its_feature_is_told_with_the_remedy() {
+        let message = unread("t.parquet".to_owned()).to_string();
+        for part in [
+            "t.parquet: found a Parquet file",
+            "this build",
+            "--features parquet",
+            "CSV",
+        ] {
+            assert!(message.contains(part), "no {part:?} in: {message}");
+        }
+    }
 }

@@ -11,6 +11,9 @@ const DEEPEST: usize = 100;
 /// Elements of a schema, those within groups included.
 const MOST_ELEMENTS: usize = 1 << 20;
 
+/// Structs within structs that are not looked at; a footer has about ten.
+const DEEPEST_SKIPPED: u8 = 40;
+
 const TRUE: u8 = 1;
 const FALSE: u8 = 2;
 const I16: u8 = 4;
@@ -85,7 +88,7 @@ impl<'a> Thrift<'a> {
                 return Some(());
             }
             if !each(self, id, kind)? {
-                self.skip(kind, 8)?;
+                self.skip(kind, DEEPEST_SKIPPED)?;
             }
         }
     }
@@ -113,16 +116,29 @@ impl<'a> Thrift<'a> {
             LIST | 10 => {
                 let (count, kind) = self.list()?;
                 for _ in 0..count {
-                    // Within a list, a truth value takes a byte.
-                    match kind {
-                        TRUE | FALSE => self.leave_out(1)?,
-                        kind => self.skip(kind, deep)?,
-                    }
+                    self.skip_within(kind, deep)?;
+                }
+                Some(())
+            }
+            11 => {
+                let count = self.varint()?;
+                let kinds = if count > 0 { self.byte()? } else { 0 };
+                for _ in 0..count {
+                    self.skip_within(kinds >> 4, deep)?;
+                    self.skip_within(kinds & 15, deep)?;
                 }
                 Some(())
             }
             STRUCT => self.each_field(|own, _, kind| own.skip(kind, deep).map(|()| true)),
             _ => None,
+        }
+    }
+
+    /// Within a list or a map, a truth value takes a byte.
+    fn skip_within(&mut self, kind: u8, deep: u8) -> Option<()> {
+        match kind {
+            TRUE | FALSE => self.leave_out(1),
+            kind => self.skip(kind, deep),
         }
     }
 }
@@ -198,19 +214,21 @@ impl PageHeader {
 /// Refuses a footer whose schema is deeper than can be followed, or claims more elements than are there.
 pub(super) fn check_schema(footer: &[u8]) -> Result<(), Found> {
     let mut thrift = Thrift::new(footer);
+    let mut schemas = 0;
     let mut wrong = None;
     let read = thrift.each_field(|thrift, id, kind| {
         if (id, kind) != (2, LIST) {
             return Some(false);
         }
+        schemas += 1;
         wrong = schema(thrift)?.err();
-        // What comes after it is left to the crate.
-        None
+        wrong.is_none().then_some(true)
     });
     match (wrong, read) {
         (Some(found), _) => Err(found),
-        (None, Some(())) => Err("a footer without a schema".to_owned()),
-        (None, None) => Ok(()),
+        (None, None) => Err("what ends in the middle".to_owned()),
+        (None, Some(())) if schemas == 1 => Ok(()),
+        (None, Some(())) => Err(format!("{schemas} schemas")),
     }
 }
 
@@ -248,4 +266,56 @@ fn schema(thrift: &mut Thrift<'_>) -> Option<Result<(), Found>> {
         }
     }
     Some(Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A footer with a schema of elements that have so many children and nothing else.
+    fn footer(children: &[u64]) -> Vec<u8> {
+        // Field 2, a list; its length takes up to three bytes.
+        let mut bytes = vec![0x29, 0xf0 | STRUCT];
+        let put = |bytes: &mut Vec<u8>, mut value: u64| {
+            while value >= 0x80 {
+                bytes.push(value.to_le_bytes()[0] | 0x80);
+                value >>= 7;
+            }
+            bytes.push(value.to_le_bytes()[0]);
+        };
+        put(&mut bytes, children.len() as u64);
+        for &count in children {
+            bytes.push(0x55);
+            put(&mut bytes, 2 * count);
+            bytes.push(0);
+        }
+        bytes.push(0);
+        bytes
+    }
+
+    #[test]
+    fn schemas_that_cannot_be_followed_are_refused() {
+        assert_eq!(check_schema(&footer(&[2, 0, 1, 0])), Ok(()));
+        let flat: Vec<u64> = std::iter::once(50_000).chain(vec![0; 50_000]).collect();
+        assert_eq!(check_schema(&footer(&flat)), Ok(()));
+        let chain = |deep: usize| [vec![1; deep], vec![0]].concat();
+        assert_eq!(check_schema(&footer(&chain(DEEPEST))), Ok(()));
+        for (children, part) in [
+            (chain(100_000), "groups within groups"),
+            (vec![3, 0, 0], "a group of 3"),
+            (vec![1 << 30, 0], "a group of"),
+        ] {
+            let found = check_schema(&footer(&children)).expect_err("it is wrong");
+            assert!(found.contains(part), "{found}");
+        }
+        let mut twice = footer(&[1, 0]);
+        twice.pop();
+        twice.extend([0x09, 4]);
+        twice.extend(&footer(&chain(100_000))[1..]);
+        assert!(check_schema(&twice).is_err());
+        let whole = footer(&[2, 0, 0]);
+        for len in 0..whole.len() {
+            assert!(check_schema(&whole[..len]).is_err(), "{len}");
+        }
+    }
 }

@@ -114,3 +114,54 @@ const fn name(codec: Compression) -> &'static str {
         _ => "an unknown codec",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression as Level;
+    use flate2::write::GzEncoder;
+    use parquet::basic::{GzipLevel, ZstdLevel};
+
+    use super::*;
+
+    #[test]
+    fn what_a_page_claims_is_not_believed() {
+        let mut gzip = GzEncoder::new(Vec::new(), Level::best());
+        let zeros = vec![0; 64 << 20];
+        gzip.write_all(&zeros).expect("memory takes all");
+        let gzip = gzip.finish().expect("memory takes all");
+        let zstd = zstd::bulk::compress(&zeros, 1).expect("memory takes all");
+        let lz4 = lz4_flex::block::compress(&zeros);
+        let mut snappy = snap::raw::Encoder::new();
+        let snappy = snappy.compress_vec(&zeros).expect("memory takes all");
+        for (codec, packed) in [
+            (Compression::GZIP(GzipLevel::default()), &gzip),
+            (Compression::ZSTD(ZstdLevel::default()), &zstd),
+            (Compression::LZ4_RAW, &lz4),
+            (Compression::SNAPPY, &snappy),
+        ] {
+            assert!(
+                unpack(codec, packed, zeros.len()).as_ref() == Ok(&zeros),
+                "{codec:?}"
+            );
+            for size in [0, 1000, zeros.len() - 1, zeros.len() + 1] {
+                assert!(unpack(codec, packed, size).is_err(), "{codec:?} as {size}");
+            }
+            // 20 bytes that claim two gigabytes.
+            assert!(
+                unpack(codec, &packed[..20], i32::MAX as usize).is_err(),
+                "{codec:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn pages_share_a_budget() {
+        let budget = Budget::of_file(100);
+        let first = budget.take(ALWAYS / 2);
+        assert!(first.is_ok() && budget.take(ALWAYS).is_err());
+        drop(first);
+        assert!(budget.take(ALWAYS / 2).is_ok());
+    }
+}
