@@ -71,3 +71,41 @@ fn what_cannot_be_read_is_refused() {
         "{err}"
     );
 }
+
+/// Damaged files through the real binary, which may take no more than so much memory: read or refused, and no panic.
+#[test]
+#[cfg(target_os = "linux")]
+fn damage_takes_no_memory_and_does_not_panic() {
+    let place = place();
+    let bytes = std::fs::read(place.path("t.parquet")).unwrap();
+    let (mut refused, mut state) = (0, 1_u64);
+    let mut next = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    for case in 0..60 {
+        let mut damaged = bytes.clone();
+        // The footer and the headers of pages are most of what claims something.
+        let from = if case % 2 == 0 { bytes.len() - 2500 } else { 4 };
+        for _ in 0..=case % 3 {
+            let at = from + next(bytes.len() - from);
+            damaged[at] = [0xff, 0, 0x7f, 0xfe][next(4)];
+        }
+        std::fs::write(place.path("bad.parquet"), &damaged).unwrap();
+        let script = format!(
+            "ulimit -v 600000; exec \"{}\" data bad.parquet --missing mean",
+            env!("CARGO_BIN_EXE_thalweg")
+        );
+        let said = super::said(
+            assert_cmd::Command::new("sh")
+                .args(["-c", &script])
+                .current_dir(place.path("")),
+        );
+        assert!(matches!(said.status, Some(0 | 2)), "case {case}: {said:#?}");
+        assert!(!said.err.contains("panicked"), "case {case}: {said:#?}");
+        refused += usize::from(said.status == Some(2));
+    }
+    assert!(refused > 20, "{refused}");
+}
