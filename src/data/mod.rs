@@ -30,6 +30,8 @@ mod npy;
 mod npz;
 mod numbers;
 mod order;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod parts;
 mod pictures;
 mod prepare;

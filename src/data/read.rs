@@ -19,6 +19,7 @@ pub(super) enum Format {
     Npy,
     Idx,
     Picture,
+    Parquet,
     /// CSV or TSV, gzipped or not.
     Text,
 }
@@ -46,12 +47,24 @@ impl Format {
                     "unpack it with gunzip",
                 ));
             }
+            start if is_parquet(start) && file.packed => {
+                let (found, expected) = ("a gzipped Parquet file", "one that is not gzipped");
+                let hint = "unpack it with gunzip";
+                return Err(DataError::malformed(at, found, expected, hint));
+            }
+            start if is_parquet(start) => Self::Parquet,
+            [b'P', b'A', b'R', b'E', ..] => {
+                let (found, expected) = ("an encrypted Parquet file", "one that is not encrypted");
+                let hint = "write it again without encryption";
+                return Err(DataError::malformed(at, found, expected, hint));
+            }
             start if is_picture(start) => Self::Picture,
             [b'P', b'K', 3 | 5, ..] => Self::Zip,
             [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Self::Npy,
             _ => match path.extension().and_then(|extension| extension.to_str()) {
                 Some("npz") => Self::Zip,
                 Some("npy") => Self::Npy,
+                Some("parquet") => Self::Parquet,
                 _ => Self::Text,
             },
         })
@@ -61,6 +74,11 @@ impl Format {
 /// Whether a file that starts so is PNG or JPEG.
 pub(super) fn is_picture(start: &[u8]) -> bool {
     start.starts_with(b"\x89PNG") || start.starts_with(b"\xff\xd8\xff")
+}
+
+/// Whether a file that starts so is Parquet.
+pub(super) fn is_parquet(start: &[u8]) -> bool {
+    start.starts_with(b"PAR1")
 }
 
 fn says_idx(path: &Path) -> bool {

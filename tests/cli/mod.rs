@@ -11,6 +11,8 @@ mod layers;
 mod losses;
 mod model_files;
 mod optimizers;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod pictures;
 mod pipes;
 mod predictions;
