@@ -6,10 +6,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::ending::ending;
 use super::exit::Exit;
 use super::interrupt;
 use super::job::{self, Job};
-use super::judge;
 use super::output::{self, print, print_json};
 use super::plot;
 use super::profile;
@@ -120,12 +120,9 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<Launched,
     interrupt::training_begins();
     let (training, validation) = (&job.training, job.validation.as_ref());
     let (trainer, executor) = (&job.trainer, opened.executor);
-    let fitted = match snapshot {
-        None => trainer.fit_on(executor, training, validation, &mut watch),
-        Some(from) => trainer.resume_on(executor, training, validation, &mut watch, from),
-    };
+    let trained = trainer.train_on(executor, training, validation, &mut watch, snapshot);
     watch.progress.end();
-    let fitted = fitted.map_err(|error| {
+    let (fitted, session) = trained.map_err(|error| {
         let why = error.to_string();
         let exit = failed(error, job, &mut watch.recorder);
         (watch.reporting).fail(&mut watch.recorder, &watch.environment, &why);
@@ -138,13 +135,8 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<Launched,
         .map_or_else(String::new, |path| path.display().to_string());
     let step_seconds = fitted.summary.step_seconds;
     let interrupted = fitted.summary.interrupted && interrupt::asked();
-    // Who interrupts does not want to wait.
-    let judged = if fitted.summary.interrupted {
-        None
-    } else {
-        judge::validation(job, &fitted.model)
-    };
-    let judged = judged.as_ref();
+    let ending = ending(job, &fitted, session);
+    let judged = ending.judged.as_ref();
     let mut object = run.json(&fitted, judged, &path);
     let facts = run.facts(&fitted, judged, &path);
     let mut text = facts.text();
@@ -152,7 +144,7 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<Launched,
     watch.reporting.end(
         &mut watch.recorder,
         &watch.environment,
-        (job, &fitted),
+        (&fitted, ending.outcome),
         unique(known),
         watch.profile.as_ref(),
     );

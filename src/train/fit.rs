@@ -33,7 +33,8 @@ pub struct Summary {
     pub seconds: f64,
     /// From the beginning to the end of the first training step.
     pub first_step_seconds: f64,
-    /// The median time of a training step once warm, without validation, in seconds.
+    /// The median time of a training step once warm, without validation, in seconds; of one of its batches, where an update
+    /// has several.
     pub step_seconds: f64,
     /// Whether an observer ended it.
     pub interrupted: bool,
@@ -57,7 +58,7 @@ pub(super) struct Fit<'a> {
 impl Fit<'_> {
     /// Trains, from the parameters as they are, and from where the snapshot was taken if there is one.
     pub(super) fn run(
-        self,
+        &mut self,
         begun: Instant,
         from: Option<Snapshot>,
     ) -> Result<(Model, Summary), TrainError> {
@@ -124,7 +125,7 @@ impl Fit<'_> {
     }
 
     fn train(
-        mut self,
+        &mut self,
         tables: &Tables,
         batches: &[Position],
         mut progress: Progress,

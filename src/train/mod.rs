@@ -242,7 +242,8 @@ impl Trainer {
         validation: Option<&Dataset>,
         observer: &mut dyn Observer,
     ) -> Result<Fitted, TrainError> {
-        self.fit_from(executor, data, validation, observer, None)
+        let (fitted, _) = self.train_on(executor, data, validation, observer, None)?;
+        Ok(fitted)
     }
 
     /// Goes on from a snapshot that an [`Observer`] was given, as if the run had never stopped: on the same device with the
@@ -258,17 +259,24 @@ impl Trainer {
         observer: &mut dyn Observer,
         snapshot: Snapshot,
     ) -> Result<Fitted, TrainError> {
-        self.fit_from(executor, data, validation, observer, Some(snapshot))
+        let (fitted, _) = self.train_on(executor, data, validation, observer, Some(snapshot))?;
+        Ok(fitted)
     }
 
-    fn fit_from(
+    /// The same as [`Trainer::fit_on`], or with a snapshot as [`Trainer::resume_on`], and gives the session too, as the last
+    /// step left it: who has questions to the model asks them where it was trained, and opens no device again.
+    /// [`Session::set_parameters`] makes it that of [`Fitted::model`], where that is the best epoch's.
+    ///
+    /// # Errors
+    /// As [`Trainer::resume_on`].
+    pub fn train_on(
         &self,
         executor: Box<dyn Executor>,
         data: &Dataset,
         validation: Option<&Dataset>,
         observer: &mut dyn Observer,
         snapshot: Option<Snapshot>,
-    ) -> Result<Fitted, TrainError> {
+    ) -> Result<(Fitted, Session), TrainError> {
         let begun = Instant::now();
         self.check_rows(data.rows())?;
         self.options.monitor.check(data, validation)?;
@@ -296,16 +304,17 @@ impl Trainer {
             observer.streams(&streamed)?;
         }
         let (options, units) = (&self.options, self.units.as_deref());
-        let (model, summary) = fit::Fit {
+        let mut fit = fit::Fit {
             session,
             options,
             rows,
             units,
             observer: &mut *observer,
-        }
-        .run(begun, snapshot)?;
+        };
+        let (model, summary) = fit.run(begun, snapshot)?;
+        let session = fit.session;
         observer.ends(&summary, &model)?;
-        Ok(Fitted { model, summary })
+        Ok((Fitted { model, summary }, session))
     }
 
     /// A session that is ready for the first training step.
