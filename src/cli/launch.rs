@@ -16,6 +16,7 @@ use super::profile;
 use super::progress::Progress;
 use super::reporting::Reporting;
 use super::told::Run;
+use crate::data::DataError;
 use crate::device::Opened;
 use crate::executor::ExecutorError;
 use crate::network::Loss;
@@ -115,6 +116,7 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<Launched,
         profile: profile.then(Profile::new),
         quiet,
         told_failure: false,
+        told_unread: false,
         job,
     };
     interrupt::training_begins();
@@ -187,6 +189,8 @@ struct Watch<'a> {
     quiet: bool,
     /// Whether it was said that checkpoints fail.
     told_failure: bool,
+    /// Whether it was said that the rows cannot be read again.
+    told_unread: bool,
 }
 
 impl Observer for Watch<'_> {
@@ -230,8 +234,10 @@ impl Observer for Watch<'_> {
 
     fn snapshot(&mut self, snapshot: Snapshot) -> io::Result<()> {
         if self.recorder.facts().data.is_empty() {
-            let rows = self.job.fingerprint().map_err(io::Error::other)?;
-            self.recorder.facts().data = rows;
+            match self.job.fingerprint() {
+                Ok(rows) => self.recorder.facts().data = rows,
+                Err(error) => self.tell_unread(&error),
+            }
         }
         self.recorder.snapshot(snapshot)?;
         if let (Some(failure), false) = (self.recorder.failure(), self.told_failure) {
@@ -253,6 +259,19 @@ impl Observer for Watch<'_> {
 
     fn interrupted(&self) -> bool {
         interrupt::asked()
+    }
+}
+
+impl Watch<'_> {
+    /// What was learnt is worth more than to know of which rows.
+    fn tell_unread(&mut self, error: &DataError) {
+        if !self.told_unread {
+            output::note(&format!(
+                "note: {error}; the checkpoint is saved all the same, but it does not tell of which rows, so `resume` cannot \
+                 say whether they have changed"
+            ));
+            self.told_unread = true;
+        }
     }
 }
 
