@@ -30,7 +30,7 @@ pub(super) struct Ending {
 
 /// Has the model that the run ends with answer: all validation rows, by the session that trained it, for which it holds
 /// their outputs. Where only the report is made of the answers, because there are no such rows or somebody does not want to
-/// wait, only as many as it looks at and as there is time for. A run has ended well without them, so a failure is only noted.
+/// wait, the CPU answers, only as many rows as it looks at and as there is time for. A run has ended well without them, so a failure is only noted.
 pub(super) fn ending(job: &Job, fitted: &Fitted, session: Session) -> Ending {
     answer(job, fitted, session).unwrap_or_else(|error| {
         note(&format!(
@@ -51,7 +51,7 @@ fn answer(job: &Job, fitted: &Fitted, session: Session) -> Result<Ending, Exit> 
     if matches!(data.targets(), Targets::None) || width == 0 || !(judges || shows) {
         return Ok(Ending::default());
     }
-    let mut answering = Answering::new(fitted, session)?;
+    let mut answering = Answering::new(fitted, session, judges)?;
     let mut found = shows.then(|| Found::new(job));
     let (mut outputs, most) = if judges {
         (room(data.rows(), width)?, data.rows())
@@ -104,10 +104,11 @@ struct Answering<'a> {
 }
 
 impl<'a> Answering<'a> {
-    /// Who interrupts a run does not wait for a plan that a device must compile first.
-    fn new(fitted: &'a Fitted, mut session: Session) -> Result<Self, TrainError> {
+    /// The report alone is not worth a plan that the device must compile first, and perhaps time; who interrupts a run does not
+    /// wait for that either.
+    fn new(fitted: &'a Fitted, mut session: Session, judges: bool) -> Result<Self, TrainError> {
         let model = &fitted.model;
-        if fitted.summary.interrupted || session.set_parameters(&model.values).is_err() {
+        if !judges || session.set_parameters(&model.values).is_err() {
             session = model.session(&Device::Cpu)?;
         }
         Ok(Self { fitted, session })
