@@ -165,7 +165,8 @@ fn rows_that_no_longer_fit_into_memory_are_refused() {
     let said = place.run("resume run");
     assert_eq!(said.status, Some(2), "{said:#?}");
     for part in [
-        "run: the rows of a,b no longer fit into memory",
+        "run: the rows of ",
+        "b no longer fit into memory, as they did when the run was begun",
         "free memory, or begin anew with `train --init-weights run/model.safetensors`",
     ] {
         assert!(said.err.contains(part), "no {part:?} in {}", said.err);
