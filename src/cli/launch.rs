@@ -22,7 +22,7 @@ use crate::executor::ExecutorError;
 use crate::network::Loss;
 use crate::run::{CONFIG, ENVIRONMENT, Facts, MODEL, Out, Recorder};
 use crate::train::{
-    EpochReport, Model, Observer, Profile, Snapshot, StepsReport, Streamed, TrainError,
+    Callback, EpochReport, Model, Profile, Snapshot, StepsReport, Streamed, TrainError,
 };
 
 /// How a run is begun.
@@ -178,7 +178,7 @@ fn unique(facts: Vec<(String, String)>) -> Vec<(String, String)> {
     known
 }
 
-/// The recorder, the progress and the profile as one observer.
+/// The recorder, the progress and the profile as one callback.
 struct Watch<'a> {
     job: &'a Job,
     recorder: Recorder,
@@ -193,7 +193,7 @@ struct Watch<'a> {
     told_unread: bool,
 }
 
-impl Observer for Watch<'_> {
+impl Callback for Watch<'_> {
     fn chose(&mut self, products: &BTreeMap<String, String>) -> io::Result<()> {
         self.environment["products"] = json!(products);
         self.recorder.facts().products.clone_from(products);

@@ -114,7 +114,7 @@ impl Fit<'_> {
             };
             let purpose = Purpose::Update((tables.rows() - before).min(whole));
             let update = self.session.plan(purpose)?;
-            let profile = self.observer.profile().filter(|_| times_update);
+            let profile = self.callback.profile().filter(|_| times_update);
             match profile.filter(|profile| profile.is_update_due()) {
                 Some(profile) => {
                     let start = Instant::now();

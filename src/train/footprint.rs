@@ -95,7 +95,7 @@ fn purposes(options: &Options, training: usize, validation: Option<usize>) -> Ve
 }
 
 impl Session {
-    /// What a run with these options over the rows that were declared will take. `kept` is what an observer holds beside.
+    /// What a run with these options over the rows that were declared will take. `kept` is what a callback holds beside.
     ///
     /// # Errors
     /// If a plan cannot be made for the device.

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use super::TrainError;
+use super::callback::StepsReport;
 use super::evaluation::Totals;
 use super::fit::Fit;
-use super::observer::StepsReport;
 use super::progress::Progress;
 use super::session::{Position, Purpose};
 use super::tables::Tables;
@@ -67,14 +67,14 @@ impl Fit<'_> {
         let ticks: Vec<_> = (0..).zip(batches).map(tick).collect();
 
         let ready = self.session.plan(Purpose::Training(rows))?;
-        let profile = self.observer.profile();
+        let profile = self.callback.profile();
         let due = profile.is_some_and(|profile| profile.is_due(ticks.len()));
         if due {
             // What is timed stands alone.
             self.receive(totals, progress)?;
         }
         let submitted = Instant::now();
-        if let Some(profile) = self.observer.profile().filter(|_| due) {
+        if let Some(profile) = self.callback.profile().filter(|_| due) {
             profile.time(&mut self.session, &ready, &ticks[0], group)?;
         }
         let timed = usize::from(due);
@@ -185,6 +185,6 @@ impl Fit<'_> {
             samples,
             total,
         };
-        Ok(self.observer.steps(&report)?)
+        Ok(self.callback.steps(&report)?)
     }
 }

@@ -4,7 +4,7 @@ use thalweg::graph::Phase;
 use thalweg::kernel::Tick;
 use thalweg::network::Loss;
 use thalweg::train::{
-    EpochReport, Observer, Optimizer, Part, Profile, Purpose, StepsReport, Trainer,
+    Callback, EpochReport, Optimizer, Part, Profile, Purpose, StepsReport, Trainer,
 };
 
 use super::{bits, classes, network};
@@ -31,7 +31,7 @@ fn trainer() -> Trainer {
 /// Collects a profile, if it is asked to, and ends nothing.
 struct Watch(Option<Profile>);
 
-impl Observer for Watch {
+impl Callback for Watch {
     fn profile(&mut self) -> Option<&mut Profile> {
         self.0.as_mut()
     }

@@ -7,7 +7,7 @@ use thalweg::data::Dataset;
 use thalweg::executor::Executor;
 use thalweg::network::Loss;
 use thalweg::train::{
-    EpochReport, Evaluation, Observer, Optimizer, Precision, Snapshot, StepsReport, Stopping,
+    Callback, EpochReport, Evaluation, Optimizer, Precision, Snapshot, StepsReport, Stopping,
     TrainError, Trainer,
 };
 
@@ -33,7 +33,7 @@ struct Keeper {
     stop_after: Option<u64>,
 }
 
-impl Observer for Keeper {
+impl Callback for Keeper {
     fn steps(&mut self, report: &StepsReport<'_>) -> io::Result<()> {
         let lines = (report.first..).zip(report.losses);
         let lines = lines.map(|(step, loss)| (report.epoch, step, loss.to_bits()));
@@ -327,7 +327,7 @@ fn a_snapshot_of_another_run_is_refused() {
 fn a_run_that_is_interrupted_between_epochs_goes_on() {
     struct Between(Keeper, u64);
 
-    impl Observer for Between {
+    impl Callback for Between {
         fn steps(&mut self, report: &StepsReport<'_>) -> io::Result<()> {
             self.0.steps(report)
         }

@@ -45,12 +45,12 @@ pub struct EpochReport<'a> {
     pub seconds: f64,
     /// The model as it is now.
     pub model: &'a Model,
-    /// A look into the network on one of its batches, if it was asked for by [`Observer::inspects`].
+    /// A look into the network on one of its batches, if it was asked for by [`Callback::inspects`].
     pub inspection: Option<&'a Inspection>,
 }
 
 /// Who wants to know.
-pub trait Observer {
+pub trait Callback {
     /// Before the first training step: the shader chosen for each product, as [`Executor::choices`] tells them. With the
     /// device, its driver and the seed they decide every bit of the run.
     ///
@@ -109,7 +109,7 @@ pub trait Observer {
         false
     }
 
-    /// Whether it keeps snapshots. Then [`Observer::snapshot`] is called as often as
+    /// Whether it keeps snapshots. Then [`Callback::snapshot`] is called as often as
     /// [`Options::checkpoint_steps`](super::Options::checkpoint_steps) and its neighbour say, and when the run is
     /// interrupted, which then ends at once, in the middle of an epoch, without an evaluation.
     fn keeps_snapshots(&self) -> bool {
@@ -149,4 +149,4 @@ pub trait Observer {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
-impl Observer for Silent {}
+impl Callback for Silent {}
