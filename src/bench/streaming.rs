@@ -9,7 +9,7 @@ use crate::data::{DataError, Dataset, Inputs, Rows, Stored, Targets};
 use crate::device::Device;
 use crate::executor::Executor;
 use crate::random::{Random, stream};
-use crate::train::{Observer, Silent, StepsReport, Trainer};
+use crate::train::{Callback, Silent, StepsReport, Trainer};
 
 /// Bytes of the device for the rows.
 const SHARE: u64 = 256 << 10;
@@ -152,7 +152,7 @@ impl Watch {
     }
 }
 
-impl Observer for Watch {
+impl Callback for Watch {
     fn steps(&mut self, report: &StepsReport<'_>) -> std::io::Result<()> {
         let now = Instant::now();
         let Some((_, since)) = &mut self.begun else {

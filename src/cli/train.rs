@@ -14,7 +14,7 @@ use super::trials;
 use crate::data::Spec;
 use crate::device::Opened;
 use crate::run::{Out, Recorder};
-use crate::train::Observer;
+use crate::train::Callback;
 
 const EXAMPLES: &str = "Examples:
   thalweg train
@@ -124,12 +124,12 @@ impl Train {
     }
 }
 
-/// Who would observe the run.
+/// What would be called.
 struct Foreseen {
     looks: bool,
 }
 
-impl Observer for Foreseen {
+impl Callback for Foreseen {
     fn inspects(&self, _epoch: u64) -> bool {
         self.looks
     }

@@ -123,7 +123,7 @@ impl Session {
         Ok((bytes > 0).then_some(Item { name, bytes }))
     }
 
-    /// What a run with these options over the rows that were declared will take. `kept` is what an observer holds beside.
+    /// What a run with these options over the rows that were declared will take. `kept` is what a callback holds beside.
     ///
     /// # Errors
     /// If a plan cannot be made for the device.

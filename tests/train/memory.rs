@@ -4,7 +4,7 @@ use thalweg::executor::Executor;
 use thalweg::kernel::Limits;
 use thalweg::network::{Activation, Loss, Network};
 use thalweg::reference::Reference;
-use thalweg::train::{Observer, Optimizer, Silent, TrainError, Trainer};
+use thalweg::train::{Callback, Optimizer, Silent, TrainError, Trainer};
 
 use super::shared::Shared;
 use super::{classes, numbers};
@@ -87,11 +87,11 @@ fn holds_what_was_foretold<E: Executor + 'static>(open: impl Fn() -> Option<E>) 
     }
 }
 
-/// Looks into the network take memory on the device too, where the observer wants them.
+/// Looks into the network take memory on the device too, where the callback wants them.
 #[test]
 fn looks_into_the_network_are_foretold() {
     struct Looks;
-    impl Observer for Looks {
+    impl Callback for Looks {
         fn inspects(&self, _epoch: u64) -> bool {
             true
         }
@@ -104,9 +104,9 @@ fn looks_into_the_network_are_foretold() {
         };
         let Some(executor) = gpu() else { return };
         let shared = Shared::new(executor);
-        let foretell = |observer: &dyn Observer| {
+        let foretell = |callback: &dyn Callback| {
             let executor = Box::new(shared.clone());
-            let found = trainer.foretell(executor, &data, None, observer);
+            let found = trainer.foretell(executor, &data, None, callback);
             found.expect("it can be planned").footprint
         };
         let (plain, found) = (foretell(&Silent), foretell(&Looks));
