@@ -9,7 +9,7 @@ use crate::data::{DataError, Dataset, Inputs, Rows, Stored, Targets};
 use crate::device::Device;
 use crate::executor::Executor;
 use crate::random::{Random, stream};
-use crate::train::{Observer, StepsReport, Trainer};
+use crate::train::{Callback, Silent, StepsReport, Trainer};
 
 /// Bytes of the device for the rows.
 const SHARE: u64 = 256 << 10;
@@ -79,7 +79,7 @@ impl Streaming {
     /// # Errors
     /// If no plan can be made for the device.
     pub fn bytes(&self, executor: Box<dyn Executor>) -> Result<u64, BenchError> {
-        let found = (self.trainer).foretell(executor, &self.data, None, |_| 0)?;
+        let found = (self.trainer).foretell(executor, &self.data, None, &Silent)?;
         Ok(found.footprint.to_come())
     }
 
@@ -152,7 +152,7 @@ impl Watch {
     }
 }
 
-impl Observer for Watch {
+impl Callback for Watch {
     fn steps(&mut self, report: &StepsReport<'_>) -> std::io::Result<()> {
         let now = Instant::now();
         let Some((_, since)) = &mut self.begun else {

@@ -334,8 +334,6 @@ impl Config {
         } = self.options.clone();
         let mut update = optimizer.update;
         let weight_decay = *update.weight_decay();
-        let [momentum, beta1, beta2, epsilon] =
-            optimizer::numbers(&mut update).map(|number| number.map(|number| *number));
         let loss = match self.loss {
             LossChoice::Auto => "auto".to_owned(),
             LossChoice::Loss(loss) => loss.to_string(),
@@ -362,10 +360,9 @@ impl Config {
         put("class-weights", self.class_weights.clone().map(quoted));
         put("optimizer", Some(quoted(self.optimizer.clone())));
         put("lr", Some(number(optimizer.learning_rate)));
-        put("momentum", momentum.map(number));
-        put("beta1", beta1.map(number));
-        put("beta2", beta2.map(number));
-        put("epsilon", epsilon.map(number));
+        for (key, value) in optimizer::number_lines(&mut update) {
+            put(key, value);
+        }
         for (key, value) in optimizer::lines(&rules) {
             put(key, value);
         }

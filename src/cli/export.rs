@@ -8,6 +8,7 @@ use serde_json::json;
 use super::exit::Exit;
 use super::output::{Facts, bytes, note, print, print_json};
 use super::run_path::RunPath;
+use crate::data::{Coarse, Preparation};
 use crate::export::{ExportError, OPSET, answer, onnx, state_dict, torch_script};
 use crate::run::{ModelFile, RunError};
 
@@ -26,6 +27,9 @@ model's metadata (`features`, `classes`).
 
 safetensors: PyTorch's names and shapes. The script builds the module, loads the
 file strictly, and predicts from rows in the units of the data.";
+
+/// Columns that a note names.
+const TOLD: usize = 3;
 
 /// Writes a trained network in a format of others.
 #[derive(Debug, clap::Args)]
@@ -85,10 +89,12 @@ impl Export {
             let text = torch_script(&file, &place_from(script, &self.out)?);
             write(script, text.as_bytes())?;
         }
-        if file.preparation.is_none() {
-            note(
+        match &file.preparation {
+            None => note(
                 "note: the model was saved without a data preparation, so inputs are as the network sees them",
-            );
+            ),
+            Some(preparation) if self.format == Format::Onnx => note_coarse(preparation),
+            Some(_) => {}
         }
         self.tell(&file, written.len())
     }
@@ -177,6 +183,43 @@ impl Export {
         facts.add("output", format!("{answer}, float32 [N, {outputs}]{of}"));
         print(&facts.text())
     }
+}
+
+/// Three digits say how far apart numbers are.
+fn digits(x: f64) -> String {
+    if x.fract() == 0.0 && x.abs() < 1e5 {
+        return x.to_string();
+    }
+    format!("{x:.2e}")
+}
+
+/// Says which columns lose digits in what is single precision from the start.
+fn note_coarse(preparation: &Preparation) {
+    let names = preparation.feature_names();
+    let coarse = preparation.input_scale().coarse();
+    let one = |found: &Coarse| {
+        let name = names.get(found.input).map_or("x", String::as_str);
+        let percent = 100.0 * found.step / found.spread;
+        format!(
+            "{name:?} lies around {} with a spread of {}, and is rounded to multiples of {} ({percent:.2} % of the spread)",
+            digits(found.offset),
+            digits(found.spread),
+            digits(found.step),
+        )
+    };
+    let told: Vec<_> = coarse.iter().take(TOLD).map(one).collect();
+    if told.is_empty() {
+        return;
+    }
+    let more = match coarse.len() - told.len() {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    note(&format!(
+        "note: the input x is single precision, which takes digits of numbers that are far larger than their spread: \
+         {}{more}; `predict` does not lose them; train on the column less an offset, if it matters",
+        told.join("; ")
+    ));
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Exit> {

@@ -26,7 +26,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "FILE.toml", help_heading = "Data")]
     pub(super) config: Option<PathBuf>,
 
-    /// A generator (glyphs, xor, or, parity:8, circles, moons, spirals, blobs, with :n=…,noise=…,seed=…) or a path (CSV or TSV with a header, gzipped or not; NPZ with x and y; IDX pair `images,labels` or its folder; a folder of pictures with a sub-folder for each class, with :size=28x28,grey) [default: glyphs]
+    /// A generator (glyphs, xor, or, parity:8, circles, moons, spirals, blobs, with :n=…,noise=…,seed=…) or a path (CSV or TSV with a header, gzipped or not; Parquet, if built with it; NPZ with x and y; IDX pair `images,labels` or its folder; a folder of pictures with a sub-folder for each class, with :size=28x28,grey) [default: glyphs]
     #[arg(long, value_name = "SPEC", help_heading = "Data")]
     pub(super) data: Option<Spec>,
     /// The target's column in a CSV, or several separated by commas, all numbers [default: the last]

@@ -1,6 +1,7 @@
 //! What a configuration comes to: data that are loaded, and a trainer that is ready.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -36,14 +37,16 @@ impl Job {
     pub(super) fn load(config: Config) -> Result<Self, Exit> {
         let table = table(&config)?;
         let parts = parts(&config, &table)?;
-        Self::of(config, Cow::Owned(table), parts)
+        Self::of(config, Cow::Owned(table), parts, None)
     }
 
-    /// The same with some rows of a table that is loaded already: those that train, and those that validate.
+    /// The same with some rows of a table that is loaded already: those that train, and those that validate. Jobs that are
+    /// alike but for their seeds share the rows of `--val-data`, which the first of them reads.
     pub(super) fn of(
         mut config: Config,
         table: Cow<'_, Table>,
         (mut training, mut validation): (Vec<u32>, Vec<u32>),
+        shared: Option<&OnceCell<Table>>,
     ) -> Result<Self, Exit> {
         let in_file = in_file(&config);
         let mut notes = table.notes();
@@ -77,10 +80,9 @@ impl Job {
                     in_file,
                     ..preparation.table_options(true)
                 };
-                let table = spec.load(&options)?;
-                notes.extend(table.notes());
-                let validation = preparation.prepare_owned(table)?;
-                (all, Some(validation))
+                let (rows, said) = validation_rows(spec, &options, &preparation, shared)?;
+                notes.extend(said);
+                (all, Some(rows))
             }
         };
         // What the run keeps of it lets it be repeated where there is more memory.
@@ -116,7 +118,7 @@ impl Job {
     pub(super) fn objective(&self) -> (Loss, ClassOptions) {
         match &self.trainer.objective {
             Objective::Loss { loss, classes } => (*loss, classes.clone()),
-            Objective::Custom(_) => unreachable!("`load` makes one of the losses"),
+            Objective::Custom { .. } => unreachable!("`load` makes one of the losses"),
         }
     }
 
@@ -140,6 +142,32 @@ pub(super) fn load_prepared(spec: &Spec, preparation: &Preparation) -> Result<Da
         super::output::note(&format!("note: {note}"));
     }
     Ok(preparation.prepare_owned(table)?)
+}
+
+/// The rows of `--val-data`, which jobs may share, and what is to be said of them.
+fn validation_rows(
+    spec: &Spec,
+    options: &TableOptions,
+    preparation: &Preparation,
+    shared: Option<&OnceCell<Table>>,
+) -> Result<(Dataset, Vec<String>), DataError> {
+    let read = || -> Result<Table, DataError> {
+        log::debug!("{spec}: read to validate on");
+        spec.load(options)
+    };
+    let Some(shared) = shared else {
+        let table = read()?;
+        let notes = table.notes();
+        return Ok((preparation.prepare_owned(table)?, notes));
+    };
+    let table = match shared.get() {
+        Some(table) => table,
+        None => {
+            let table = read()?;
+            shared.get_or_init(|| table)
+        }
+    };
+    Ok((preparation.prepare(table)?, table.notes()))
 }
 
 const fn in_file(config: &Config) -> InFile {

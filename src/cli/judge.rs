@@ -3,15 +3,13 @@
 use serde_json::{Value, json};
 
 use super::exit::Exit;
-use super::job::Job;
-use super::output::note;
 use crate::data::{Dataset, Targets};
 use crate::metrics::{Bootstrap, ClassReport, Classification, Figure, NumberReport, Regression};
 use crate::network::Loss;
-use crate::train::{Model, Session};
+use crate::train::Session;
 
 /// Rows that are predicted at once.
-const ROWS: usize = 1024;
+pub(super) const ROWS: usize = 1024;
 
 /// The figures of the predictions.
 pub(super) enum Report {
@@ -39,10 +37,14 @@ impl Judging<'_> {
         if matches!(data.targets(), Targets::None) {
             return Ok(None);
         }
-        let outputs = outputs(session, data)?;
-        Ok(match data.targets() {
+        Ok(self.judge(data, &outputs(session, data)?))
+    }
+
+    /// Judges the outputs of all rows. None where there are no targets.
+    pub(super) fn judge(&self, data: &Dataset, outputs: &[f32]) -> Option<Report> {
+        match data.targets() {
             Targets::Classes { labels, classes } => {
-                let mut judged = Classification::new(&outputs, labels, *classes);
+                let mut judged = Classification::new(outputs, labels, *classes);
                 if !self.loss.gives_probabilities() {
                     judged = judged.without_probabilities();
                 }
@@ -52,26 +54,21 @@ impl Judging<'_> {
                 Some(Report::Classes(Box::new(judged.figures(&self.bootstrap))))
             }
             Targets::Numbers { values, outputs: n } => {
-                let mut judged = Regression::new(&outputs, values, *n);
+                let mut judged = Regression::new(outputs, values, *n);
                 if let Some(units) = self.units {
                     judged = judged.units(units);
                 }
                 Some(Report::Numbers(Box::new(judged.figures(&self.bootstrap))))
             }
             Targets::None => None,
-        })
+        }
     }
 }
 
 /// The network's answers for all rows.
 fn outputs(session: &mut Session, data: &Dataset) -> Result<Vec<f32>, Exit> {
-    let (rows, width) = (data.rows(), session.recipe.network.outputs());
-    let mut outputs = Vec::new();
-    outputs.try_reserve_exact(rows * width).map_err(|_| {
-        Exit::failed(format!(
-            "there is no memory for the outputs of all {rows} rows, {width} numbers each; give fewer rows by `--data`"
-        ))
-    })?;
+    let rows = data.rows();
+    let mut outputs = room(rows, session.recipe.network.outputs())?;
     for start in (0..rows).step_by(ROWS) {
         let x = data.inputs_of(start..rows.min(start + ROWS))?;
         outputs.extend(session.predict(&x, ROWS)?);
@@ -79,28 +76,15 @@ fn outputs(session: &mut Session, data: &Dataset) -> Result<Vec<f32>, Exit> {
     Ok(outputs)
 }
 
-/// The figures of a run's validation rows, without intervals: one pass on the run's device, which is opened once more. A run
-/// has ended well without them, so a failure is only noted.
-pub(super) fn validation(job: &Job, model: &Model) -> Option<Report> {
-    let data = job.validation.as_ref()?;
-    let judge = || {
-        let config = &job.config;
-        let opened = config.device.open_with(&config.opening())?;
-        let mut session = model.session_on(opened.executor, job.trainer.objective.clone())?;
-        let judging = Judging {
-            loss: job.loss(),
-            units: job.trainer.units.as_deref(),
-            top_k: None,
-            bootstrap: Bootstrap::NONE,
-        };
-        judging.report(&mut session, data)
-    };
-    judge().unwrap_or_else(|error: Exit| {
-        note(&format!(
-            "note: the metrics of the validation rows could not be computed: {error}"
-        ));
-        None
-    })
+/// Room for the outputs of all rows.
+pub(super) fn room(rows: usize, width: usize) -> Result<Vec<f32>, Exit> {
+    let mut outputs = Vec::new();
+    outputs.try_reserve_exact(rows * width).map_err(|_| {
+        Exit::failed(format!(
+            "there is no memory for the outputs of all {rows} rows, {width} numbers each; give fewer rows by `--data`"
+        ))
+    })?;
+    Ok(outputs)
 }
 
 impl Report {

@@ -6,22 +6,23 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::ending::ending;
 use super::exit::Exit;
 use super::interrupt;
 use super::job::{self, Job};
-use super::judge;
 use super::output::{self, print, print_json};
 use super::plot;
 use super::profile;
 use super::progress::Progress;
 use super::reporting::Reporting;
 use super::told::Run;
+use crate::data::DataError;
 use crate::device::Opened;
 use crate::executor::ExecutorError;
 use crate::network::Loss;
 use crate::run::{CONFIG, ENVIRONMENT, Facts, MODEL, Out, Recorder};
 use crate::train::{
-    EpochReport, Model, Observer, Profile, Snapshot, StepsReport, Streamed, TrainError,
+    Callback, EpochReport, Model, Profile, Snapshot, StepsReport, Streamed, TrainError,
 };
 
 /// How a run is begun.
@@ -115,17 +116,15 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<Launched,
         profile: profile.then(Profile::new),
         quiet,
         told_failure: false,
+        told_unread: false,
         job,
     };
     interrupt::training_begins();
     let (training, validation) = (&job.training, job.validation.as_ref());
     let (trainer, executor) = (&job.trainer, opened.executor);
-    let fitted = match snapshot {
-        None => trainer.fit_on(executor, training, validation, &mut watch),
-        Some(from) => trainer.resume_on(executor, training, validation, &mut watch, from),
-    };
+    let trained = trainer.train_on(executor, training, validation, &mut watch, snapshot);
     watch.progress.end();
-    let fitted = fitted.map_err(|error| {
+    let (fitted, session) = trained.map_err(|error| {
         let why = error.to_string();
         let exit = failed(error, job, &mut watch.recorder);
         (watch.reporting).fail(&mut watch.recorder, &watch.environment, &why);
@@ -138,13 +137,8 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<Launched,
         .map_or_else(String::new, |path| path.display().to_string());
     let step_seconds = fitted.summary.step_seconds;
     let interrupted = fitted.summary.interrupted && interrupt::asked();
-    // Who interrupts does not want to wait.
-    let judged = if fitted.summary.interrupted {
-        None
-    } else {
-        judge::validation(job, &fitted.model)
-    };
-    let judged = judged.as_ref();
+    let ending = ending(job, &fitted, session);
+    let judged = ending.judged.as_ref();
     let mut object = run.json(&fitted, judged, &path);
     let facts = run.facts(&fitted, judged, &path);
     let mut text = facts.text();
@@ -152,7 +146,7 @@ pub(super) fn launch(job: &Job, opened: Opened, how: Launch) -> Result<Launched,
     watch.reporting.end(
         &mut watch.recorder,
         &watch.environment,
-        (job, &fitted),
+        (&fitted, ending.outcome),
         unique(known),
         watch.profile.as_ref(),
     );
@@ -184,7 +178,7 @@ fn unique(facts: Vec<(String, String)>) -> Vec<(String, String)> {
     known
 }
 
-/// The recorder, the progress and the profile as one observer.
+/// The recorder, the progress and the profile as one callback.
 struct Watch<'a> {
     job: &'a Job,
     recorder: Recorder,
@@ -195,9 +189,11 @@ struct Watch<'a> {
     quiet: bool,
     /// Whether it was said that checkpoints fail.
     told_failure: bool,
+    /// Whether it was said that the rows cannot be read again.
+    told_unread: bool,
 }
 
-impl Observer for Watch<'_> {
+impl Callback for Watch<'_> {
     fn chose(&mut self, products: &BTreeMap<String, String>) -> io::Result<()> {
         self.environment["products"] = json!(products);
         self.recorder.facts().products.clone_from(products);
@@ -238,8 +234,10 @@ impl Observer for Watch<'_> {
 
     fn snapshot(&mut self, snapshot: Snapshot) -> io::Result<()> {
         if self.recorder.facts().data.is_empty() {
-            let rows = self.job.fingerprint().map_err(io::Error::other)?;
-            self.recorder.facts().data = rows;
+            match self.job.fingerprint() {
+                Ok(rows) => self.recorder.facts().data = rows,
+                Err(error) => self.tell_unread(&error),
+            }
         }
         self.recorder.snapshot(snapshot)?;
         if let (Some(failure), false) = (self.recorder.failure(), self.told_failure) {
@@ -261,6 +259,19 @@ impl Observer for Watch<'_> {
 
     fn interrupted(&self) -> bool {
         interrupt::asked()
+    }
+}
+
+impl Watch<'_> {
+    /// What was learnt is worth more than to know of which rows.
+    fn tell_unread(&mut self, error: &DataError) {
+        if !self.told_unread {
+            output::note(&format!(
+                "note: {error}; the checkpoint is saved all the same, but it does not tell of which rows, so `resume` cannot \
+                 say whether they have changed"
+            ));
+            self.told_unread = true;
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod course;
 mod data;
 mod devices;
 mod dry_run;
+mod ending;
 mod eval;
 mod exit;
 mod export;

@@ -5,6 +5,7 @@ use clap::Args;
 use super::exit::Exit;
 use super::flags::{count, fraction, positive, within};
 use crate::graph::ops::Update;
+use crate::kernel::{Adamax, Nadam, Radam};
 use crate::train::{Group, Optimizer, Rules};
 
 /// The flags that only some optimizers have.
@@ -19,6 +20,18 @@ pub(super) struct UpdateFlags {
     /// What keeps the divisor from 0, of all but sgd, momentum, nesterov and lion [default: PyTorch's: 1e-8; adagrad 1e-10, adadelta 1e-6]
     #[arg(long, visible_alias = "eps", value_name = "NUMBER", value_parser = divisor, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) epsilon: Option<f64>,
+    /// The decay of the mean square of rmsprop [default: 0.99]
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) alpha: Option<f64>,
+    /// Take the mean out of the mean square of rmsprop [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, help_heading = "Training")]
+    pub(super) centered: Option<bool>,
+    /// The decay of both mean squares of adadelta [default: 0.9]
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) rho: Option<f64>,
+    /// How fast the momentum of nadam nears its full strength [default: 0.004]
+    #[arg(long, value_name = "DECAY", value_parser = positive, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) momentum_decay: Option<f64>,
     /// Scale the gradient down where its norm, over all parameters, is more
     #[arg(long, value_name = "NORM", value_parser = limit, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) clip_norm: Option<f64>,
@@ -49,6 +62,10 @@ impl UpdateFlags {
             beta1: self.beta1.or(file.beta1),
             beta2: self.beta2.or(file.beta2),
             epsilon: self.epsilon.or(file.epsilon),
+            alpha: self.alpha.or(file.alpha),
+            centered: self.centered.or(file.centered),
+            rho: self.rho.or(file.rho),
+            momentum_decay: self.momentum_decay.or(file.momentum_decay),
             clip_norm: self.clip_norm.or(file.clip_norm),
             clip_value: self.clip_value.or(file.clip_value),
             l1: self.l1.or(file.l1),
@@ -147,67 +164,98 @@ pub(super) fn build(kind: &str, given: &Given<'_>) -> Result<Optimizer, Exit> {
         "lion" => Optimizer::lion(rate(0.0001)),
         _ => Optimizer::adam(rate(0.001)),
     };
-    let UpdateFlags {
-        beta1,
-        beta2,
-        epsilon,
-        ..
-    } = *given.flags;
-    let numbers = numbers(&mut optimizer.update);
-    let named = [
-        (
-            "momentum",
-            given.momentum,
-            "sgd, momentum, nesterov and rmsprop",
-        ),
-        ("beta1", beta1, "adam, adamw, adamax, nadam, radam and lion"),
-        ("beta2", beta2, "adam, adamw, adamax, nadam, radam and lion"),
-        (
-            "epsilon",
-            epsilon,
-            "adam, adamw, rmsprop, adagrad, adadelta, adamax, nadam and radam",
-        ),
-    ];
-    for ((name, value, owners), number) in named.into_iter().zip(numbers) {
-        let Some(value) = value else { continue };
-        let Some(number) = number else {
-            return Err(Exit::usage(format!(
-                "--{name} is for {owners}, and the optimizer is {kind}"
-            )));
+    let refused = |name: &str, owners: &str| {
+        Exit::usage(format!(
+            "--{name} is for {owners}, and the optimizer is {kind}"
+        ))
+    };
+    for (name, owners) in NUMBERS {
+        let Some(value) = given.number(name) else {
+            continue;
         };
-        *number = value;
+        *number(&mut optimizer.update, name).ok_or_else(|| refused(name, owners))? = value;
+    }
+    if let Some(value) = given.flags.centered {
+        *centered(&mut optimizer.update).ok_or_else(|| refused("centered", "rmsprop"))? = value;
     }
     Ok(given
         .weight_decay
         .map_or(optimizer, |decay| optimizer.weight_decay(decay)))
 }
 
-/// The momentum, both betas and epsilon of a rule, where it has them.
-pub(super) fn numbers(update: &mut Update) -> [Option<&mut f64>; 4] {
+/// The numbers that only some optimizers have, and which.
+const NUMBERS: [(&str, &str); 7] = [
+    ("momentum", "sgd, momentum, nesterov and rmsprop"),
+    ("beta1", "adam, adamw, adamax, nadam, radam and lion"),
+    ("beta2", "adam, adamw, adamax, nadam, radam and lion"),
+    (
+        "epsilon",
+        "adam, adamw, rmsprop, adagrad, adadelta, adamax, nadam and radam",
+    ),
+    ("alpha", "rmsprop"),
+    ("rho", "adadelta"),
+    ("momentum-decay", "nadam"),
+];
+
+impl Given<'_> {
+    fn number(&self, name: &str) -> Option<f64> {
+        match name {
+            "momentum" => self.momentum,
+            "beta1" => self.flags.beta1,
+            "beta2" => self.flags.beta2,
+            "epsilon" => self.flags.epsilon,
+            "alpha" => self.flags.alpha,
+            "rho" => self.flags.rho,
+            "momentum-decay" => self.flags.momentum_decay,
+            _ => None,
+        }
+    }
+}
+
+/// The lines of a configuration that say the numbers of a rule.
+pub(super) fn number_lines(update: &mut Update) -> Vec<(&'static str, Option<String>)> {
+    let mut lines: Vec<_> = NUMBERS
+        .map(|(name, _)| (name, number(update, name).map(|x| format!("{x:?}"))))
+        .into();
+    lines.push(("centered", centered(update).map(|flag| flag.to_string())));
+    lines
+}
+
+/// A number of a rule, where it has it.
+fn number<'a>(update: &'a mut Update, name: &str) -> Option<&'a mut f64> {
+    match (update, name) {
+        (Update::Sgd { momentum, .. }, "momentum") => Some(momentum),
+        (Update::Adam { beta1, .. }, "beta1") => Some(beta1),
+        (Update::Adam { beta2, .. }, "beta2") => Some(beta2),
+        (Update::Adam { epsilon, .. }, "epsilon") => Some(epsilon),
+        (Update::Rmsprop(rule), "momentum") => Some(&mut rule.momentum),
+        (Update::Rmsprop(rule), "epsilon") => Some(&mut rule.epsilon),
+        (Update::Rmsprop(rule), "alpha") => Some(&mut rule.alpha),
+        (Update::Adagrad(rule), "epsilon") => Some(&mut rule.epsilon),
+        (Update::Adadelta(rule), "epsilon") => Some(&mut rule.epsilon),
+        (Update::Adadelta(rule), "rho") => Some(&mut rule.rho),
+        (Update::Lion(rule), "beta1") => Some(&mut rule.beta1),
+        (Update::Lion(rule), "beta2") => Some(&mut rule.beta2),
+        (Update::Nadam(rule), "momentum-decay") => Some(&mut rule.momentum_decay),
+        (
+            Update::Adamax(Adamax { moments })
+            | Update::Nadam(Nadam { moments, .. })
+            | Update::Radam(Radam { moments }),
+            _,
+        ) => match name {
+            "beta1" => Some(&mut moments.beta1),
+            "beta2" => Some(&mut moments.beta2),
+            "epsilon" => Some(&mut moments.epsilon),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether a rule takes the mean out of the mean square, where it can.
+const fn centered(update: &mut Update) -> Option<&mut bool> {
     match update {
-        Update::Sgd { momentum, .. } => [Some(momentum), None, None, None],
-        Update::Adam {
-            beta1,
-            beta2,
-            epsilon,
-            ..
-        } => [None, Some(beta1), Some(beta2), Some(epsilon)],
-        Update::Rmsprop(rule) => [
-            Some(&mut rule.momentum),
-            None,
-            None,
-            Some(&mut rule.epsilon),
-        ],
-        Update::Adagrad(rule) => [None, None, None, Some(&mut rule.epsilon)],
-        Update::Adadelta(rule) => [None, None, None, Some(&mut rule.epsilon)],
-        Update::Lion(rule) => [None, Some(&mut rule.beta1), Some(&mut rule.beta2), None],
-        Update::Adamax(crate::kernel::Adamax { moments })
-        | Update::Nadam(crate::kernel::Nadam { moments, .. })
-        | Update::Radam(crate::kernel::Radam { moments }) => [
-            None,
-            Some(&mut moments.beta1),
-            Some(&mut moments.beta2),
-            Some(&mut moments.epsilon),
-        ],
+        Update::Rmsprop(rule) => Some(&mut rule.centered),
+        _ => None,
     }
 }

@@ -1,75 +1,26 @@
 //! How the trained network answers the validation rows: what a report shows of it.
 
-use std::ops::Range;
-use std::time::{Duration, Instant};
-
 use super::job::Job;
-use crate::data::{DataError, Dataset, Inputs, Targets};
-use crate::device::Device;
+use crate::data::{DataError, Dataset, Targets};
 use crate::report::{Answers, Confusion, Look, Mistake, Outcome, Picture, Scatter};
-use crate::train::{Fitted, TrainError};
 
-/// Rows that are answered at once, and at most.
-const ROWS: usize = 1024;
-const MOST: usize = 20_000;
+/// Rows that are looked at, at most.
+pub(super) const MOST: usize = 20_000;
 /// The rows with the largest loss that are shown, and the columns of each.
 const WORST: usize = 24;
 const COLUMNS: usize = 24;
-/// Answering takes no more than this share of the run's time, but this long where the run was short, and no more than that
-/// where it was long.
-const SHARE: f64 = 0.02;
-const LEAST: Duration = Duration::from_millis(300);
-const LONGEST: Duration = Duration::from_secs(20);
-
-/// Answers by the model that the run ends with; nothing for data without targets. Computed on the CPU, as the device has ended
-/// its work.
-pub(super) fn outcome(job: &Job, fitted: &Fitted) -> Result<Option<Outcome>, TrainError> {
-    let (of, data) = match &job.validation {
-        Some(data) => ("validation", data),
-        None => ("training", &job.training),
-    };
-    if matches!(data.targets(), Targets::None) || job.preparation.outputs() == 0 {
-        return Ok(None);
-    }
-    let begun = Instant::now();
-    let time = match &fitted.summary {
-        // Who interrupts a run does not want to wait.
-        summary if summary.interrupted => LEAST,
-        summary => Duration::from_secs_f64(SHARE * summary.seconds).clamp(LEAST, LONGEST),
-    };
-    let mut session = fitted.model.session(&Device::Cpu)?;
-    let mut found = Found::new(job);
-    let most = data.rows().min(MOST);
-    let mut seen = 0;
-    while seen < most && (seen == 0 || begun.elapsed() < time) {
-        let rows = seen..most.min(seen + ROWS);
-        let x = inputs(data, rows.clone())?;
-        let y = session.predict(&x, ROWS)?;
-        let outputs = y.len() / rows.len();
-        for (row, y) in rows.clone().zip(y.chunks(outputs)) {
-            found.add(data, row, y);
-        }
-        seen = rows.end;
-    }
-    Ok(Some(Outcome {
-        of,
-        seen,
-        rows: data.rows(),
-        mistakes: found.mistakes(data)?,
-        answers: found.answers,
-    }))
-}
 
 /// What was found so far.
-struct Found<'a> {
+pub(super) struct Found<'a> {
     job: &'a Job,
     answers: Answers,
+    seen: usize,
     /// The rows with the largest loss: the loss, the row, and what the network says.
     worst: Vec<(f64, usize, Vec<f32>)>,
 }
 
 impl<'a> Found<'a> {
-    fn new(job: &'a Job) -> Self {
+    pub(super) fn new(job: &'a Job) -> Self {
         let preparation = &job.preparation;
         let answers = match preparation.class_names() {
             Some(names) => Answers::Classes(Confusion {
@@ -93,6 +44,7 @@ impl<'a> Found<'a> {
         Self {
             job,
             answers,
+            seen: 0,
             worst: Vec::new(),
         }
     }
@@ -103,6 +55,15 @@ impl<'a> Found<'a> {
         scale.map_or(f64::from(value), |s| {
             f64::from(value) * s.scale[output] + s.offset[output]
         })
+    }
+
+    /// Looks at the outputs for the rows from `first` on, as many of them as are looked at.
+    pub(super) fn look(&mut self, data: &Dataset, first: usize, outputs: &[f32]) {
+        let rows = outputs.chunks(self.job.trainer.network.outputs());
+        for (row, y) in (first..MOST).zip(rows) {
+            self.add(data, row, y);
+            self.seen += 1;
+        }
     }
 
     fn add(&mut self, data: &Dataset, row: usize, y: &[f32]) {
@@ -147,12 +108,22 @@ impl<'a> Found<'a> {
         self.worst.truncate(WORST);
     }
 
-    fn mistakes(&mut self, data: &Dataset) -> Result<Vec<Mistake>, DataError> {
+    /// What there is to show of it; `of` says which rows they were.
+    pub(super) fn outcome(
+        mut self,
+        of: &'static str,
+        data: &Dataset,
+    ) -> Result<Outcome, DataError> {
         self.cut();
-        self.worst
-            .iter()
-            .map(|found| self.mistake(data, found))
-            .collect()
+        let mistakes = self.worst.iter().map(|found| self.mistake(data, found));
+        let mistakes = mistakes.collect::<Result<_, _>>()?;
+        Ok(Outcome {
+            of,
+            seen: self.seen,
+            rows: data.rows(),
+            mistakes,
+            answers: self.answers,
+        })
     }
 
     fn mistake(
@@ -181,7 +152,7 @@ impl<'a> Found<'a> {
             }
             _ => (String::new(), numbers(y), None),
         };
-        let inputs = inputs(data, *row..row + 1)?;
+        let inputs = data.inputs_of(*row..row + 1)?;
         let look = match Picture::of(data.sample_shape(), &inputs) {
             Some(picture) => Look::Picture(picture),
             None => {
@@ -199,23 +170,6 @@ impl<'a> Found<'a> {
             look,
         })
     }
-}
-
-/// The inputs of some rows, which may have to be read from a file that is there no more.
-fn inputs(data: &Dataset, rows: Range<usize>) -> Result<Vec<f32>, DataError> {
-    let (mut values, mut bytes) = (Vec::new(), Vec::new());
-    match data.inputs() {
-        Inputs::StoredF32(stored) => stored.read(rows, &mut values)?,
-        Inputs::StoredU8 {
-            rows: stored,
-            scale,
-        } => {
-            stored.read(rows, &mut bytes)?;
-            values.extend(bytes.iter().map(|&byte| f32::from(byte) * scale));
-        }
-        Inputs::F32(_) | Inputs::U8 { .. } => values.extend(rows.flat_map(|row| data.row(row))),
-    }
-    Ok(values)
 }
 
 fn largest(y: &[f32]) -> usize {

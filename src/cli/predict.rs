@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::output::{note, written};
 use super::run_path::RunPath;
 use super::{flags, job};
-use crate::data::{DataError, Dataset, Parts, Preparation, Spec, Table, TableOptions};
+use crate::data::{DataError, Dataset, Findings, Parts, Preparation, Spec, Table, TableOptions};
 use crate::device::Device;
 use crate::network::Loss;
 use crate::run::RunError;
@@ -28,9 +28,10 @@ order of the classes, and their probabilities.
 
 CSV is read, predicted and written in parts, so a table may be larger than the
 memory. A file is looked through first: where it has a row that cannot be used,
-nothing is written. What comes from standard input (CSV or TSV with a header) is
-predicted as it comes, and an answer is written as soon as no more rows wait; rows
-before one that cannot be used stay written. --out is written as a whole or not
+nothing is written. What comes from standard input (CSV or TSV with a header,
+gzipped or not) is predicted as it comes, and an answer is written as soon as no more rows wait; rows
+before one that cannot be used stay written, and what was filled in for missing
+values is told at the end. --out is written as a whole or not
 at all.";
 
 /// Writes predictions as CSV.
@@ -69,8 +70,33 @@ const MOST: u64 = 1 << 24;
 enum Rows {
     /// All in memory, or in their file.
     Whole(Box<Dataset>),
-    /// Those of a table, part by part.
-    Parts(Box<Parts>, Box<TableOptions>),
+    /// Those of a table, part by part, and what is to be told of them if it is not yet known.
+    Parts(Box<Parts>, Box<TableOptions>, Option<Found>),
+}
+
+/// What was found in the parts of a table.
+#[derive(Default)]
+struct Found(Option<(String, Findings)>);
+
+impl Found {
+    fn add(&mut self, table: &Table) {
+        match &mut self.0 {
+            None => self.0 = Some((table.source().to_owned(), table.findings().clone())),
+            Some((_, found)) => found.add(table.findings()),
+        }
+    }
+
+    fn tell(self) {
+        let Some((source, found)) = self.0 else {
+            return;
+        };
+        let said = found.notes();
+        let said: Vec<_> = said
+            .iter()
+            .map(|said| format!("{source}: {said}"))
+            .collect();
+        tell(&said);
+    }
 }
 
 impl Predict {
@@ -151,24 +177,17 @@ impl Predict {
             let data = preparation.prepare_owned(table.without_target())?;
             return Ok(Rows::Whole(Box::new(data)));
         };
+        let mut found = Some(Found::default());
         if let Some(parts) = parts.again() {
-            let mut found = None;
+            let mut found = found.take().unwrap_or_default();
             let look = |table: Table| -> Result<(), DataError> {
-                match &mut found {
-                    None => found = Some(table.findings().clone()),
-                    Some(found) => found.add(table.findings()),
-                }
+                found.add(&table);
                 preparation.prepare(&table).map(drop)
             };
             parts.each(&options, self.at_once(), look)?;
-            let notes = found.map(|found| found.notes()).unwrap_or_default();
-            let said: Vec<_> = notes
-                .iter()
-                .map(|note| format!("{}: {note}", self.data))
-                .collect();
-            tell(&said);
+            found.tell();
         }
-        Ok(Rows::Parts(Box::new(parts), Box::new(options)))
+        Ok(Rows::Parts(Box::new(parts), Box::new(options), found))
     }
 }
 
@@ -202,9 +221,19 @@ impl<W: Write> Output<'_, W> {
     fn all(mut self, rows: Rows) -> Result<(), Exit> {
         match rows {
             Rows::Whole(data) => self.put(&data),
-            Rows::Parts(parts, options) => {
+            Rows::Parts(parts, options, mut found) => {
                 let at_once = self.at_once;
-                parts.each(&options, at_once, |table| self.put_table(&table))
+                let done = parts.each(&options, at_once, |table| {
+                    if let Some(found) = &mut found {
+                        found.add(&table);
+                    }
+                    self.put_table(&table)
+                });
+                // Also where a row cannot be used: those before it were predicted.
+                if let Some(found) = found {
+                    found.tell();
+                }
+                done
             }
         }
     }

@@ -55,9 +55,16 @@ pub(super) fn text(profile: &Profile, step_seconds: f64, trace: &str) -> String 
     } else {
         "by the host's clock, as the device has no timestamps: submitting and waiting is in each"
     };
+    let (what, one) = match profile.batches() {
+        1 => ("a training step".to_owned(), "step"),
+        n => (
+            format!("a batch, with its share of the update after {n}"),
+            "batch",
+        ),
+    };
     format!(
-        "\nprofile: a training step, medians of {timed} timed {clock}\n{}\
-         host is what an untimed step, {}, takes beyond its kernels\n\
+        "\nprofile: {what}, medians of {timed} timed {clock}\n{}\
+         host is what an untimed {one}, {}, takes beyond its kernels\n\
          trace         {trace} (open it in https://ui.perfetto.dev or chrome://tracing)\n",
         table(&rows),
         duration(step_seconds),
@@ -79,6 +86,7 @@ pub(super) fn to_json(profile: &Profile, step_seconds: f64, trace: &str) -> Valu
     json!({
         "clock": if profile.by_device() { "device" } else { "host" },
         "timed_steps": timed,
+        "batches_to_an_update": profile.batches(),
         "parts": rows.collect::<Vec<_>>(),
         "host_ms": host(&parts, step_seconds) * 1e3,
         "trace": trace,

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::job::Job;
-use super::outcome;
 use super::output::note;
 use crate::report::{History, Outcome, PartRow, Report, State};
 use crate::run::{METRICS, REPORT, Recorder, RunError};
@@ -58,7 +57,7 @@ impl Reporting {
         &mut self,
         recorder: &mut Recorder,
         environment: &Value,
-        (job, fitted): (&Job, &Fitted),
+        (fitted, outcome): (&Fitted, Option<Outcome>),
         facts: Vec<(String, String)>,
         profile: Option<&Profile>,
     ) {
@@ -66,10 +65,6 @@ impl Reporting {
             return;
         }
         self.facts = facts;
-        let outcome = outcome::outcome(job, fitted).unwrap_or_else(|error| {
-            note(&format!("note: the report shows no answers: {error}"));
-            None
-        });
         let state = match &fitted.summary {
             summary if summary.interrupted => State::Interrupted,
             summary if summary.stopped_early => State::StoppedEarly,

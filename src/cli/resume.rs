@@ -103,7 +103,13 @@ impl Resume {
             facts,
         } = found;
         let data = job.fingerprint()?;
-        if facts.data != data {
+        if facts.data.is_empty() {
+            note(&format!(
+                "note: the rows could not be read when the checkpoint was written, so it is not known whether those of {} are \
+                 the same: if not, the results are not those of one run",
+                job.config.data
+            ));
+        } else if facts.data != data {
             return Err(Exit::usage(format!(
                 "{place}: the rows of {} are not those that the run was trained on, so it cannot go on as if it had never \
                  stopped; put them back, or begin anew with `train --init-weights {place}/model.safetensors`",

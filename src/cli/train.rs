@@ -14,6 +14,7 @@ use super::trials;
 use crate::data::Spec;
 use crate::device::Opened;
 use crate::run::{Out, Recorder};
+use crate::train::Callback;
 
 const EXAMPLES: &str = "Examples:
   thalweg train
@@ -123,13 +124,31 @@ impl Train {
     }
 }
 
+/// What would be called.
+struct Foreseen {
+    looks: bool,
+}
+
+impl Callback for Foreseen {
+    fn inspects(&self, _epoch: u64) -> bool {
+        self.looks
+    }
+
+    fn keeps(&self, model_bytes: u64) -> u64 {
+        Recorder::FILES * model_bytes
+    }
+}
+
 /// Tells what the run would take of memory; an error if there is not so much.
 fn foretell(job: &Job, opened: Opened, json: bool) -> Result<(), Exit> {
     let device = job::name(opened.executor.device()).to_owned();
-    let files = |model| Recorder::FILES * model;
+    let seen = &job.config.seen;
+    let foreseen = Foreseen {
+        looks: seen.report || seen.tensorboard,
+    };
     let (training, validation) = (&job.training, job.validation.as_ref());
     let executor = opened.executor;
-    let foretold = (job.trainer).foretell(executor, training, validation, files)?;
+    let foretold = (job.trainer).foretell(executor, training, validation, &foreseen)?;
     if json {
         print_json(&dry_run::json(&foretold, &device))?;
     } else {

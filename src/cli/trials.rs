@@ -1,6 +1,7 @@
 //! `thalweg train --folds` and `--repeats`: several runs, and what they come to together.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -115,6 +116,7 @@ pub(super) fn run(config: Config, out: Out, json: bool, quiet: bool) -> Result<(
     let trials = trials(&config)?;
     let table = job::table(&config)?;
     note_rare_class(&config, &table)?;
+    let validation = OnceCell::new();
     let mut done = Done {
         folder,
         folds: config.trials.folds,
@@ -133,7 +135,7 @@ pub(super) fn run(config: Config, out: Out, json: bool, quiet: bool) -> Result<(
         }
         let ended = one_run(
             &config,
-            &table,
+            (&table, &validation),
             trial,
             &done.folder,
             (force, quiet, number == 0),
@@ -171,7 +173,7 @@ pub(super) fn run(config: Config, out: Out, json: bool, quiet: bool) -> Result<(
 
 fn one_run(
     config: &Config,
-    table: &Table,
+    (table, validation): (&Table, &OnceCell<Table>),
     trial: &Trial,
     folder: &Path,
     (force, quiet, first): (bool, bool, bool),
@@ -180,7 +182,7 @@ fn one_run(
     config.options.seed = trial.seed;
     (config.trials.fold, config.trials.repeats) = (trial.fold, None);
     let parts = job::parts(&config, table)?;
-    let job = Job::of(config, Cow::Borrowed(table), parts)?;
+    let job = Job::of(config, Cow::Borrowed(table), parts, Some(validation))?;
     // What is said of the device is said once.
     let opened = job::open(&job.config.device, job.config.opening(), quiet || !first)?;
     let path = folder.join(&trial.name);

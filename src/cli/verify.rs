@@ -16,7 +16,8 @@ const EXAMPLES: &str = "Examples:
 Takes what `train` takes (see `thalweg train --help`). Every step of the plan is run on the device
 and repeated by the reference in double precision from the device's own inputs. The same training
 steps are then run in one submission, and must give the same bits. The drift is how far the device's
-weights are from the reference's own training, over the largest weight of each tensor.";
+weights are from the reference's own training, over the largest weight of each tensor. With
+--accumulate, steps count updates, each with the batches before it.";
 
 /// Steps that are verified if the flags do not say.
 const STEPS: u64 = 2;

@@ -1,4 +1,5 @@
 //! CSV and TSV with a header, gzipped or not, read twice: once to see which columns are numbers, once to keep them.
+//! Parquet is read in the same way, as the CSV of the same table would be, once its values are text.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -48,11 +49,14 @@ pub(super) fn read(path: &Path, options: &TableOptions) -> Result<Table, DataErr
     let header = header(&mut records, source.separator)?;
     let line = records.line;
     let (mut plans, roles) = choose(&header, options, &source.name)?;
+    records.only(&plans)?;
     let found = survey(&mut records, &mut plans, header.len())?;
     if options.schema.is_none() {
-        check_header(&plans, &found.columns, &format!("{}:{line}", source.name))?;
+        if records.is_text() {
+            check_header(&plans, &found.columns, &source.at(line))?;
+        }
         if !options.describe {
-            check_dates(&plans, &found, &roles, &source.name)?;
+            check_dates(&plans, &found, &roles, &source)?;
         }
     }
     let inputs = &plans[..plans.len() - roles.count()];
@@ -63,6 +67,7 @@ pub(super) fn read(path: &Path, options: &TableOptions) -> Result<Table, DataErr
     };
     let mut records = source.records()?;
     records.next()?;
+    records.only(&plans)?;
     let fill = Fill::new(&plans, &roles, &found, options);
     let filled = fill.read(&mut records, header.len(), writer)?;
     let (target, weights) = roles.part(filled.others);
@@ -107,7 +112,12 @@ fn stays(
 }
 
 /// Refuses columns of dates, which as categories would say nothing of rows to come.
-fn check_dates(plans: &[Plan], found: &Survey, roles: &Roles, file: &str) -> Result<(), DataError> {
+fn check_dates(
+    plans: &[Plan],
+    found: &Survey,
+    roles: &Roles,
+    source: &Source<'_>,
+) -> Result<(), DataError> {
     let inputs = plans.len() - roles.count();
     for (at, (plan, found)) in plans.iter().zip(&found.columns).enumerate() {
         let Some((line, date)) = found.date() else {
@@ -121,7 +131,7 @@ fn check_dates(plans: &[Plan], found: &Survey, roles: &Roles, file: &str) -> Res
         };
         let hint = format!("make numbers of the dates, such as days since one of them, or {or}");
         return Err(DataError::malformed(
-            format!("{file}:{line}, column {name:?}"),
+            format!("{}, column {name:?}", source.at(*line)),
             format!("the date {}", quote(date)),
             "numbers or categories",
             hint,
@@ -132,7 +142,10 @@ fn check_dates(plans: &[Plan], found: &Survey, roles: &Roles, file: &str) -> Res
 
 /// The names of the columns.
 fn header(records: &mut Records<'_>, separator: u8) -> Result<Vec<String>, DataError> {
-    let hint = "give the file a first line with the names of its columns";
+    let hint = match records.is_text() {
+        true => "give the file a first line with the names of its columns",
+        false => "write the file again with such names",
+    };
     if !records.next()? {
         let file = records.file;
         return Err(DataError::malformed(
@@ -171,6 +184,9 @@ fn header(records: &mut Records<'_>, separator: u8) -> Result<Vec<String>, DataE
             return Err(wrong(&format!("{} again", quote(name))));
         }
         names.push(name.to_owned());
+    }
+    if !records.is_text() {
+        return Ok(names);
     }
     if names.iter().all(|name| name.parse::<f64>().is_ok()) {
         return Err(records.malformed("numbers only".to_owned(), "a header".to_owned(), hint));

@@ -30,6 +30,8 @@ mod npy;
 mod npz;
 mod numbers;
 mod order;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod parts;
 mod pictures;
 mod prepare;
@@ -46,12 +48,15 @@ pub use dataset::{Dataset, Inputs, Targets};
 pub use describe::{ColumnDescription, Description, Range, TargetDescription};
 pub use error::{DataError, nearest};
 pub use folds::Folds;
+pub(crate) use missing::Findings;
 pub use numbers::Numbers;
 pub use order::Order;
 pub(crate) use parts::Parts;
 pub(crate) use pictures::with_options;
 pub use pictures::{Picture, PictureOptions};
-pub use prepare::{ColumnKind, InputScale, Missing, Normalize, Preparation, TargetScale, Task};
+pub use prepare::{
+    Coarse, ColumnKind, InputScale, Missing, Normalize, Preparation, TargetScale, Task,
+};
 pub(crate) use rows::{ReadInto, Reader, gather};
 pub use spec::{Generator, GeneratorKind, Spec};
 pub use split::split;

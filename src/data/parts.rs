@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::csv::{self, Pipe};
 use super::error::DataError;
+use super::read::Unpacking;
 use super::table::{Table, TableOptions};
 
 /// Where the parts of a table come from.
@@ -17,7 +18,7 @@ pub(crate) enum Parts {
 
 impl Parts {
     pub(super) fn pipe(name: &str, from: impl Read + Send + 'static) -> Result<Self, DataError> {
-        let pipe = Pipe::new(name, from);
+        let pipe = Pipe::new(name, Unpacking::new(from));
         pipe.map(Self::Pipe)
             .map_err(|error| DataError::io(Path::new(name), error))
     }

@@ -236,11 +236,12 @@ struct Pixels {
     picture: Option<Picture>,
     first: PathBuf,
     values: Vec<u8>,
-    /// How many were grey among coloured ones, had an alpha channel, had 16 bits, were resized.
+    /// How many were grey among coloured ones, had an alpha channel, had 16 bits, were resized, were turned.
     grey: usize,
     alpha: usize,
     deep: usize,
     resized: usize,
+    turned: usize,
     rows: usize,
 }
 
@@ -256,6 +257,7 @@ impl Pixels {
             alpha: 0,
             deep: 0,
             resized: 0,
+            turned: 0,
             rows: 0,
         }
     }
@@ -267,6 +269,7 @@ impl Pixels {
             alpha,
             deep,
             resized,
+            turned,
         } = decoded;
         let expected = self.how.expected;
         let channels = expected.map(|picture| picture.channels);
@@ -312,6 +315,7 @@ impl Pixels {
         self.alpha += usize::from(alpha);
         self.deep += usize::from(deep);
         self.resized += usize::from(resized);
+        self.turned += usize::from(turned);
         Ok(())
     }
 
@@ -359,6 +363,10 @@ impl Pixels {
         say(self.grey, "grey, and made coloured as others are");
         say(self.alpha, "with an alpha channel, which is left away");
         say(self.deep, "of 16 bits a channel, and of 8 now");
+        say(
+            self.turned,
+            "turned or mirrored, as the camera wrote into them",
+        );
         if let Some((width, height)) = self.how.size {
             let what = format!("resized to {width} x {height}, whatever their proportions");
             say(self.resized, &what);

@@ -19,6 +19,7 @@ pub(super) enum Format {
     Npy,
     Idx,
     Picture,
+    Parquet,
     /// CSV or TSV, gzipped or not.
     Text,
 }
@@ -46,12 +47,24 @@ impl Format {
                     "unpack it with gunzip",
                 ));
             }
+            start if is_parquet(start) && file.packed => {
+                let (found, expected) = ("a gzipped Parquet file", "one that is not gzipped");
+                let hint = "unpack it with gunzip";
+                return Err(DataError::malformed(at, found, expected, hint));
+            }
+            start if is_parquet(start) => Self::Parquet,
+            [b'P', b'A', b'R', b'E', ..] => {
+                let (found, expected) = ("an encrypted Parquet file", "one that is not encrypted");
+                let hint = "write it again without encryption";
+                return Err(DataError::malformed(at, found, expected, hint));
+            }
             start if is_picture(start) => Self::Picture,
             [b'P', b'K', 3 | 5, ..] => Self::Zip,
             [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Self::Npy,
             _ => match path.extension().and_then(|extension| extension.to_str()) {
                 Some("npz") => Self::Zip,
                 Some("npy") => Self::Npy,
+                Some("parquet") => Self::Parquet,
                 _ => Self::Text,
             },
         })
@@ -61,6 +74,11 @@ impl Format {
 /// Whether a file that starts so is PNG or JPEG.
 pub(super) fn is_picture(start: &[u8]) -> bool {
     start.starts_with(b"\x89PNG") || start.starts_with(b"\xff\xd8\xff")
+}
+
+/// Whether a file that starts so is Parquet.
+pub(super) fn is_parquet(start: &[u8]) -> bool {
+    start.starts_with(b"PAR1")
 }
 
 fn says_idx(path: &Path) -> bool {
@@ -139,6 +157,43 @@ impl Stream {
             self.len
         };
         most.saturating_sub(taken)
+    }
+}
+
+/// What comes as it comes, unpacked if its first bytes say that it is gzipped. Those are waited for at the first read.
+pub(super) struct Unpacking<R> {
+    from: Option<R>,
+    reader: Box<dyn Read + Send>,
+}
+
+impl<R: Read + Send + 'static> Unpacking<R> {
+    pub(super) fn new(from: R) -> Self {
+        Self {
+            from: Some(from),
+            reader: Box::new(io::empty()),
+        }
+    }
+}
+
+impl<R: Read + Send + 'static> Read for Unpacking<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(from) = &mut self.from {
+            // All that is there, so that who looks at the first block sees more of a header than two bytes.
+            let mut start = vec![0; CHUNK];
+            let mut count = from.read(&mut start)?;
+            if count == 1 {
+                count += read_full(from, &mut start[1..2])?;
+            }
+            start.truncate(count);
+            let packed = start.starts_with(&GZIP);
+            let whole = io::Cursor::new(start).chain(self.from.take().expect("it is there"));
+            self.reader = if packed {
+                Box::new(MultiGzDecoder::new(whole))
+            } else {
+                Box::new(whole)
+            };
+        }
+        self.reader.read(buffer)
     }
 }
 

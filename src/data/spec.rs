@@ -13,7 +13,7 @@ use super::{csv, generate, idx, npz, pictures, read};
 
 /// Which data set: a generator with its options, or a path.
 ///
-/// A path is a CSV or TSV with a header, gzipped or not, an `.npz` with `x` and `y`, an `.npy` with inputs alone, a pair of IDX files given as
+/// A path is a CSV or TSV with a header, gzipped or not, a Parquet file (with the feature `parquet`), an `.npz` with `x` and `y`, an `.npy` with inputs alone, a pair of IDX files given as
 /// `images,labels`, a folder that holds one such pair, an IDX file of inputs alone, or a folder of pictures, PNG or JPEG,
 /// with a sub-folder for each class, and perhaps options behind it, as in `pictures/:size=28x28,grey`. What a file is, its first bytes
 /// say, not its name. A file whose name is that of a generator is reached as `./xor`.
@@ -334,7 +334,9 @@ impl Spec {
         match kind {
             Ok(kind) if kind.is_file() => {
                 let known = options.schema.is_some();
-                let is_table = known && read::Format::detect(path)? == read::Format::Text;
+                let is_table =
+                    |format| matches!(format, read::Format::Text | read::Format::Parquet);
+                let is_table = known && is_table(read::Format::detect(path)?);
                 Ok(is_table.then(|| Parts::File(path.to_owned())))
             }
             // A named pipe, or what a shell made of `<(...)`.
@@ -382,7 +384,7 @@ fn load_path(text: &str, options: &TableOptions) -> Result<Table, DataError> {
             "a folder of pictures, with a sub-folder for each class",
             "name the folder",
         )),
-        read::Format::Text => csv::read(path, options),
+        read::Format::Text | read::Format::Parquet => csv::read(path, options),
     }
 }
 

@@ -28,7 +28,7 @@ pub struct TableOptions {
     pub weights: Option<String>,
     /// Whether a file without a target is an error. A prediction needs none.
     pub require_target: bool,
-    /// The columns of a CSV to read, with their kinds, when they are known from training; other columns are not looked
+    /// The columns of a CSV (here and below: or of Parquet) to read, with their kinds, when they are known from training; other columns are not looked
     /// at. Not given, all are read, and a column whose values are mostly numbers is numeric.
     pub schema: Option<Vec<(String, ColumnKind)>>,
     /// Whether inputs may stay in their file.
@@ -392,6 +392,14 @@ impl Table {
         self.generated
     }
 
+    /// The place of a line for a message, if lines are known.
+    pub(crate) fn place_of_line(&self, line: u64) -> String {
+        match &self.lines {
+            Some(lines) => lines.place(&self.source, line),
+            None => format!("{}:{line}", self.source),
+        }
+    }
+
     /// The place of a row for a message: `file:line` where lines are known, and its own file if it has one.
     #[must_use]
     pub fn place(&self, row: usize) -> String {
@@ -399,7 +407,7 @@ impl Table {
             return file.clone();
         }
         match &self.lines {
-            Some(lines) => format!("{}:{}", self.source, lines.line(row)),
+            Some(lines) => lines.place(&self.source, lines.line(row)),
             None => format!("{}, row {row}", self.source),
         }
     }

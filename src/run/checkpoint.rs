@@ -46,7 +46,7 @@ pub struct Facts {
     pub device: Value,
     /// The shader chosen for each product.
     pub products: BTreeMap<String, String>,
-    /// The rows, hashed.
+    /// The rows, hashed; empty if they could not be read.
     pub data: String,
     /// The text of the run's `config.toml`.
     pub config: String,

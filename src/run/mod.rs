@@ -1,7 +1,7 @@
 //! A run: one training run and the folder it writes.
 //!
 //! A [`ModelFile`] is a trained network with all that is needed to use it on raw data, as one safetensors file. A
-//! [`RunFolder`] holds a run's files, and a [`Recorder`] is the [`Observer`](crate::train::Observer) that fills it.
+//! [`RunFolder`] holds a run's files, and a [`Recorder`] is the [`Callback`](crate::train::Callback) that fills it.
 //! Whatever is replaced is replaced as a whole, see [`write()`].
 
 mod checkpoint;

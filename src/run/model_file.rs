@@ -17,6 +17,9 @@ use crate::train::Model;
 
 /// The format of model files that this version writes, and the newest it reads.
 ///
+/// A field that changes nothing of what the others mean may come without another format: a program that does not know it
+/// reads the file without it, and a file that lacks it is read as one from before it came.
+///
 /// 1: parameters alone. 2: the statistics of batch normalisation too, and more kinds of layers.
 pub const FORMAT: u64 = 2;
 /// The key of the metadata.

@@ -1,4 +1,4 @@
-//! The observer that writes a run's folder.
+//! The callback that writes a run's folder.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use super::writer::Writer;
 use super::{BEST, MODEL, RunError, RunFolder};
 use crate::data::Preparation;
 use crate::network::{ClassOptions, Loss};
-use crate::train::{EpochReport, Evaluation, Model, Observer, Snapshot, StepsReport};
+use crate::train::{Callback, EpochReport, Evaluation, Model, Snapshot, StepsReport};
 
 /// Where a run is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -348,7 +348,7 @@ impl Recorder {
     }
 }
 
-impl Observer for Recorder {
+impl Callback for Recorder {
     fn steps(&mut self, report: &StepsReport<'_>) -> io::Result<()> {
         self.record_steps(report).map_err(io::Error::other)
     }

@@ -3,7 +3,11 @@
 //! A training step on a batch adds its gradient, times its rows, to a block of the store; behind the last of a group stands
 //! an update of a plan of its own, which divides by the rows of the group and leaves zeros. Groups end with the epoch.
 
+use std::time::{Duration, Instant};
+
+use super::evaluation::Totals;
 use super::fit::Fit;
+use super::logs::Logged;
 use super::progress::Progress;
 use super::session::Purpose;
 use super::tables::Tables;
@@ -60,14 +64,17 @@ impl Fit<'_> {
             .saturating_add(rest)
     }
 
-    /// Batches of the same size, with an update behind each group that they complete.
+    /// Batches of the same size, so many of which were run already to time them, with an update behind each group that they
+    /// complete. Gives how long it took to time an update, which is not what one takes.
     pub(super) fn accumulate(
         &mut self,
         tables: &Tables,
         rows: usize,
-        mut ticks: &[Tick],
+        (mut ticks, mut timed): (&[Tick], usize),
         progress: &mut Progress,
-    ) -> Result<(), TrainError> {
+    ) -> Result<Duration, TrainError> {
+        let mut timing = Duration::ZERO;
+        let mut times_update = timed > 0;
         let batch = self.options.batch_size;
         let (group, whole) = (
             self.options.rules.group(),
@@ -80,7 +87,11 @@ impl Fit<'_> {
             let end = (done / group + 1).saturating_mul(group).min(in_epoch);
             let now = usize::try_from(end - done).unwrap_or(usize::MAX);
             let (now, rest) = ticks.split_at(now.min(ticks.len()));
-            self.session.executor.run(ready.handle, now)?;
+            let untimed = &now[timed..];
+            timed = 0;
+            if !untimed.is_empty() {
+                self.session.executor.run(ready.handle, untimed)?;
+            }
             let number = progress.at.steps + 1;
             for tick in now {
                 let purpose = Purpose::Training(rows);
@@ -90,7 +101,7 @@ impl Fit<'_> {
             done += now.len() as u64;
             progress.open = done < end;
             if progress.open {
-                return Ok(());
+                return Ok(timing);
             }
             let groups = usize::try_from((end - 1) / group).unwrap_or(usize::MAX);
             let before = groups.saturating_mul(whole);
@@ -103,10 +114,45 @@ impl Fit<'_> {
             };
             let purpose = Purpose::Update((tables.rows() - before).min(whole));
             let update = self.session.plan(purpose)?;
-            self.session.executor.run(update.handle, &[tick])?;
+            let profile = self.callback.profile().filter(|_| times_update);
+            match profile.filter(|profile| profile.is_update_due()) {
+                Some(profile) => {
+                    let start = Instant::now();
+                    profile.time_update(&mut self.session, &update, &tick, group)?;
+                    timing += start.elapsed();
+                }
+                None => self.session.executor.run(update.handle, &[tick])?,
+            }
+            times_update = false;
             progress.guard.note_as(purpose, tick, number);
             progress.at.steps = number;
         }
-        Ok(())
+        Ok(timing)
+    }
+
+    /// The losses of the updates whose last batch is among those that were logged: means over the rows of all their batches.
+    /// What these came to is added to `told`, and what the batches behind the last update came to is kept for the next.
+    pub(super) fn updates(
+        &self,
+        (logged, rows): (&Logged, usize),
+        before: u64,
+        tables: &Tables,
+        told: &mut Totals,
+        progress: &mut Progress,
+    ) -> Vec<f64> {
+        let group = self.options.rules.group();
+        let in_epoch = tables.rows().div_ceil(self.options.batch_size) as u64;
+        let mut losses = Vec::new();
+        let mut open = Totals::resume(tables.metric(), std::mem::take(&mut progress.at.open));
+        for (batch, done) in (0..logged.losses.len()).zip(before + 1..) {
+            open.add(&logged.of(batch), rows);
+            if done.is_multiple_of(group) || done == in_epoch {
+                losses.push(open.mean_loss());
+                told.merge(&open);
+                open = Totals::new(tables.metric());
+            }
+        }
+        progress.at.open = open.sums().clone();
+        losses
     }
 }

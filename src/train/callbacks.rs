@@ -1,9 +1,9 @@
-//! Several observers as one, and closures as observers: what Keras calls callbacks.
+//! Several callbacks as one, and closures as callbacks, as Keras has them.
 
 use std::collections::BTreeMap;
 use std::io;
 
-use super::{EpochReport, Model, Observer, Profile, Snapshot, StepsReport, Streamed, Summary};
+use super::{Callback, EpochReport, Model, Profile, Snapshot, StepsReport, Streamed, Summary};
 
 type OnBegin<'a> = Box<dyn FnMut(u64) -> Option<f64> + 'a>;
 type OnSteps<'a> = Box<dyn FnMut(&StepsReport<'_>) + 'a>;
@@ -19,7 +19,7 @@ pub enum Then {
     Stop,
 }
 
-/// Closures and other observers, called in the order in which they were added.
+/// Closures and other callbacks, called in the order in which they were added.
 ///
 /// ```
 /// use thalweg::data::Dataset;
@@ -49,7 +49,7 @@ pub struct Callbacks<'a> {
     steps: Vec<OnSteps<'a>>,
     epoch: Vec<OnEpoch<'a>>,
     end: Vec<OnEnd<'a>>,
-    others: Vec<&'a mut dyn Observer>,
+    others: Vec<&'a mut dyn Callback>,
     stopped: bool,
 }
 
@@ -63,7 +63,7 @@ impl std::fmt::Debug for Callbacks<'_> {
         ];
         f.debug_struct("Callbacks")
             .field("closures", &closures)
-            .field("observers", &self.others.len())
+            .field("callbacks", &self.others.len())
             .finish_non_exhaustive()
     }
 }
@@ -103,22 +103,22 @@ impl<'a> Callbacks<'a> {
         self
     }
 
-    /// Another observer, such as a [`Recorder`](crate::run::Recorder). It is called behind the closures.
+    /// Another callback, such as a [`Recorder`](crate::run::Recorder). It is called behind the closures.
     #[must_use]
-    pub fn observer(mut self, observer: &'a mut dyn Observer) -> Self {
-        self.others.push(observer);
+    pub fn callback(mut self, callback: &'a mut dyn Callback) -> Self {
+        self.others.push(callback);
         self
     }
 
     fn each(
         &mut self,
-        mut call: impl FnMut(&mut dyn Observer) -> io::Result<()>,
+        mut call: impl FnMut(&mut dyn Callback) -> io::Result<()>,
     ) -> io::Result<()> {
         self.others.iter_mut().try_for_each(|other| call(*other))
     }
 }
 
-impl Observer for Callbacks<'_> {
+impl Callback for Callbacks<'_> {
     fn chose(&mut self, products: &BTreeMap<String, String>) -> io::Result<()> {
         self.each(|other| other.chose(products))
     }

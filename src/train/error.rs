@@ -97,9 +97,9 @@ pub enum TrainError {
     /// Rows could not be read in the middle of a run.
     #[error(transparent)]
     Rows(Box<LostRows>),
-    /// An observer could not go on.
+    /// A callback could not go on.
     #[error(transparent)]
-    Observer(#[from] std::io::Error),
+    Callback(#[from] std::io::Error),
     /// The network's description is at fault.
     #[error(transparent)]
     Network(#[from] NetworkError),

@@ -58,6 +58,18 @@ pub(super) struct Sums {
     power: i32,
 }
 
+impl Sums {
+    /// Of no rows, for any metric.
+    pub(super) const EMPTY: Self = Self {
+        rows: 0,
+        weight: 0.0,
+        loss: 0.0,
+        metrics: Vec::new(),
+        by_output: Vec::new(),
+        power: 0,
+    };
+}
+
 impl Totals {
     pub(super) fn new(metric: Metric) -> Self {
         let metrics = vec![0.0; metric.columns()];
@@ -86,6 +98,24 @@ impl Totals {
 
     pub(super) const fn sums(&self) -> &Sums {
         &self.sums
+    }
+
+    /// Adds what others came to.
+    pub(super) fn merge(&mut self, other: &Self) {
+        let (sums, other) = (&mut self.sums, &other.sums);
+        sums.rows += other.rows;
+        sums.weight += other.weight;
+        sums.loss += other.loss;
+        for (total, metric) in sums.metrics.iter_mut().zip(&other.metrics) {
+            *total += metric;
+        }
+    }
+
+    /// The mean loss, as the network sees it.
+    pub(super) fn mean_loss(&self) -> f64 {
+        // Where all rows weigh nothing, nothing is lost.
+        let weight = Some(self.sums.weight).filter(|weight| *weight > 0.0);
+        self.sums.loss / weight.unwrap_or(1.0)
     }
 
     #[expect(

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::callback::{Callback, EpochReport};
 use super::evaluation::Totals;
 use super::feed::Feed;
 use super::guard::Guard;
-use super::observer::{EpochReport, Observer};
 use super::pace::Pace;
 use super::progress::Progress;
 use super::room::Rows;
@@ -33,9 +33,10 @@ pub struct Summary {
     pub seconds: f64,
     /// From the beginning to the end of the first training step.
     pub first_step_seconds: f64,
-    /// The median time of a training step once warm, without validation, in seconds.
+    /// The median time of a training step once warm, without validation, in seconds; of one of its batches, where an update
+    /// has several.
     pub step_seconds: f64,
-    /// Whether an observer ended it.
+    /// Whether a callback ended it.
     pub interrupted: bool,
     /// Whether it ended because there was no better epoch for long.
     pub stopped_early: bool,
@@ -51,13 +52,13 @@ pub(super) struct Fit<'a> {
     pub(super) options: &'a Options,
     pub(super) rows: Rows<'a>,
     pub(super) units: Option<&'a [f64]>,
-    pub(super) observer: &'a mut dyn Observer,
+    pub(super) callback: &'a mut dyn Callback,
 }
 
 impl Fit<'_> {
     /// Trains, from the parameters as they are, and from where the snapshot was taken if there is one.
     pub(super) fn run(
-        self,
+        &mut self,
         begun: Instant,
         from: Option<Snapshot>,
     ) -> Result<(Model, Summary), TrainError> {
@@ -124,7 +125,7 @@ impl Fit<'_> {
     }
 
     fn train(
-        mut self,
+        &mut self,
         tables: &Tables,
         batches: &[Position],
         mut progress: Progress,
@@ -132,16 +133,16 @@ impl Fit<'_> {
         progress.guard.begin(&mut self.session, progress.at.steps)?;
         loop {
             self.shuffle(tables, progress.at.epoch)?;
-            progress.fixed_rate = self.observer.epoch_begins(progress.at.epoch)?;
+            progress.fixed_rate = self.callback.epoch_begins(progress.at.epoch)?;
             if let Some(rate) = progress.fixed_rate.filter(|r| !r.is_finite() || *r < 0.0) {
                 return Err(TrainError::Option {
-                    name: "the learning rate that an observer gave",
+                    name: "the learning rate that a callback gave",
                     found: rate.to_string(),
                     expected: "a finite number of at least 0",
                 });
             }
             let train = self.epoch(tables, batches, &mut progress)?;
-            if progress.interrupted && self.observer.keeps_snapshots() {
+            if progress.interrupted && self.callback.keeps_snapshots() {
                 // The rest of the epoch, and its end, come when the run is resumed.
                 let model = self.session.model(false)?;
                 return self.end(&progress, model, train, None);
@@ -149,9 +150,9 @@ impl Fit<'_> {
             let (model, validation) = self.finish_epoch(&train, &mut progress)?;
             let exhausted = (self.options.stopping.as_ref())
                 .is_some_and(|stopping| progress.is_exhausted(stopping));
-            let stops = exhausted || self.observer.stops();
+            let stops = exhausted || self.callback.stops();
             let over = progress.at.steps >= progress.total || stops;
-            progress.interrupted |= !over && self.observer.interrupted();
+            progress.interrupted |= !over && self.callback.interrupted();
             if over || progress.interrupted {
                 let (mut model, mut summary) = self.end(&progress, model, train, validation)?;
                 summary.stopped_early = stops && progress.at.steps < progress.total;
@@ -160,7 +161,7 @@ impl Fit<'_> {
                     model = Arc::unwrap_or_clone(best);
                     summary.validation = progress.at.best_validation.take();
                 }
-                if progress.interrupted && self.observer.keeps_snapshots() {
+                if progress.interrupted && self.callback.keeps_snapshots() {
                     progress.next_epoch();
                     let totals = Totals::new(tables.metric());
                     self.snapshot(&totals, &mut progress)?;
@@ -235,8 +236,8 @@ impl Fit<'_> {
             if chunk_ends || progress.guard.unchecked() >= Pace::MOST {
                 self.check(&mut totals, progress)?;
             }
-            progress.interrupted |= self.observer.interrupted();
-            if self.observer.keeps_snapshots()
+            progress.interrupted |= self.callback.interrupted();
+            if self.callback.keeps_snapshots()
                 && (progress.interrupted || progress.is_due(self.options))
             {
                 self.check(&mut totals, progress)?;
@@ -251,11 +252,11 @@ impl Fit<'_> {
         Ok(totals.evaluation(self.session.recipe.objective.is_squared_error(), self.units))
     }
 
-    /// Looks into the network on the epoch's first batch, or where rows stream on its last, if the observer wants that. To be
+    /// Looks into the network on the epoch's first batch, or where rows stream on its last, if the callback wants that. To be
     /// called when all steps are checked, and before other rows come.
     fn inspect(&mut self, batches: &[Position], progress: &mut Progress) -> Result<(), TrainError> {
         progress.inspection = None;
-        if progress.interrupted || !self.observer.inspects(progress.at.epoch) {
+        if progress.interrupted || !self.callback.inspects(progress.at.epoch) {
             return Ok(());
         }
         let start = Instant::now();
@@ -276,7 +277,7 @@ impl Fit<'_> {
         Ok(())
     }
 
-    /// Hands the run as it is, all steps received and found good, to the observer.
+    /// Hands the run as it is, all steps received and found good, to the callback.
     fn snapshot(&mut self, totals: &Totals, progress: &mut Progress) -> Result<(), TrainError> {
         let start = Instant::now();
         progress.at.sums.clone_from(totals.sums());
@@ -286,7 +287,7 @@ impl Fit<'_> {
             tensors: self.session.kept()?,
             best: progress.best.clone(),
         };
-        self.observer.snapshot(snapshot)?;
+        self.callback.snapshot(snapshot)?;
         progress.saved = Instant::now();
         self.note(|| "snapshot".to_owned(), start);
         Ok(())
@@ -324,12 +325,12 @@ impl Fit<'_> {
 
     /// Notes what the host did since `start` in the profile, if there is one.
     pub(super) fn note(&mut self, name: impl FnOnce() -> String, start: Instant) {
-        if let Some(profile) = self.observer.profile() {
+        if let Some(profile) = self.callback.profile() {
             profile.note(name, start);
         }
     }
 
-    /// Evaluates, and tells the observer.
+    /// Evaluates, and tells the callback.
     fn finish_epoch(
         &mut self,
         train: &Evaluation,
@@ -375,7 +376,7 @@ impl Fit<'_> {
             inspection: progress.inspection.as_ref(),
         };
         let start = Instant::now();
-        self.observer.epoch(&report)?;
+        self.callback.epoch(&report)?;
         self.note(|| format!("end of epoch {epoch}"), start);
         if best && self.options.keeps_best() {
             progress.best = Some(Arc::new(model.clone()));

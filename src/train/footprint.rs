@@ -95,7 +95,35 @@ fn purposes(options: &Options, training: usize, validation: Option<usize>) -> Ve
 }
 
 impl Session {
-    /// What a run with these options over the rows that were declared will take. `kept` is what an observer holds beside.
+    /// What looks into the network take on the device; nothing where there is no room for them, or the loss has no gradient
+    /// outside training: then the run goes without.
+    ///
+    /// # Errors
+    /// If the device cannot be asked.
+    ///
+    /// # Panics
+    /// If no training rows were declared.
+    pub(super) fn inspection_item(
+        &mut self,
+        batch_size: usize,
+    ) -> Result<Option<Item>, TrainError> {
+        let training = self.training.as_ref();
+        let training = training.expect("the rows are declared before");
+        // The first batch, or of rows that stream the last one.
+        let rows = match (training.streamed(), training.rows() % batch_size) {
+            (Some(_), rest) if rest > 0 => rest,
+            _ => training.rows().min(batch_size),
+        };
+        let Ok((plan, _)) = self.built(Purpose::Inspection(rows)) else {
+            return Ok(None);
+        };
+        self.executor.prepare(&plan)?;
+        let bytes = self.executor.plan_bytes(&plan);
+        let name = format!("{} ({rows} rows)", plan.name);
+        Ok((bytes > 0).then_some(Item { name, bytes }))
+    }
+
+    /// What a run with these options over the rows that were declared will take. `kept` is what a callback holds beside.
     ///
     /// # Errors
     /// If a plan cannot be made for the device.

@@ -22,6 +22,20 @@ pub struct Logged {
 }
 
 impl Logged {
+    /// What one batch alone came to.
+    pub(super) fn of(&self, batch: usize) -> Self {
+        fn one<T: Clone>(values: &[T], batch: usize) -> Vec<T> {
+            values.get(batch).cloned().into_iter().collect()
+        }
+        Self {
+            losses: one(&self.losses, batch),
+            metrics: one(&self.metrics, batch),
+            weights: one(&self.weights, batch),
+            by_output: one(&self.by_output, batch),
+            power: self.power,
+        }
+    }
+
     /// Those batches whose loss is finite.
     pub(super) fn finite(self) -> Self {
         fn kept<T>(finite: &[bool], values: Vec<T>) -> Vec<T> {

@@ -2,9 +2,10 @@
 //!
 //! A [`Trainer`] holds a network, an [`Objective`] and [`Options`]. It makes a [`Session`], an executor with the plans
 //! of training, evaluation, checking and keeping over one store, and runs the epochs. Whoever wants to know how it goes
-//! is an [`Observer`].
+//! is a [`Callback`].
 
 mod accumulate;
+mod callback;
 mod callbacks;
 mod chunk;
 mod error;
@@ -18,7 +19,6 @@ mod logs;
 mod loss_scale;
 mod model;
 mod objective;
-mod observer;
 mod optimizers;
 mod options;
 mod pace;
@@ -43,6 +43,7 @@ mod validation;
 
 pub use crate::graph::Precision;
 pub use crate::graph::ops::Scaling;
+pub use callback::{Callback, EpochReport, Silent, StepsReport};
 pub use callbacks::{Callbacks, Then};
 pub use error::{LostRows, NonFinite, ScaleCollapse, TrainError};
 pub use evaluation::Evaluation;
@@ -53,7 +54,6 @@ pub use logs::Logged;
 pub use loss_scale::LossScale;
 pub use model::Model;
 pub use objective::{CustomLoss, Objective};
-pub use observer::{EpochReport, Observer, Silent, StepsReport};
 pub use options::{Optimizer, Options};
 pub use profile::{Part, PartTime, Profile, Span, TimedStep};
 pub use recipe::Recipe;
@@ -133,7 +133,8 @@ impl Trainer {
         }
     }
 
-    /// Trains with a loss made of ops, from the network's output and the target to a scalar.
+    /// Trains with a loss made of ops, from the network's output and the target to a scalar. It takes neither
+    /// [`label_smoothing`](Self::label_smoothing) nor [`class_weights`](Self::class_weights): training refuses them.
     #[must_use]
     pub fn loss(
         mut self,
@@ -142,7 +143,10 @@ impl Trainer {
         + Sync
         + 'static,
     ) -> Self {
-        self.objective = Objective::Custom(Arc::new(loss));
+        self.objective = Objective::Custom {
+            build: Arc::new(loss),
+            classes: std::mem::take(self.objective.classes()),
+        };
         self
     }
 
@@ -150,9 +154,7 @@ impl Trainer {
     /// [`Loss::CrossEntropy`].
     #[must_use]
     pub fn label_smoothing(mut self, share: f64) -> Self {
-        if let Objective::Loss { classes, .. } = &mut self.objective {
-            classes.label_smoothing = share;
-        }
+        self.objective.classes().label_smoothing = share;
         self
     }
 
@@ -160,9 +162,7 @@ impl Trainer {
     /// both are multiplied.
     #[must_use]
     pub fn class_weights(mut self, weights: &[f32]) -> Self {
-        if let Objective::Loss { classes, .. } = &mut self.objective {
-            classes.weights = Some(weights.to_vec());
-        }
+        self.objective.classes().weights = Some(weights.to_vec());
         self
     }
 
@@ -217,19 +217,19 @@ impl Trainer {
         self.fit_with(data, None, &mut Silent)
     }
 
-    /// Trains on the rows of `data`, evaluates `validation` after each epoch, and tells `observer`.
+    /// Trains on the rows of `data`, evaluates `validation` after each epoch, and tells `callback`.
     ///
     /// # Errors
-    /// As [`Trainer::fit`], and what the observer's methods return.
+    /// As [`Trainer::fit`], and what the callback's methods return.
     pub fn fit_with(
         &self,
         data: &Dataset,
         validation: Option<&Dataset>,
-        observer: &mut dyn Observer,
+        callback: &mut dyn Callback,
     ) -> Result<Fitted, TrainError> {
         self.check()?;
         let executor = self.device.open(None)?.executor;
-        self.fit_on(executor, data, validation, observer)
+        self.fit_on(executor, data, validation, callback)
     }
 
     /// The same on an executor that is open already.
@@ -241,12 +241,13 @@ impl Trainer {
         executor: Box<dyn Executor>,
         data: &Dataset,
         validation: Option<&Dataset>,
-        observer: &mut dyn Observer,
+        callback: &mut dyn Callback,
     ) -> Result<Fitted, TrainError> {
-        self.fit_from(executor, data, validation, observer, None)
+        let (fitted, _) = self.train_on(executor, data, validation, callback, None)?;
+        Ok(fitted)
     }
 
-    /// Goes on from a snapshot that an [`Observer`] was given, as if the run had never stopped: on the same device with the
+    /// Goes on from a snapshot that a [`Callback`] was given, as if the run had never stopped: on the same device with the
     /// same data the results are the same bits.
     ///
     /// # Errors
@@ -256,25 +257,32 @@ impl Trainer {
         executor: Box<dyn Executor>,
         data: &Dataset,
         validation: Option<&Dataset>,
-        observer: &mut dyn Observer,
+        callback: &mut dyn Callback,
         snapshot: Snapshot,
     ) -> Result<Fitted, TrainError> {
-        self.fit_from(executor, data, validation, observer, Some(snapshot))
+        let (fitted, _) = self.train_on(executor, data, validation, callback, Some(snapshot))?;
+        Ok(fitted)
     }
 
-    fn fit_from(
+    /// The same as [`Trainer::fit_on`], or with a snapshot as [`Trainer::resume_on`], and gives the session too, as the last
+    /// step left it: who has questions to the model asks them where it was trained, and opens no device again.
+    /// [`Session::set_parameters`] makes it that of [`Fitted::model`], where that is the best epoch's.
+    ///
+    /// # Errors
+    /// As [`Trainer::resume_on`].
+    pub fn train_on(
         &self,
         executor: Box<dyn Executor>,
         data: &Dataset,
         validation: Option<&Dataset>,
-        observer: &mut dyn Observer,
+        callback: &mut dyn Callback,
         snapshot: Option<Snapshot>,
-    ) -> Result<Fitted, TrainError> {
+    ) -> Result<(Fitted, Session), TrainError> {
         let begun = Instant::now();
         self.check_rows(data.rows())?;
         self.options.monitor.check(data, validation)?;
         let mut session = self.empty(executor)?;
-        let kept = observer.keeps(session.model_bytes());
+        let kept = callback.keeps(session.model_bytes());
         let rows = Rows {
             training: data,
             validation,
@@ -291,22 +299,23 @@ impl Trainer {
         if let Some(first) = batches(data.rows(), self.options.batch_size).first() {
             session.plan(Purpose::Training(first.rows))?;
         }
-        observer.chose(&session.executor.choices())?;
+        callback.chose(&session.executor.choices())?;
         let streamed = session.streamed(&self.options);
         if !streamed.is_empty() {
-            observer.streams(&streamed)?;
+            callback.streams(&streamed)?;
         }
         let (options, units) = (&self.options, self.units.as_deref());
-        let (model, summary) = fit::Fit {
+        let mut fit = fit::Fit {
             session,
             options,
             rows,
             units,
-            observer: &mut *observer,
-        }
-        .run(begun, snapshot)?;
-        observer.ends(&summary, &model)?;
-        Ok(Fitted { model, summary })
+            callback: &mut *callback,
+        };
+        let (model, summary) = fit.run(begun, snapshot)?;
+        let session = fit.session;
+        callback.ends(&summary, &model)?;
+        Ok((Fitted { model, summary }, session))
     }
 
     /// A session that is ready for the first training step.
@@ -325,8 +334,8 @@ impl Trainer {
         Ok(session)
     }
 
-    /// What [`Trainer::fit_on`] would take of memory, none of which is allocated for this. `keeps` is
-    /// [`Observer::keeps`] of whoever observes.
+    /// What [`Trainer::fit_on`] would take of memory, none of which is allocated for this. `callback` is what will be
+    /// called: it says what it keeps, and whether it wants looks into the network.
     ///
     /// # Errors
     /// If an option makes no sense, the data do not fit the network, or no plan can be made for the device.
@@ -335,11 +344,11 @@ impl Trainer {
         executor: Box<dyn Executor>,
         data: &Dataset,
         validation: Option<&Dataset>,
-        keeps: impl Fn(u64) -> u64,
+        callback: &dyn Callback,
     ) -> Result<Foretold, TrainError> {
         self.check_rows(data.rows())?;
         let mut session = self.empty(executor)?;
-        let kept = keeps(session.model_bytes());
+        let kept = callback.keeps(session.model_bytes());
         let rows = Rows {
             training: data,
             validation,
@@ -354,6 +363,11 @@ impl Trainer {
         };
         let (mut footprint, lack) = footprint;
         footprint.rows = footprint::rows(data, validation);
+        if callback.inspects(1) {
+            footprint
+                .plans
+                .extend(session.inspection_item(self.options.batch_size)?);
+        }
         Ok(Foretold {
             footprint,
             available: session.executor.available_memory(),

@@ -23,7 +23,12 @@ pub enum Objective {
         classes: ClassOptions,
     },
     /// A loss of one's own. The target is class numbers or numbers, as the data set has it.
-    Custom(Arc<CustomLoss>),
+    Custom {
+        /// What builds it.
+        build: Arc<CustomLoss>,
+        /// What was asked for of classes, which such a loss cannot take: training refuses it.
+        classes: ClassOptions,
+    },
 }
 
 impl Objective {
@@ -49,7 +54,7 @@ impl Objective {
                 };
                 loss.build_weighed(graph, (y, batch.target), &weighing)
             }
-            Self::Custom(build) => Ok(LossTensors {
+            Self::Custom { build, .. } => Ok(LossTensors {
                 loss: build(graph, y, batch.target)?,
                 by_output: None,
                 weight: None,
@@ -61,7 +66,14 @@ impl Objective {
     pub const fn loss(&self) -> Option<Loss> {
         match self {
             Self::Loss { loss, .. } => Some(*loss),
-            Self::Custom(_) => None,
+            Self::Custom { .. } => None,
+        }
+    }
+
+    /// What was asked for of classes.
+    pub(super) const fn classes(&mut self) -> &mut ClassOptions {
+        match self {
+            Self::Loss { classes, .. } | Self::Custom { classes, .. } => classes,
         }
     }
 
@@ -69,7 +81,7 @@ impl Objective {
     pub fn class_weights(&self) -> Option<&[f32]> {
         match self {
             Self::Loss { classes, .. } => classes.weights.as_deref(),
-            Self::Custom(_) => None,
+            Self::Custom { .. } => None,
         }
     }
 
@@ -84,10 +96,6 @@ impl Objective {
 
     /// Refuses parameters that make no sense.
     pub(super) fn check(&self, outputs: usize) -> Result<(), TrainError> {
-        let Self::Loss { loss, classes } = self else {
-            return Ok(());
-        };
-        loss.check()?;
         let option = |name, found, expected| {
             Err(TrainError::Option {
                 name,
@@ -95,6 +103,21 @@ impl Objective {
                 expected,
             })
         };
+        let (loss, classes) = match self {
+            Self::Loss { loss, classes } => (loss, classes),
+            Self::Custom { classes, .. } if classes.label_smoothing != 0.0 => {
+                let found = format!("{} with a loss of one's own", classes.label_smoothing);
+                let expected = "0: such a loss smooths the labels itself";
+                return option("label_smoothing", found, expected);
+            }
+            Self::Custom { classes, .. } if classes.weights.is_some() => {
+                let found = "given with a loss of one's own".to_owned();
+                let expected = "nothing: such a loss weighs the classes itself";
+                return option("class_weights", found, expected);
+            }
+            Self::Custom { .. } => return Ok(()),
+        };
+        loss.check()?;
         let smoothing = classes.label_smoothing;
         if !(0.0..1.0).contains(&smoothing) {
             let expected = "at least 0 and below 1";
@@ -143,7 +166,7 @@ impl Objective {
     pub const fn output(&self) -> Activation {
         match self {
             Self::Loss { loss, .. } => loss.output(),
-            Self::Custom(_) => Activation::Identity,
+            Self::Custom { .. } => Activation::Identity,
         }
     }
 }
@@ -152,7 +175,7 @@ impl fmt::Display for Objective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Loss { loss, .. } => loss.fmt(f),
-            Self::Custom(_) => f.write_str("custom"),
+            Self::Custom { .. } => f.write_str("custom"),
         }
     }
 }

@@ -95,10 +95,10 @@ pub struct Options {
     /// When to end a run that gets no better.
     #[serde(default)]
     pub stopping: Option<Stopping>,
-    /// Training steps from one snapshot to the next, for observers that keep them.
+    /// Training steps from one snapshot to the next, for callbacks that keep them.
     #[serde(default)]
     pub checkpoint_steps: Option<u64>,
-    /// Seconds from one snapshot to the next, for observers that keep them.
+    /// Seconds from one snapshot to the next, for callbacks that keep them.
     #[serde(default)]
     pub checkpoint_seconds: Option<f64>,
     /// Rows in a batch: 128. The last batch of an epoch may be smaller.

@@ -76,8 +76,12 @@ impl PartTime {
 /// A training step that was timed.
 #[derive(Debug, Clone)]
 pub struct TimedStep {
-    /// Its number, from 1.
+    /// Its number, from 1; that of the batch, where an update has several.
     pub number: u32,
+    /// Whether it is the update behind several batches.
+    pub update: bool,
+    /// Batches to an update.
+    pub batches: u64,
     /// When it was submitted, in seconds since the profile began.
     pub start: f64,
     /// The plan that was run.
@@ -146,18 +150,48 @@ impl Profile {
         !(self.steps.len() >= MOST || self.submissions == 1 || rare)
     }
 
-    /// Runs a training step and times it.
+    /// Whether the update behind the batch that was timed last shall be timed too. Most are not, so that what a step takes can
+    /// be told from the others.
+    pub(super) fn is_update_due(&self) -> bool {
+        self.submissions.is_multiple_of(RARELY) || !self.steps.iter().any(|step| step.update)
+    }
+
+    /// Runs a training step and times it; one batch, where an update has several.
     pub(super) fn time(
         &mut self,
         session: &mut Session,
         ready: &Ready,
         tick: &Tick,
+        batches: u64,
+    ) -> Result<(), TrainError> {
+        self.run(session, ready, tick, (false, batches))
+    }
+
+    /// Runs the update behind so many batches and times it.
+    pub(super) fn time_update(
+        &mut self,
+        session: &mut Session,
+        ready: &Ready,
+        tick: &Tick,
+        batches: u64,
+    ) -> Result<(), TrainError> {
+        self.run(session, ready, tick, (true, batches))
+    }
+
+    fn run(
+        &mut self,
+        session: &mut Session,
+        ready: &Ready,
+        tick: &Tick,
+        (update, batches): (bool, u64),
     ) -> Result<(), TrainError> {
         let start = self.begun.elapsed().as_secs_f64();
         let steps = ready.plan.steps.len();
         let times = session.executor.run_timed(ready.handle, steps, tick)?;
         self.steps.push(TimedStep {
             number: tick.step,
+            update,
+            batches,
             start,
             plan: Arc::clone(&ready.plan),
             times,
@@ -176,41 +210,60 @@ impl Profile {
         }
     }
 
-    /// How many timed steps [`Profile::parts`] is over: those of the plan that was timed most.
-    fn counted(&self) -> Option<(&Arc<Plan>, Vec<&TimedStep>)> {
+    /// Batches to an update of the run.
+    pub fn batches(&self) -> u64 {
+        self.steps.first().map_or(1, |step| step.batches)
+    }
+
+    /// The timed steps that [`Profile::parts`] is over: those of the plan that was timed most, of updates or of the others.
+    fn counted(&self, update: bool) -> Option<(&Arc<Plan>, Vec<&TimedStep>)> {
         let of = |plan: &Arc<Plan>| -> Vec<&TimedStep> {
             let same = |step: &&TimedStep| Arc::ptr_eq(&step.plan, plan);
             self.steps.iter().filter(same).collect()
         };
-        let all = self.steps.iter().map(|step| (&step.plan, of(&step.plan)));
+        let all = self.steps.iter().filter(|step| step.update == update);
+        let all = all.map(|step| (&step.plan, of(&step.plan)));
         all.max_by_key(|(_, steps)| steps.len())
     }
 
     /// The median times of the parts of one training step, in order; and over how many training steps. Of several sizes
-    /// of batches, the one that was timed most counts.
+    /// of batches, the one that was timed most counts. Where an update has several batches, of one of them, with its share of
+    /// the update.
     pub fn parts(&self) -> (Vec<PartTime>, usize) {
-        let Some((plan, timed)) = self.counted() else {
+        let Some((plan, timed)) = self.counted(false) else {
             return (Vec::new(), 0);
         };
         let mut parts: Vec<PartTime> = Vec::new();
-        for (index, step) in plan.steps.iter().enumerate() {
-            let mut times: Vec<f64> = timed
-                .iter()
-                .map(|timed| timed.times.steps[index].seconds)
-                .collect();
-            times.sort_by(f64::total_cmp);
-            let part = Part::of(step);
-            let place = match parts.iter().position(|p| p.part == part) {
-                Some(place) => place,
-                None => {
-                    let phases = [0.0; 3];
-                    parts.push(PartTime { part, phases });
-                    parts.len() - 1
-                }
-            };
-            parts[place].phases[step.phase as usize] += times[times.len() / 2];
+        add(&mut parts, plan, &timed, 1.0);
+        if let Some((plan, updates)) = self.counted(true) {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "updates have far fewer than 2^53 batches"
+            )]
+            add(&mut parts, plan, &updates, 1.0 / self.batches() as f64);
         }
         parts.sort_by_key(|p| p.part);
         (parts, timed.len())
+    }
+}
+
+/// Adds a share of the median times of the steps of a plan to the parts.
+fn add(parts: &mut Vec<PartTime>, plan: &Plan, timed: &[&TimedStep], share: f64) {
+    for (index, step) in plan.steps.iter().enumerate() {
+        let mut times: Vec<f64> = timed
+            .iter()
+            .map(|timed| timed.times.steps[index].seconds)
+            .collect();
+        times.sort_by(f64::total_cmp);
+        let part = Part::of(step);
+        let place = match parts.iter().position(|p| p.part == part) {
+            Some(place) => place,
+            None => {
+                let phases = [0.0; 3];
+                parts.push(PartTime { part, phases });
+                parts.len() - 1
+            }
+        };
+        parts[place].phases[step.phase as usize] += share * times[times.len() / 2];
     }
 }

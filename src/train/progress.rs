@@ -33,7 +33,7 @@ pub(super) struct Progress {
     pub(super) received: Instant,
     /// The best epoch's model, where it may be wanted again.
     pub(super) best: Option<Arc<Model>>,
-    /// The learning rate of this epoch, if an observer has given one.
+    /// The learning rate of this epoch, if a callback has given one.
     pub(super) fixed_rate: Option<f64>,
     /// When the last snapshot was taken, or the run began.
     pub(super) saved: Instant,

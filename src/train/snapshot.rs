@@ -53,6 +53,9 @@ pub struct Standing {
     pub best_validation: Option<Evaluation>,
     /// What the epoch's batches came to so far.
     pub(super) sums: Sums,
+    /// The same of the batches whose update is yet to come, where an update has several.
+    #[serde(default)]
+    pub(super) open: Sums,
     /// What a plateau schedule has seen.
     pub(super) plateau: PlateauState,
 }
@@ -80,6 +83,7 @@ impl Standing {
             best: None,
             best_validation: None,
             sums,
+            open: Sums::EMPTY,
             plateau,
         }
     }

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use super::TrainError;
+use super::callback::StepsReport;
 use super::evaluation::Totals;
 use super::fit::Fit;
-use super::observer::StepsReport;
 use super::progress::Progress;
 use super::session::{Position, Purpose};
 use super::tables::Tables;
@@ -14,8 +14,10 @@ use crate::kernel::Tick;
 
 /// Training steps that were submitted, and whose losses are on their way.
 pub(super) struct Sent {
-    /// The number of the first, from 1.
+    /// The number of the first, from 1; of its update, where one has several batches.
     first: u64,
+    /// Batches of the epoch before the first.
+    before: u64,
     /// Rows of each batch.
     rows: usize,
     steps: usize,
@@ -42,14 +44,14 @@ impl Fit<'_> {
         let group = self.options.rules.group();
         let pending = progress.at.batches % group;
         // Batches are numbered through where an update has several: each drops units of its own.
-        let first = if group == 1 {
+        let numbered = if group == 1 {
             progress.at.steps + 1
         } else {
             let epochs = (progress.at.epoch - 1).saturating_mul(progress.in_epoch);
             self.batches_of(epochs, tables, progress.in_epoch) + progress.at.batches + 1
         };
         let number =
-            |slot: u32| u32::try_from(first).map_or(u32::MAX, |first| first.saturating_add(slot));
+            |slot: u32| u32::try_from(numbered).map_or(u32::MAX, |n| n.saturating_add(slot));
         let place = |&b: &Position| progress.feed.as_ref().map_or(b.start, |feed| feed.place(b));
         let tick = |(slot, b): (u32, &Position)| {
             let updates = (pending + u64::from(slot)) / group;
@@ -65,20 +67,21 @@ impl Fit<'_> {
         let ticks: Vec<_> = (0..).zip(batches).map(tick).collect();
 
         let ready = self.session.plan(Purpose::Training(rows))?;
-        let profile = self.observer.profile();
-        let due = group == 1 && profile.is_some_and(|profile| profile.is_due(ticks.len()));
+        let profile = self.callback.profile();
+        let due = profile.is_some_and(|profile| profile.is_due(ticks.len()));
         if due {
             // What is timed stands alone.
             self.receive(totals, progress)?;
         }
         let submitted = Instant::now();
-        if let Some(profile) = self.observer.profile().filter(|_| due) {
-            profile.time(&mut self.session, &ready, &ticks[0])?;
+        if let Some(profile) = self.callback.profile().filter(|_| due) {
+            profile.time(&mut self.session, &ready, &ticks[0], group)?;
         }
         let timed = usize::from(due);
-        let start = Instant::now();
+        let mut start = Instant::now();
+        let (first, before) = (progress.at.steps + 1, progress.at.batches);
         if group > 1 {
-            self.accumulate(tables, rows, &ticks, progress)?;
+            start += self.accumulate(tables, rows, (&ticks, timed), progress)?;
         } else if timed < ticks.len() {
             self.session.executor.run(ready.handle, &ticks[timed..])?;
         }
@@ -94,6 +97,7 @@ impl Fit<'_> {
         let done = matches!(logs[0], Reading::Done(_));
         let sent = Sent {
             first,
+            before,
             rows,
             steps: ticks.len(),
             timed,
@@ -132,7 +136,11 @@ impl Fit<'_> {
         progress: &mut Progress,
     ) -> Result<(), TrainError> {
         let Sent {
-            first, rows, steps, ..
+            first,
+            before,
+            rows,
+            steps,
+            ..
         } = sent;
         let logged = self.session.end_logs(sent.logs, &sent.tables, steps)?;
         // It began when the one before was done, if that was later than it was submitted. A timed step is slow, and is not
@@ -158,10 +166,17 @@ impl Fit<'_> {
         totals.add(&logged, rows);
         progress.at.samples += (steps * rows) as u64;
         let mut here = Totals::new(sent.tables.metric());
-        here.add(&logged, rows);
+        let losses = if self.options.rules.accumulates() {
+            self.updates((&logged, rows), before, &sent.tables, &mut here, progress)
+        } else {
+            here.add(&logged, rows);
+            losses
+        };
+        if losses.is_empty() {
+            return Ok(());
+        }
         let accuracy = here.evaluation(false, None).accuracy;
-        let samples = progress.at.samples;
-        let total = self.batches_of(progress.total, &sent.tables, progress.in_epoch);
+        let (samples, total) = (progress.at.samples, progress.total);
         let report = StepsReport {
             epoch: progress.at.epoch,
             first,
@@ -170,6 +185,6 @@ impl Fit<'_> {
             samples,
             total,
         };
-        Ok(self.observer.steps(&report)?)
+        Ok(self.callback.steps(&report)?)
     }
 }

@@ -63,7 +63,7 @@ pub(super) fn check(
     if objective.class_weights().is_some() && !matches!(data.targets(), Targets::Classes { .. }) {
         return targets("no weights of classes", "numbers as targets");
     }
-    if matches!(objective, Objective::Custom(_)) {
+    if matches!(objective, Objective::Custom { .. }) {
         return Ok(());
     }
     let what = if matches!(data.targets(), Targets::Classes { .. }) {

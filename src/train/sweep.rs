@@ -14,6 +14,10 @@ const RATES: [f64; 2] = [1e-7, 10.0];
 const KEPT: f64 = 0.98;
 /// The sweep ends where the smoothed loss is so many times its least, as in fastai.
 const DIVERGED: f64 = 4.0;
+/// How far the centred average reaches to either side, in powers of ten of the rate.
+const REACH: f64 = 0.6;
+/// The same for the least, behind which losses may burst: a mean that reaches far would have that pull the least forward.
+const REACH_OF_LEAST: f64 = 0.24;
 /// The last steps, which do not count for what is suggested, as in fastai.
 const LAST: usize = 5;
 
@@ -24,8 +28,14 @@ pub struct RateSweep {
     pub rates: Vec<f64>,
     /// The loss of each step, on its own batch, before the step changed anything; in the scale that the network sees.
     pub losses: Vec<f64>,
-    /// The moving average of the losses, begun without bias.
+    /// The mean of the losses around each step, by weights that fall off alike to both sides: a mean of the steps before
+    /// would see a fall, and the least, too late. A loss above the highest that the sweep began with counts as that, so
+    /// that the end, where losses grow beyond all bounds, does not reach back.
     pub smoothed: Vec<f64>,
+    /// The same with less reach, for the least.
+    narrow: Vec<f64>,
+    /// The moving average of the losses so far, begun without bias: what says when to end.
+    running: Vec<f64>,
     /// Why it ended.
     pub end: SweepEnd,
 }
@@ -47,6 +57,8 @@ impl RateSweep {
             rates: Vec::new(),
             losses: Vec::new(),
             smoothed: Vec::new(),
+            narrow: Vec::new(),
+            running: Vec::new(),
             end: SweepEnd::Highest,
         }
     }
@@ -60,20 +72,53 @@ impl RateSweep {
         // The average of the average's weights so far is 1 - KEPT^steps.
         let share = |steps: usize| 1.0 - KEPT.powi(i32::try_from(steps).unwrap_or(i32::MAX));
         let steps = self.losses.len();
-        let before = self.smoothed.last().map_or(0.0, |last| last * share(steps));
-        let smoothed = (KEPT * before + (1.0 - KEPT) * loss) / share(steps + 1);
+        let before = self.running.last().map_or(0.0, |last| last * share(steps));
+        let running = (KEPT * before + (1.0 - KEPT) * loss) / share(steps + 1);
         self.rates.push(rate);
         self.losses.push(loss);
-        self.smoothed.push(smoothed);
-        let least = self.smoothed.iter().copied().fold(f64::INFINITY, f64::min);
-        if smoothed > DIVERGED * least && least > 0.0 {
+        self.running.push(running);
+        let least = self.running.iter().copied().fold(f64::INFINITY, f64::min);
+        if running > DIVERGED * least && least > 0.0 {
             self.end = SweepEnd::Diverged;
             return false;
         }
         true
     }
 
-    /// The steps that count: not the first tenth, in which the average is of few losses, nor the last five.
+    /// Smooths the losses, which are all there.
+    fn smooth(&mut self) {
+        (self.smoothed, self.narrow) = (self.centred(REACH), self.centred(REACH_OF_LEAST));
+    }
+
+    /// The mean around each step, by weights that reach so far to both sides.
+    fn centred(&self, reach: f64) -> Vec<f64> {
+        let steps = self.losses.len();
+        let least = (0..steps).min_by(|a, b| self.running[*a].total_cmp(&self.running[*b]));
+        let before = &self.losses[..least.map_or(0, |least| least + 1)];
+        let ceiling = before.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let reach = match self.rates[..] {
+            [first, second, ..] => reach * std::f64::consts::LN_10 / (second / first).ln(),
+            _ => 0.0,
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "rates rise, and a conversion saturates"
+        )]
+        let reach = reach.ceil() as usize;
+        let mean = |step: usize| {
+            // Fewer at both ends, so that as many stand before the step as behind it.
+            let reach = reach.min(step).min(steps - 1 - step);
+            let weight = |other: usize| (reach + 1 - step.abs_diff(other)) as f64;
+            let others = step - reach..=step + reach;
+            let sum = others.map(|other| weight(other) * self.losses[other].min(ceiling));
+            // The weights 1, 2 and so on to `reach + 1`, and down again.
+            sum.sum::<f64>() / ((reach + 1) as f64).powi(2)
+        };
+        (0..steps).map(mean).collect()
+    }
+
+    /// The steps that count: not the first tenth, in which the mean is of few losses, nor the last five.
     fn counted(&self) -> std::ops::Range<usize> {
         let (steps, first) = (self.smoothed.len(), self.smoothed.len() / 10);
         if steps < first + LAST + 2 {
@@ -82,7 +127,8 @@ impl RateSweep {
         first..steps - LAST
     }
 
-    /// The rate at which the smoothed loss falls most steeply over the logarithm of the rate. None if it never falls.
+    /// The rate at which the smoothed loss falls most steeply over the logarithm of the rate: that between two steps. None
+    /// if it never falls.
     pub fn steepest(&self) -> Option<f64> {
         let counted = self.counted();
         let slope = |step: usize| {
@@ -95,15 +141,16 @@ impl RateSweep {
             .min_by(|a, b| a.1.total_cmp(&b.1));
         // What rounding takes of a loss that stays as it is, is no fall.
         let falls = |(step, slope): &(usize, f64)| *slope < -1e-9 * self.smoothed[*step].abs();
-        steepest.filter(falls).map(|(step, _)| self.rates[step])
+        let between = |step: usize| (self.rates[step] * self.rates[step + 1]).sqrt();
+        steepest.filter(falls).map(|(step, _)| between(step))
     }
 
-    /// A tenth of the rate at which the smoothed loss is least. None if it never falls.
+    /// A tenth of the rate at which the loss, smoothed with less reach, is least. None if it never falls.
     pub fn tenth_of_minimum(&self) -> Option<f64> {
         self.steepest()?;
         let least = self
             .counted()
-            .min_by(|a, b| self.smoothed[*a].total_cmp(&self.smoothed[*b]));
+            .min_by(|a, b| self.narrow[*a].total_cmp(&self.narrow[*b]));
         least.map(|step| self.rates[step] / 10.0)
     }
 
@@ -216,6 +263,7 @@ impl Trainer {
                 break;
             }
         }
+        sweep.smooth();
         Ok(sweep)
     }
 }
@@ -233,6 +281,7 @@ mod tests {
                 break;
             }
         }
+        sweep.smooth();
         sweep
     }
 
@@ -241,7 +290,7 @@ mod tests {
     fn losses_are_smoothed_without_bias() {
         let sweep = swept(|rate| 1.0 + rate.ln().sin());
         let (mut average, mut kept) = (0.0, 1.0);
-        for (loss, smoothed) in sweep.losses.iter().zip(&sweep.smoothed) {
+        for (loss, smoothed) in sweep.losses.iter().zip(&sweep.running) {
             average = 0.98 * average + 0.02 * loss;
             kept *= 0.98;
             let expected = average / (1.0 - kept);
@@ -265,6 +314,34 @@ mod tests {
             sweep.losses
         );
         assert_eq!(swept(|_| 1.0).end, SweepEnd::Highest);
+    }
+
+    /// Suggestions are neither early nor late: within one step, a factor of 1.2, of a curve whose least is known.
+    #[test]
+    fn what_is_suggested_does_not_lag() {
+        let near = |found: Option<f64>, expected: f64| {
+            let found = found.expect("it falls");
+            let off = (found / expected).log10();
+            assert!(off.abs() < 0.0809, "{found:e} for {expected:e}");
+        };
+        // Falls most steeply at 1e-4.
+        let falls = |rate: f64| 2.0 - 1.0 / (1.0 + (1e-4 / rate).sqrt());
+        near(swept(falls).steepest(), 1e-4);
+        // Least at 1e-2.
+        let bowl = |rate: f64| 1.0 + (rate.log10() + 2.0).powi(2);
+        near(swept(bowl).tenth_of_minimum(), 1e-3);
+        // Whatever comes behind it: a rise beyond all bounds does not reach back.
+        let bursts = |rate: f64| if rate < 0.5 { bowl(rate) } else { 1e9 };
+        near(swept(bursts).tenth_of_minimum(), 1e-3);
+    }
+
+    #[test]
+    fn a_centred_mean_leaves_a_straight_line() {
+        let sweep = swept(|rate| 3.0 - 0.1 * rate.log10());
+        for (loss, smoothed) in sweep.losses.iter().zip(&sweep.smoothed) {
+            assert!((loss - smoothed).abs() < 1e-12, "{smoothed} for {loss}");
+        }
+        assert_eq!(sweep.smoothed.len(), 100);
     }
 
     #[test]

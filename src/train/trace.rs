@@ -34,12 +34,19 @@ impl Profile {
 fn add(timed: &TimedStep, events: &mut Vec<Value>) {
     let TimedStep {
         number,
+        update,
+        batches,
         start,
         plan,
         times,
     } = timed;
     if let Some(last) = times.steps.last() {
-        let name = format!("training step {number}");
+        let what = match (update, batches) {
+            (true, _) => "update",
+            (false, 1) => "training step",
+            (false, _) => "batch",
+        };
+        let name = format!("{what} {number}");
         events.push(event(
             DEVICE,
             &name,

@@ -18,7 +18,7 @@ use crate::executor::{Data, DeviceInfo, Executor};
 use crate::kernel::Tick;
 use crate::network::PARAMETERS;
 use crate::reference::{Closeness, Reference};
-use crate::train::{Position, Purpose, SLOTS, Session, TrainError, Trainer, batches};
+use crate::train::{Purpose, SLOTS, Session, TrainError, Trainer, batches};
 use operands::Operands;
 
 /// How one kernel did, over all its steps.
@@ -62,7 +62,8 @@ impl Verification {
 /// Most training steps that are verified: all of them go into one submission afterwards.
 const MOST: usize = 100_000;
 
-/// Verifies `steps` training steps of what `trainer` would do on `executor`.
+/// Verifies `steps` training steps of what `trainer` would do on `executor`. Where gradients are accumulated, steps count
+/// updates: each has its batches before it.
 ///
 /// # Errors
 /// If there is no step to verify or more than 100,000, the training cannot be set up, or the device failed. A step that
@@ -82,17 +83,27 @@ pub fn verify(
     }
     let mut session = trainer.session(executor, data)?;
     let ticks = ticks(trainer, data, steps);
+    let batches = ticks
+        .iter()
+        .filter(|(purpose, _)| !matches!(purpose, Purpose::Update(_)));
+    if batches.count() > MOST {
+        return Err(TrainError::Option {
+            name: "steps",
+            found: format!("{steps} updates, which have more than {MOST} batches"),
+            expected: "fewer updates to verify, or fewer batches to an update",
+        });
+    }
     let mut found = Verification {
         device: session.executor.device().clone(),
-        steps: ticks.len(),
+        steps,
         kernels: BTreeMap::new(),
         failure: None,
         submission: None,
         drift: Vec::new(),
     };
     session.run_once(Purpose::Keep)?;
-    for (rows, tick) in &ticks {
-        found.failure = lockstep(&mut session, *rows, tick, &mut found.kernels)?;
+    for (purpose, tick) in &ticks {
+        found.failure = lockstep(&mut session, *purpose, tick, &mut found.kernels)?;
         if found.failure.is_some() {
             return Ok(found);
         }
@@ -109,39 +120,59 @@ pub fn verify(
     Ok(found)
 }
 
-/// The batch size and tick of each training step; in file order, as the order of rows is nothing to verify here.
-fn ticks(trainer: &Trainer, data: &Dataset, steps: usize) -> Vec<(usize, Tick)> {
+/// The plan and tick of each training step; in file order, as the order of rows is nothing to verify here. Behind the
+/// batches of each update of accumulated gradients stands a plan of its own, which does it. Of far too many there are only
+/// the first.
+fn ticks(trainer: &Trainer, data: &Dataset, steps: usize) -> Vec<(Purpose, Tick)> {
     let learning_rate = trainer.options.optimizer.learning_rate;
     let positions = batches(data.rows(), trainer.options.batch_size);
-    let tick = |(step, b): (u32, &Position)| {
-        let slot = (step - 1) % SLOTS;
-        (
-            b.rows,
-            Tick {
-                step,
-                start: b.start,
-                slot,
-                learning_rate,
-                momentum: None,
-            },
-        )
+    let group = trainer.options.rules.accumulate.unwrap_or(1);
+    let tick = |step: u32, start| Tick {
+        step,
+        start,
+        slot: (step - 1) % SLOTS,
+        learning_rate,
+        momentum: None,
     };
-    (1_u32..)
-        .zip(positions.iter().cycle())
-        .take(steps)
-        .map(tick)
-        .collect()
+    let (mut ticks, mut done) = (Vec::new(), 0);
+    let (mut batches, mut updates) = (0, 0);
+    // A group ends with the epoch.
+    let groups = std::iter::repeat_with(|| positions.chunks(group.max(1))).flatten();
+    for batch_group in groups.take(steps) {
+        for position in batch_group {
+            batches += 1;
+            ticks.push((
+                Purpose::Training(position.rows),
+                tick(batches, position.start),
+            ));
+        }
+        done += batch_group.len();
+        if group > 1 {
+            updates += 1;
+            let rows = batch_group.iter().map(|position| position.rows).sum();
+            ticks.push((Purpose::Update(rows), tick(updates, 0)));
+        }
+        if done > MOST {
+            // Enough to say that they are too many.
+            break;
+        }
+    }
+    ticks
 }
 
 /// Runs one training step, plan step by plan step, each beside the reference. Returns the first that is off.
 fn lockstep(
     session: &mut Session,
-    rows: usize,
+    purpose: Purpose,
     tick: &Tick,
     kernels: &mut BTreeMap<&'static str, KernelReport>,
 ) -> Result<Option<String>, TrainError> {
-    let ready = session.plan(Purpose::Training(rows))?;
+    let ready = session.plan(purpose)?;
     let plan = &ready.plan;
+    let what = match purpose {
+        Purpose::Update(_) => "update",
+        _ => "training step",
+    };
     for index in 0..plan.steps.len() {
         let step = &plan.steps[index];
         let kernel = step.kernel.at(tick);
@@ -170,7 +201,7 @@ fn lockstep(
                 Err(difference) => {
                     let describe = plan.describe(index);
                     return Ok(Some(format!(
-                        "training step {}, {describe}: {difference}",
+                        "{what} {}, {describe}: {difference}",
                         tick.step
                     )));
                 }
@@ -192,9 +223,9 @@ impl KernelReport {
 }
 
 /// Runs the training steps, those of the same plan in one submission.
-fn run_whole(session: &mut Session, ticks: &[(usize, Tick)]) -> Result<(), TrainError> {
+fn run_whole(session: &mut Session, ticks: &[(Purpose, Tick)]) -> Result<(), TrainError> {
     for same in ticks.chunk_by(|a, b| a.0 == b.0) {
-        let ready = session.plan(Purpose::Training(same[0].0))?;
+        let ready = session.plan(same[0].0)?;
         let ticks: Vec<_> = same.iter().map(|(_, tick)| *tick).collect();
         session.executor.run(ready.handle, &ticks)?;
     }

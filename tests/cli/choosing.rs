@@ -280,6 +280,19 @@ fn repeats_take_one_seed_after_the_other() {
         "train --data flowers.csv --val-data flowers.csv {TRAIN} --repeats 2 --out given"
     ));
     assert_eq!(given["figures"]["val_loss"]["runs"], 2);
+    // And are read once.
+    let line = format!(
+        "train --data flowers.csv --val-data flowers.csv {TRAIN} --repeats 2 --out given --force"
+    );
+    let mut command = place.command(&line);
+    let said = super::said(command.env("RUST_LOG", "thalweg=debug"));
+    let read = said.err.matches("flowers.csv: read to validate on").count();
+    assert_eq!((said.status, read), (Some(0), 1), "{}", said.err);
+    // What comes out is what each run alone comes to.
+    let alone = place.json(&format!(
+        "train --data flowers.csv --val-data flowers.csv {TRAIN} --seed 1 --out alone"
+    ));
+    assert_eq!(given["runs"][1]["val_loss"], alone["val_loss"]);
 }
 
 #[test]

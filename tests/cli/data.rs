@@ -165,6 +165,26 @@ fn data_are_described() {
         (&16.into(), &40.into())
     );
     place.json("data f.csv --target width --task regression --missing drop");
+    // Training refuses text among several targets; what they are is told all the same.
+    refused(
+        &place,
+        "train --device cpu --data f.csv --missing mean --drop id --target width,kind",
+        &["kind", "every one of several targets"],
+    );
+    let found = place.json("data f.csv --missing mean --drop id --target width,kind");
+    let (target, columns) = (&found["target"], &found["target"]["columns"]);
+    assert_eq!(columns[0]["training"], "target: standardised");
+    assert_eq!(columns[1]["categories"]["lily"], 20, "{found}");
+    for told in [&target["training"], &columns[1]["training"]] {
+        assert!(told.as_str().unwrap().contains("refused"), "{found}");
+    }
+    let out = place.ok("data f.csv --missing mean --drop id --target width,kind");
+    for part in [
+        "2 columns -> target: refused, since \"kind\" is text",
+        "iris 20, lily 20, rose 20 -> target: refused",
+    ] {
+        assert!(out.contains(part), "no {part:?} in\n{out}");
+    }
 }
 
 /// A window keeps the rows of a table in a temporary file, and changes nothing else.

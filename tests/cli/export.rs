@@ -37,6 +37,40 @@ fn a_run_is_exported_and_what_it_takes_is_told() {
     place.ok("eval f.safetensors --data flowers.csv --device cpu");
 }
 
+/// A time in seconds over a day is far larger than its spread; a number of thousands is not, nor a constant that f32 holds.
+#[test]
+fn columns_that_lose_digits_as_float32_are_told() {
+    let mut text = String::from("time,area,const,odd,y\n");
+    for i in 0..60_u32 {
+        let time = 1.7e9 + f64::from(i) * 1440.0;
+        let area = 2000.0 + f64::from(i);
+        text.push_str(&format!("{time},{area},16777216,16777217,{}\n", i * i));
+    }
+    let place = Place::with(&[("t.csv", text.as_bytes())]);
+    place.ok("train --data t.csv --task regression --device cpu --hidden 4 --epochs 1 --val-fraction 0 --out run");
+    let said = place.run("export run --format onnx --out t.onnx");
+    assert_eq!(said.status, Some(0), "{said:#?}");
+    // Its deviation is 1440 sqrt((60^2 - 1) / 12); f32 numbers are 128 apart there.
+    for part in [
+        "single precision",
+        "\"time\" lies around 1.70e9",
+        "spread of 2.49e4",
+        "multiples of 128 ",
+        "(0.51 %",
+        "\"odd\"",
+    ] {
+        assert!(said.err.contains(part), "no {part:?} in {}", said.err);
+    }
+    for name in ["area", "const"] {
+        assert!(!said.err.contains(name), "{name}: {}", said.err);
+    }
+    let said = place.run("export run --format safetensors --out t.safetensors");
+    assert_eq!(said.err, "", "its script takes double precision");
+    let place = trained();
+    let said = place.run("export run --format onnx --out f.onnx");
+    assert_eq!(said.err, "");
+}
+
 #[test]
 fn an_export_replaces_nothing_unasked() {
     let place = trained();

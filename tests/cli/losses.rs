@@ -78,6 +78,67 @@ fn losses_of_classes_learn_and_evaluate() {
     assert!(said.err.contains("no probabilities"), "{said:?}");
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "weights are rounded to f32 as the program does"
+)]
+fn rounded(weight: f64) -> f32 {
+    weight as f32
+}
+
+/// `balanced` is n / (classes * rows of the class), and is to the bit what these numbers are by hand.
+#[test]
+fn balanced_weights_are_those_by_hand() {
+    let mut text = String::from("x,y,kind\n");
+    let mut rows = [0_u32; 3];
+    for i in 0..91_u32 {
+        // 70 of one class, 14 of the next and 7 of the last.
+        let class = [2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][i as usize % 13];
+        rows[class] += 1;
+        let (x, y) = ((f64::from(i) * 0.7).sin(), (f64::from(i) * 1.3).cos());
+        text.push_str(&format!(
+            "{},{y},{}\n",
+            x + class as f64,
+            ["a", "b", "c"][class]
+        ));
+    }
+    assert_eq!(rows, [70, 14, 7]);
+    let place = Place::with(&[("t.csv", text.as_bytes())]);
+    let train =
+        "train --data t.csv --val-data t.csv --device cpu --hidden 8 --epochs 3 --batch-size 16";
+    place.ok(&format!("{train} --class-weights balanced --out balanced"));
+    let read = |name: &str| std::fs::read(place.path(name)).unwrap();
+    let config = String::from_utf8(read("balanced/config.toml")).unwrap();
+    assert!(config.contains("class-weights = \"balanced\""), "{config}");
+    let model = "model.safetensors";
+    let file = thalweg::run::ModelFile::load(&place.path(&format!("balanced/{model}"))).unwrap();
+    let told = file.classes.weights.expect("the model keeps them");
+    let expected = rows.map(|count| rounded(91.0 / (3.0 * f64::from(count))));
+    assert_eq!(told, expected);
+    let by_hand = expected.map(|weight| weight.to_string()).join(",");
+    place.ok(&format!("{train} --class-weights {by_hand} --out hand"));
+    place.ok(&format!("{train} --out plain"));
+    let run = |name: &str| read(&format!("{name}/{model}"));
+    assert!(run("balanced") == run("hand"), "{by_hand}");
+    assert!(
+        run("balanced") != run("plain"),
+        "the weights change nothing"
+    );
+    // Of the rows that train alone, not of all.
+    place.ok(&train.replace(
+        "--val-data t.csv",
+        "--val-fraction 0.5 --no-shuffle --class-weights balanced --out half",
+    ));
+    let file = thalweg::run::ModelFile::load(&place.path(&format!("half/{model}"))).unwrap();
+    let counts = (0..45).fold([0.0_f64; 3], |mut counts, row| {
+        counts[[2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][row % 13]] += 1.0;
+        counts
+    });
+    let trained: f64 = counts.iter().sum();
+    let expected = counts.map(|count| rounded(trained / (3.0 * count)));
+    assert_eq!(file.classes.weights.unwrap(), expected);
+}
+
 /// An absolute error is told in the target's own units, each step's too; Huber's in the scale that the network sees.
 #[test]
 fn losses_of_numbers_learn_and_are_told_in_units() {

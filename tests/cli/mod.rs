@@ -11,6 +11,8 @@ mod layers;
 mod losses;
 mod model_files;
 mod optimizers;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod pictures;
 mod pipes;
 mod predictions;
@@ -18,6 +20,7 @@ mod profile;
 mod report;
 mod resume;
 mod roles;
+mod stops;
 mod streaming;
 mod sweep;
 mod tensorboard;

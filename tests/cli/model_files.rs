@@ -5,6 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
+use serde_json::Value;
 use thalweg::network::{Activation, Init, Loss, Network};
 use thalweg::run::{ModelFile, load_weights};
 use thalweg::train::Model;
@@ -253,6 +254,94 @@ fn a_description_that_makes_no_sense_is_refused() {
             "no {part:?} in {message}"
         );
     }
+}
+
+/// The file of a run on a table, with another description.
+fn redescribed(path: &Path, change: impl Fn(&mut Value)) -> Vec<u8> {
+    let bytes = std::fs::read(path).unwrap();
+    let length = header_length(&bytes);
+    let mut header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let text = header["__metadata__"]["thalweg"].as_str().unwrap();
+    let mut description: Value = serde_json::from_str(text).unwrap();
+    change(&mut description);
+    header["__metadata__"]["thalweg"] = Value::from(description.to_string());
+    let (header, data) = (header.to_string(), &bytes[8 + length..]);
+    let length = (header.len() as u64).to_le_bytes();
+    [&length, header.as_bytes(), data].concat()
+}
+
+/// What the first format had not is as it was then: no statistics, no class weights, no steps, one target, nothing missing.
+#[test]
+fn files_of_other_versions_are_read() {
+    let place = Place::with(&[("houses.csv", super::houses().as_bytes())]);
+    place.ok("train --data houses.csv --target price --epochs 2 --device cpu --quiet --out run");
+    let path = place.path("run/model.safetensors");
+    let now = ModelFile::load(&path).unwrap();
+    let predicted = place.ok("predict run --data houses.csv --device cpu");
+
+    let old = redescribed(&path, |text| {
+        text["format"] = Value::from(1);
+        let fields = text.as_object_mut().unwrap();
+        fields.remove("steps").expect("it is new");
+        fields.remove("classes");
+        let target = text["preparation"]["target"].as_object_mut().unwrap();
+        target.remove("several").expect("it is new");
+        let known = [
+            "format",
+            "loss",
+            "network",
+            "output",
+            "preparation",
+            "version",
+        ];
+        let mut found: Vec<_> = text.as_object().unwrap().keys().collect();
+        found.sort();
+        assert_eq!(found, known, "the fields of the first format");
+        let mut found: Vec<_> = text["preparation"].as_object().unwrap().keys().collect();
+        found.sort();
+        assert_eq!(found, ["inputs", "target"]);
+    });
+    std::fs::write(&path, old).unwrap();
+    let read = ModelFile::load(&path).unwrap();
+    assert_eq!((read.steps, now.steps > 0), (0, true));
+    assert_eq!(
+        ModelFile {
+            steps: now.steps,
+            ..read
+        },
+        now
+    );
+    assert_eq!(
+        place.ok("predict run --data houses.csv --device cpu"),
+        predicted
+    );
+
+    // Of the same format, with what a later version adds without changing the rest.
+    let new = redescribed(&path, |text| {
+        let later = serde_json::json!({"later": [1, "two", {"three": null}]});
+        text["later"] = later.clone();
+        text["network"]["later"] = later.clone();
+        text["network"]["layers"][0]["later"] = later.clone();
+        text["preparation"]["later"] = later.clone();
+        text["preparation"]["inputs"]["columns"][0]["later"] = later;
+    });
+    std::fs::write(&path, new).unwrap();
+    assert_eq!(
+        ModelFile {
+            steps: now.steps,
+            ..ModelFile::load(&path).unwrap()
+        },
+        now
+    );
+    // A kind that is not known is no addition.
+    let other = redescribed(&path, |text| {
+        text["network"]["layers"][0]["kind"] = Value::from("attention");
+    });
+    std::fs::write(&path, other).unwrap();
+    let refused = ModelFile::load(&path)
+        .expect_err("it is not known")
+        .to_string();
+    assert!(refused.contains("`attention`"), "{refused}");
 }
 
 #[test]

@@ -11,8 +11,15 @@ fn every_optimizer_trains_and_its_configuration_makes_the_same_run() {
     let read = |file: &str| std::fs::read(place.path(file)).unwrap();
     for (optimizer, line) in [
         ("rmsprop --momentum 0.5 --epsilon 1e-6", "lr = 0.01"),
+        (
+            "rmsprop --alpha 0.9 --centered",
+            "alpha = 0.9\n# rho is not set\n# momentum-decay is not set\ncentered = true",
+        ),
+        ("rmsprop", "alpha = 0.99"),
         ("adagrad", "lr = 0.01"),
         ("adadelta", "lr = 1.0"),
+        ("adadelta --rho 0.5", "rho = 0.5"),
+        ("nadam --momentum-decay 0.1", "momentum-decay = 0.1"),
         ("adamax --beta1 0.8", "beta1 = 0.8"),
         ("nadam", "lr = 0.002"),
         ("radam --beta2 0.99", "beta2 = 0.99"),
@@ -37,6 +44,34 @@ fn every_optimizer_trains_and_its_configuration_makes_the_same_run() {
     }
 }
 
+/// The numbers reach the update, from flags and from a file, and go on with a run that is resumed.
+#[test]
+fn numbers_of_one_optimizer_alone_change_the_run_and_stay() {
+    let place = Place::new();
+    let read = |run: &str| std::fs::read(place.path(&format!("{run}/model.safetensors"))).unwrap();
+    for (optimizer, flag, line) in [
+        ("rmsprop", "--alpha 0.5", "alpha = 0.5"),
+        ("rmsprop", "--centered", "centered = true"),
+        ("adadelta", "--rho 0.5", "rho = 0.5"),
+        ("nadam", "--momentum-decay 1", "momentum_decay = 1"),
+    ] {
+        let train = format!(
+            "train --data blobs:n=90 --hidden 6 --batch-size 16 --device cpu --force --optimizer {optimizer}"
+        );
+        place.ok(&format!("{train} --steps 9 --out plain"));
+        place.ok(&format!("{train} --steps 9 {flag} --out flag"));
+        assert!(read("plain") != read("flag"), "{flag} changes nothing");
+        std::fs::write(place.path("c.toml"), line).unwrap();
+        place.ok(&format!("{train} --steps 9 --config c.toml --out file"));
+        assert!(read("flag") == read("file"), "{line} is not {flag}");
+        place.ok(&format!(
+            "{train} --steps 5 {flag} --checkpoint-steps 4 --out part"
+        ));
+        place.ok("resume part --steps 9");
+        assert!(read("flag") == read("part"), "{flag} is lost by resume");
+    }
+}
+
 #[test]
 fn bad_numbers_are_refused() {
     let place = Place::new();
@@ -47,6 +82,24 @@ fn bad_numbers_are_refused() {
         (
             "--optimizer adagrad --momentum 0.5",
             ["--momentum", "adagrad"],
+        ),
+        ("--alpha 0.5", ["--alpha is for rmsprop", "adam"]),
+        (
+            "--optimizer adadelta --centered",
+            ["--centered is for rmsprop", "adadelta"],
+        ),
+        (
+            "--optimizer rmsprop --rho 0.5",
+            ["--rho is for adadelta", "rmsprop"],
+        ),
+        (
+            "--momentum-decay 0.1",
+            ["--momentum-decay is for nadam", "adam"],
+        ),
+        ("--optimizer rmsprop --alpha 1", ["--alpha", "below 1"]),
+        (
+            "--optimizer nadam --momentum-decay -1",
+            ["--momentum-decay", "at least 0"],
         ),
         ("--beta1 1", ["--beta1", "below 1"]),
         ("--epsilon 0", ["--epsilon", "more than 0"]),

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use super::{Place, Said, flowers, said};
+use crate::data::gz;
 
 fn trained() -> Place {
     let place = Place::with(&[("flowers.csv", flowers().as_bytes())]);
@@ -58,6 +59,58 @@ fn same(found: &str, expected: &str) {
             }
         }
     }
+}
+
+/// Gzipped rows too, of one member or several, by commas or tabs.
+#[test]
+fn what_is_gzipped_is_unpacked() {
+    let place = trained();
+    let all = place.ok("predict run --data flowers.csv --device cpu --probabilities");
+    let tabs = flowers().replace(',', "\t");
+    let (start, rest) = tabs.split_at(300);
+    let members = [gz(start.as_bytes()), gz(rest.as_bytes())].concat();
+    for bytes in [gz(flowers().as_bytes()), members] {
+        let found = piped(&place, "--probabilities", &bytes);
+        assert_eq!((found.status, found.err.as_str()), (Some(0), ""));
+        same(&found.out, &all);
+    }
+    let whole = gz(flowers().as_bytes());
+    let found = piped(&place, "", &whole[..whole.len() / 2]);
+    assert_eq!(found.status, Some(2), "{found:#?}");
+    assert!(found.err.contains("standard input"), "{}", found.err);
+    let found = piped(&place, "", &whole[..1]);
+    assert_eq!(found.status, Some(2), "{found:#?}");
+}
+
+/// What was filled in is told as of a file, once, also where a later row cannot be used.
+#[test]
+fn missing_values_are_told() {
+    let place = trained();
+    let gaps = flowers().replacen("red", "", 2);
+    std::fs::write(place.path("gaps.csv"), &gaps).unwrap();
+    place.ok(
+        "train --data gaps.csv --missing mean --device cpu --hidden 8 --epochs 2 --out run --force",
+    );
+    let rows = "length,colour,width\n1,,2\n?,blue,6\n5,,10\n";
+    let told = "missing values are filled in: 1 cell of \"length\" by the mean of the training rows, 2 cells of \"colour\"";
+    for batch in [1, 100] {
+        let found = piped(&place, &format!("--batch-size {batch}"), rows.as_bytes());
+        assert_eq!((found.status, found.out.lines().count()), (Some(0), 4));
+        let note = format!("note: standard input: {told}");
+        assert_eq!(found.err.matches(&note).count(), 1, "{}", found.err);
+        let found = piped(
+            &place,
+            &format!("--batch-size {batch}"),
+            format!("{rows}long,red,10\n").as_bytes(),
+        );
+        assert_eq!((found.status, found.out.lines().count()), (Some(2), 4));
+        assert_eq!(found.err.matches(&note).count(), 1, "{}", found.err);
+    }
+    // A file is looked through before, and told of once.
+    std::fs::write(place.path("new.csv"), rows).unwrap();
+    let found = place.run("predict run --data new.csv --device cpu --batch-size 1");
+    let note = format!("note: new.csv: {told}");
+    assert_eq!(found.err.matches(&note).count(), 1, "{}", found.err);
 }
 
 #[test]

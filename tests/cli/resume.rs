@@ -27,13 +27,13 @@ fn metrics(run: &Path) -> Vec<Value> {
 }
 
 /// What must be the same: models and metrics.
-fn results(run: &Path) -> (Vec<Vec<u8>>, Vec<Value>) {
+pub(super) fn results(run: &Path) -> (Vec<Vec<u8>>, Vec<Value>) {
     let files = ["model.safetensors", "best.safetensors"];
     let models = files.map(|name| fs::read(run.join(name)).unwrap());
     (models.into(), metrics(run))
 }
 
-fn sets(run: &Path) -> Vec<PathBuf> {
+pub(super) fn sets(run: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(run.join("checkpoints")).into_iter().flatten();
     let mut sets: Vec<_> = entries.map(|e| e.unwrap().path()).collect();
     sets.retain(|set| set.join("manifest.json").is_file());
@@ -41,7 +41,7 @@ fn sets(run: &Path) -> Vec<PathBuf> {
     sets
 }
 
-fn start(place: &Place, arguments: &str) -> Child {
+pub(super) fn start(place: &Place, arguments: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_thalweg"))
         .env("THALWEG_CACHE", "")
         .current_dir(place.path(""))

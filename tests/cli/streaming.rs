@@ -8,7 +8,7 @@ use super::Place;
 use crate::data::{gz, idx_bytes};
 
 /// Pictures of 1024 bytes whose brightness tells their class.
-fn pictures(rows: u32) -> (Vec<u8>, Vec<u8>) {
+pub(super) fn pictures(rows: u32) -> (Vec<u8>, Vec<u8>) {
     let label = |row: u32| (row * 7 % 3) as u8;
     let pixel = |row, at: u32| label(row) * 80 + ((row * 31 + at * 17) % 70) as u8;
     let pixels: Vec<u8> = (0..rows)

@@ -97,6 +97,55 @@ fn a_second_process_begins_with_what_the_first_timed() {
     }
 }
 
+/// What a checkpoint names is taken, whatever was timed since.
+#[test]
+fn a_run_goes_on_with_the_shaders_it_began_with() {
+    if crate::common::gpu().is_none() {
+        return;
+    }
+    let place = Place::new();
+    run_all(&place, TRAIN);
+    let file = file(&place);
+    let kept = read(file.clone());
+    let mut forced = kept.clone();
+    for timed in forced["products"].as_object_mut().unwrap().values_mut() {
+        let labels: Vec<_> = timed["microseconds"].as_object().unwrap().keys().collect();
+        let other = labels
+            .into_iter()
+            .find(|label| timed["fastest"] != ***label);
+        if let Some(other) = other.cloned() {
+            timed["fastest"] = json!(other);
+        }
+    }
+    assert_ne!(forced, kept, "there is a choice");
+    let products = |place: &Place| read(place.path("run/environment.json"))["products"].clone();
+    let model = |place: &Place| std::fs::read(place.path("run/model.safetensors")).unwrap();
+    std::fs::write(&file, forced.to_string()).unwrap();
+    run(
+        &place,
+        &format!("{TRAIN} --steps 4").replace("--steps 2 ", ""),
+    );
+    let whole = model(&place);
+    run(&place, &format!("{TRAIN} --checkpoint-steps 1"));
+    let begun = products(&place);
+    assert!(
+        !begun.as_object().unwrap().is_empty(),
+        "products were timed"
+    );
+
+    std::fs::write(&file, kept.to_string()).unwrap();
+    run(
+        &place,
+        &format!("{TRAIN} --checkpoint-steps 1").replace("--out run", "--out other"),
+    );
+    let fastest = read(place.path("other/environment.json"))["products"].clone();
+    assert_ne!(fastest, begun, "a run that begins now takes others");
+    let said = run(&place, "resume run --steps 4 --quiet");
+    assert_eq!(timed(&said), 0, "{}", said.err);
+    assert_eq!(products(&place), begun);
+    assert!(model(&place) == whole, "the same bits");
+}
+
 /// What is foretold is what the timed choice takes, and the training that follows takes it without timing again.
 #[test]
 fn a_dry_run_times_and_foretells() {

@@ -10,6 +10,8 @@ mod missing;
 mod mutations;
 mod npz;
 mod order;
+#[cfg(feature = "parquet")]
+pub(crate) mod parquet;
 pub(crate) mod pictures;
 mod preparation;
 mod roles;
@@ -17,6 +19,8 @@ mod spilled;
 mod splits;
 mod stored;
 mod targets;
+#[cfg(not(feature = "parquet"))]
+mod without_parquet;
 
 use std::io::{Cursor, Write};
 use std::path::PathBuf;

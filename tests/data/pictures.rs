@@ -199,6 +199,69 @@ fn jpeg_is_read() {
     }
 }
 
+/// A JPEG with an orientation in its EXIF, in either order of bytes.
+fn turned(picture: &DynamicImage, orientation: u8, big: bool) -> Vec<u8> {
+    let mut exif = b"Exif\0\0".to_vec();
+    // A header, one entry of one short number, and no further table.
+    exif.extend(match big {
+        true => *b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01",
+        false => *b"II\x2a\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0",
+    });
+    exif.extend(match big {
+        true => [0, orientation, 0, 0, 0, 0, 0, 0],
+        false => [orientation, 0, 0, 0, 0, 0, 0, 0],
+    });
+    let len = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
+    let plain = jpeg(picture);
+    [&plain[..2], b"\xff\xe1", &len, &exif, &plain[2..]].concat()
+}
+
+/// The corner in which a picture is bright says how it was turned, by the table of the EXIF standard.
+#[test]
+fn jpeg_is_turned_as_the_camera_says() {
+    let value = |x: u32, y: u32| if x < 8 && y < 8 { 250 } else { 10 };
+    let bright: DynamicImage = GrayImage::from_fn(32, 16, |x, y| [value(x, y)].into()).into();
+    // Where the stored upper left corner is to be shown: right? below? and whether the sides change places.
+    let shown = [
+        (1, [false, false, false]),
+        (2, [true, false, false]),
+        (3, [true, true, false]),
+        (4, [false, true, false]),
+        (5, [false, false, true]),
+        (6, [true, false, true]),
+        (7, [true, true, true]),
+        (8, [false, true, true]),
+        // What is no orientation changes nothing.
+        (9, [false, false, false]),
+    ];
+    for (orientation, [right, below, sides]) in shown {
+        for big in [false, true] {
+            let file = turned(&bright, orientation, big);
+            let files = folder(&[("a/1.jpg", &file), ("b/2.jpg", &file)]);
+            let table = load(&spec(&files, "")).unwrap();
+            let (values, shape) = pixels(&table);
+            let (width, height) = if sides { (16, 32) } else { (32, 16) };
+            assert_eq!(shape, [height, width], "{orientation}");
+            let x = if right { width - 4 } else { 4 };
+            let y = if below { height - 4 } else { 4 };
+            assert!(
+                values[y * width + x] > 200,
+                "{orientation}: not at {x}, {y}"
+            );
+            let all = values[..width * height]
+                .iter()
+                .filter(|v| **v > 128)
+                .count();
+            assert_eq!(all, 64, "{orientation}");
+            let told = table
+                .notes()
+                .iter()
+                .any(|note| note.contains("2 of 2 pictures: turned"));
+            assert_eq!(told, (2..9).contains(&orientation), "{:?}", table.notes());
+        }
+    }
+}
+
 #[test]
 fn sizes_must_agree_or_be_said() {
     let files = folder(&[

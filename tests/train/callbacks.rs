@@ -1,4 +1,4 @@
-//! Closures and several observers at one run.
+//! Closures and several callbacks at one run.
 
 use std::cell::RefCell;
 
@@ -43,7 +43,7 @@ fn all_are_called_in_order_and_one_ends_the_run() {
                 model.values.len()
             ));
         })
-        .observer(&mut notes);
+        .callback(&mut notes);
     let fit = trainer().fit_on(Box::new(cpu(2)), &data, None, &mut callbacks);
     assert_eq!(fit.expect("it trains").summary.epochs, 3);
     drop(callbacks);

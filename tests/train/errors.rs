@@ -5,7 +5,7 @@ use std::io;
 use thalweg::data::{Dataset, Inputs, Targets};
 use thalweg::graph::ops::Update;
 use thalweg::network::{Activation, Layer, Loss, Network};
-use thalweg::train::{Model, Observer, Optimizer, Silent, StepsReport, TrainError, Trainer};
+use thalweg::train::{Callback, Model, Optimizer, Silent, StepsReport, TrainError, Trainer};
 
 use super::{Notes, bits, classes, network, numbers, steps_by_hand};
 use crate::common::{Named, executors};
@@ -235,9 +235,9 @@ fn steps_win_over_epochs_and_stop_within_one() {
 }
 
 #[test]
-fn an_observers_error_ends_the_run() {
+fn a_callbacks_error_ends_the_run() {
     struct Full;
-    impl Observer for Full {
+    impl Callback for Full {
         fn steps(&mut self, _: &StepsReport<'_>) -> io::Result<()> {
             Err(io::Error::other("the disk is full"))
         }
@@ -247,9 +247,9 @@ fn an_observers_error_ends_the_run() {
         let trainer = Trainer::new(network(12, 4), Loss::CrossEntropy);
         let error = trainer
             .fit_on(executor, &data, None, &mut Full)
-            .expect_err("the observer failed");
+            .expect_err("the callback failed");
         assert!(
-            matches!(error, TrainError::Observer(_)),
+            matches!(error, TrainError::Callback(_)),
             "{name}: {error:?}"
         );
         says(&error, &["the disk is full"]);

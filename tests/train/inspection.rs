@@ -4,7 +4,7 @@ use std::io;
 
 use thalweg::network::{Activation, Loss, Network, Parameter};
 use thalweg::random::{Random, stream};
-use thalweg::train::{EpochReport, Inspection, Observer, Optimizer, Trainer};
+use thalweg::train::{Callback, EpochReport, Inspection, Optimizer, Trainer};
 
 use super::{bits, classes, network, numbers};
 use crate::common::{cpu, executors};
@@ -17,7 +17,7 @@ struct Look {
     models: Vec<Vec<Vec<f32>>>,
 }
 
-impl Observer for Look {
+impl Callback for Look {
     fn inspects(&self, epoch: u64) -> bool {
         self.asks && epoch != 2
     }

@@ -106,7 +106,7 @@ fn a_custom_squared_error_is_the_squared_error() {
         graph.mean(square)
     });
     assert!(
-        matches!(custom.objective, Objective::Custom(_)),
+        matches!(custom.objective, Objective::Custom { .. }),
         "{:?}",
         custom.objective
     );

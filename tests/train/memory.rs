@@ -4,7 +4,7 @@ use thalweg::executor::Executor;
 use thalweg::kernel::Limits;
 use thalweg::network::{Activation, Loss, Network};
 use thalweg::reference::Reference;
-use thalweg::train::{Optimizer, Silent, TrainError, Trainer};
+use thalweg::train::{Callback, Optimizer, Silent, TrainError, Trainer};
 
 use super::shared::Shared;
 use super::{classes, numbers};
@@ -57,7 +57,7 @@ fn holds_what_was_foretold<E: Executor + 'static>(open: impl Fn() -> Option<E>) 
         let shared = Shared::new(executor);
         let (name, network) = (&shared.device().name, &trainer.network);
         let foretold = trainer
-            .foretell(Box::new(shared.clone()), &data, Some(&validation), |_| 0)
+            .foretell(Box::new(shared.clone()), &data, Some(&validation), &Silent)
             .expect("it can be planned");
         let lack = &foretold.lack;
         assert!(lack.is_none(), "{name}: {lack:?}");
@@ -84,6 +84,38 @@ fn holds_what_was_foretold<E: Executor + 'static>(open: impl Fn() -> Option<E>) 
             found.device_bytes(),
             "{name}, {network}: {found:#?}"
         );
+    }
+}
+
+/// Looks into the network take memory on the device too, where the callback wants them.
+#[test]
+fn looks_into_the_network_are_foretold() {
+    struct Looks;
+    impl Callback for Looks {
+        fn inspects(&self, _epoch: u64) -> bool {
+            true
+        }
+    }
+    for (trainer, by_class) in trainers() {
+        let rows = trainer.options.batch_size * 2 + 5;
+        let data = match by_class {
+            true => classes(rows, 12, 3),
+            false => numbers(rows, 12, 3),
+        };
+        let Some(executor) = gpu() else { return };
+        let shared = Shared::new(executor);
+        let foretell = |callback: &dyn Callback| {
+            let executor = Box::new(shared.clone());
+            let found = trainer.foretell(executor, &data, None, callback);
+            found.expect("it can be planned").footprint
+        };
+        let (plain, found) = (foretell(&Silent), foretell(&Looks));
+        assert!(plain.device_bytes() < found.device_bytes(), "{found:#?}");
+        let executor = Box::new(shared.clone());
+        trainer
+            .fit_on(executor, &data, None, &mut Looks)
+            .expect("it trains");
+        assert_eq!(shared.allocated(), found.device_bytes(), "{found:#?}");
     }
 }
 

@@ -34,7 +34,7 @@ use thalweg::data::Dataset;
 use thalweg::kernel::Tick;
 use thalweg::network::{Activation, Network};
 use thalweg::random::{Random, stream};
-use thalweg::train::{EpochReport, Observer, Position, Purpose, Session, StepsReport, batches};
+use thalweg::train::{Callback, EpochReport, Position, Purpose, Session, StepsReport, batches};
 
 /// Rows of random numbers with a class each.
 #[expect(
@@ -103,7 +103,7 @@ struct Notes {
     stop_after: Option<usize>,
 }
 
-impl Observer for Notes {
+impl Callback for Notes {
     fn steps(&mut self, report: &StepsReport<'_>) -> io::Result<()> {
         assert_eq!(
             report.first,

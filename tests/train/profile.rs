@@ -4,7 +4,7 @@ use thalweg::graph::Phase;
 use thalweg::kernel::Tick;
 use thalweg::network::Loss;
 use thalweg::train::{
-    EpochReport, Observer, Optimizer, Part, Profile, Purpose, StepsReport, Trainer,
+    Callback, EpochReport, Optimizer, Part, Profile, Purpose, StepsReport, Trainer,
 };
 
 use super::{bits, classes, network};
@@ -31,7 +31,7 @@ fn trainer() -> Trainer {
 /// Collects a profile, if it is asked to, and ends nothing.
 struct Watch(Option<Profile>);
 
-impl Observer for Watch {
+impl Callback for Watch {
     fn profile(&mut self) -> Option<&mut Profile> {
         self.0.as_mut()
     }
@@ -77,6 +77,66 @@ fn a_profiled_run_gives_the_same_bits() {
         );
         let spans = |what: &str| profile.spans().iter().filter(|s| s.name == what).count();
         assert_eq!((spans("validation"), spans("shuffle")), (3, 3), "{name}");
+    }
+}
+
+/// A batch is timed, and now and then the update behind it, of which it has its share.
+#[test]
+fn batches_of_an_update_are_timed() {
+    let data = classes(167, 12, 4);
+    let mut trainer = trainer();
+    trainer.options.rules.accumulate = Some(4);
+    for (plain, profiled) in devices().into_iter().zip(devices()) {
+        let name = plain.name;
+        let fit = |executor, profile| {
+            let mut watch = Watch(profile);
+            let fitted = trainer.fit_on(executor, &data, None, &mut watch);
+            (fitted.expect("it trains"), watch.0)
+        };
+        let (plain, _) = fit(plain.executor, None);
+        let (found, profile) = fit(profiled.executor, Some(Profile::new()));
+        let profile = profile.expect("it was given");
+        assert_eq!(
+            (bits(&found.model.values), found.summary.steps),
+            (bits(&plain.model.values), 9),
+            "{name}: the profile changed the run"
+        );
+        assert_eq!(profile.batches(), 4, "{name}");
+        let timed = |update| {
+            profile
+                .steps()
+                .iter()
+                .filter(|s| s.update == update)
+                .count()
+        };
+        assert!(timed(false) > 0 && timed(true) > 0, "{name}");
+        let (parts, batches) = profile.parts();
+        assert!(batches <= timed(false), "{name}: only batches are counted");
+        let of = |part| parts.iter().find(|p| p.part == part).copied();
+        let last = of(Part::Parameters).expect("the update is one of the parts");
+        let mut updates: Vec<f64> = (profile.steps().iter())
+            .filter(|step| step.update)
+            .map(|step| step.times.steps.iter().map(|s| s.seconds).sum())
+            .collect();
+        updates.sort_by(f64::total_cmp);
+        let most = updates.last().copied().expect("one was timed");
+        let update = last.phases[Phase::Update as usize];
+        // The gradient is gathered in each batch.
+        let gathers = (profile.steps().iter())
+            .filter(|step| !step.update)
+            .flat_map(|step| step.plan.steps.iter().zip(&step.times.steps))
+            .filter(|(step, _)| Part::of(step) == Part::Parameters)
+            .map(|(_, time)| time.seconds)
+            .fold(0.0, f64::max);
+        assert!(update > 0.0, "{name}");
+        assert!(
+            update <= most / 4.0 + 9.0 * gathers + 1e-9,
+            "{name}: a share"
+        );
+        assert!(
+            of(Part::Layer(0)).is_some_and(|p| p.total() > 0.0),
+            "{name}"
+        );
     }
 }
 

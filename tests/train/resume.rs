@@ -7,7 +7,7 @@ use thalweg::data::Dataset;
 use thalweg::executor::Executor;
 use thalweg::network::Loss;
 use thalweg::train::{
-    EpochReport, Evaluation, Observer, Optimizer, Precision, Snapshot, StepsReport, Stopping,
+    Callback, EpochReport, Evaluation, Optimizer, Precision, Snapshot, StepsReport, Stopping,
     TrainError, Trainer,
 };
 
@@ -33,7 +33,7 @@ struct Keeper {
     stop_after: Option<u64>,
 }
 
-impl Observer for Keeper {
+impl Callback for Keeper {
     fn steps(&mut self, report: &StepsReport<'_>) -> io::Result<()> {
         let lines = (report.first..).zip(report.losses);
         let lines = lines.map(|(step, loss)| (report.epoch, step, loss.to_bits()));
@@ -171,6 +171,42 @@ fn a_run_goes_on_as_if_it_had_never_stopped() {
     }
 }
 
+/// In the middle of a group of batches whose gradients are gathered, and whose losses are told together.
+#[test]
+fn a_run_goes_on_within_a_group_of_batches() {
+    let (data, validation) = (classes(203, 12, 4), classes(90, 12, 4));
+    let rows = [&data, &validation];
+    let (_, mut trainer) = trainers().swap_remove(1);
+    // 13 batches: three whole groups and one of a single batch.
+    trainer.options.rules.accumulate = Some(4);
+    for (index, executor) in executors().into_iter().enumerate() {
+        let name = executor.name;
+        let plain = run(&trainer, executor.executor, rows, None);
+        assert_eq!(plain.told.losses.len() as u64, plain.steps, "{name}");
+        assert_eq!(plain.steps, 16, "{name}");
+        let mut often = trainer.clone();
+        // After every submission, the first of which is one batch.
+        often.options.checkpoint_seconds = Some(1e-9);
+        let executor = executors().swap_remove(index).executor;
+        let whole = run(&often, executor, rows, None);
+        assert_eq!(whole.told, plain.told, "{name}: snapshots change nothing");
+        let within = |batches: u64| !batches.is_multiple_of(4) && batches != 13;
+        let kept = whole.kept.into_iter();
+        let within: Vec<_> = kept.filter(|(s, _)| within(s.standing.batches)).collect();
+        assert!(!within.is_empty(), "{name}: no group was open");
+        let last = within.len() - 1;
+        for at in [0, last] {
+            let (snapshot, told) = within[at].clone();
+            let batches = (snapshot.standing.epoch, snapshot.standing.batches);
+            let executor = executors().swap_remove(index).executor;
+            let again = run(&trainer, executor, rows, Some((snapshot, told)));
+            assert_eq!(again.told, plain.told, "{name}: from {batches:?}");
+            assert_eq!(again.values, plain.values, "{name}: from {batches:?}");
+            assert_eq!(again.steps, plain.steps, "{name}: from {batches:?}");
+        }
+    }
+}
+
 /// Rows that stream or are not in memory, in windows, in batches that do not divide.
 #[test]
 fn rows_that_stream_go_on_where_they_were() {
@@ -291,7 +327,7 @@ fn a_snapshot_of_another_run_is_refused() {
 fn a_run_that_is_interrupted_between_epochs_goes_on() {
     struct Between(Keeper, u64);
 
-    impl Observer for Between {
+    impl Callback for Between {
         fn steps(&mut self, report: &StepsReport<'_>) -> io::Result<()> {
             self.0.steps(report)
         }

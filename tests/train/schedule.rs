@@ -8,7 +8,7 @@ use thalweg::data::Dataset;
 use thalweg::executor::Executor;
 use thalweg::network::{Activation, Loss, Network};
 use thalweg::reference::Reference;
-use thalweg::train::{EpochReport, Observer, Optimizer, Schedule, Snapshot, Trainer};
+use thalweg::train::{Callback, EpochReport, Optimizer, Schedule, Snapshot, Trainer};
 
 use crate::common::fast_executors;
 
@@ -43,7 +43,7 @@ struct Watch {
     parameters: BTreeMap<String, Vec<f64>>,
 }
 
-impl Observer for Watch {
+impl Callback for Watch {
     fn epoch(&mut self, report: &EpochReport<'_>) -> io::Result<()> {
         self.rates.push(report.learning_rate);
         Ok(())

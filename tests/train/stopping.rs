@@ -4,7 +4,7 @@ use std::io;
 
 use thalweg::data::Dataset;
 use thalweg::network::{Activation, Loss, Network};
-use thalweg::train::{EpochReport, Fitted, Monitor, Observer, Optimizer, Stopping, Trainer};
+use thalweg::train::{Callback, EpochReport, Fitted, Monitor, Optimizer, Stopping, Trainer};
 
 use super::{bits, classes, numbers};
 
@@ -18,7 +18,7 @@ struct Epochs {
     stops_after: Option<u64>,
 }
 
-impl Observer for Epochs {
+impl Callback for Epochs {
     fn epoch(&mut self, report: &EpochReport<'_>) -> io::Result<()> {
         let validation = report.validation.expect("there are rows for it");
         self.losses.push(validation.loss);
@@ -117,7 +117,7 @@ fn a_run_ends_when_it_gets_no_better() {
 }
 
 #[test]
-fn an_observer_ends_a_run_after_an_epoch() {
+fn a_callback_ends_a_run_after_an_epoch() {
     let [data, validation] = rows();
     let mut epochs = Epochs {
         stops_after: Some(3),

@@ -9,7 +9,7 @@ use thalweg::network::{Activation, Loss, Network};
 use thalweg::random::{Random, stream};
 use thalweg::reference::Reference;
 use thalweg::train::{
-    EpochReport, Evaluation, NonFinite, Observer, Optimizer, Precision, StepsReport, Streamed,
+    Callback, EpochReport, Evaluation, NonFinite, Optimizer, Precision, StepsReport, Streamed,
     TrainError, Trainer,
 };
 
@@ -38,7 +38,7 @@ struct Watch {
     streamed: Vec<Streamed>,
 }
 
-impl Observer for Watch {
+impl Callback for Watch {
     fn streams(&mut self, streamed: &[Streamed]) -> io::Result<()> {
         assert!(self.notes.losses.is_empty(), "it is told before the run");
         self.streamed.extend_from_slice(streamed);

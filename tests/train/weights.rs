@@ -316,3 +316,30 @@ fn words() {
         "as in old model files"
     );
 }
+
+/// A loss of one's own weighs classes and smooths labels itself, or not at all: what would be ignored is refused, whichever
+/// came first.
+#[test]
+fn a_loss_of_ones_own_takes_no_options_of_classes() {
+    let own = |trainer: Trainer| trainer.loss(|graph, y, _| graph.mean(y));
+    let theirs = Trainer::new(network(12, 4), Loss::CrossEntropy);
+    let data = classes(10, 12, 4);
+    for (trainer, option) in [
+        (
+            own(theirs.clone()).class_weights(&[1.0; 4]),
+            "class_weights",
+        ),
+        (
+            own(theirs.clone().class_weights(&[1.0; 4])),
+            "class_weights",
+        ),
+        (own(theirs.clone()).label_smoothing(0.1), "label_smoothing"),
+    ] {
+        let error = trainer.fit(&data).expect_err("it would be ignored");
+        let error = error.to_string();
+        for part in [option, "a loss of one's own"] {
+            assert!(error.contains(part), "`{part}` is missing: {error}");
+        }
+    }
+    own(theirs).epochs(1).fit(&data).expect("it trains without");
+}

@@ -76,6 +76,41 @@ fn gradients_and_weights_under_rules_pass() {
     }
 }
 
+/// Both plans are held against the reference: that which adds a batch's gradient, and that which updates behind a group. A
+/// group ends with the epoch, so that there are updates of 8 and of 2 rows.
+#[test]
+fn accumulated_gradients_and_their_updates_pass() {
+    for optimizer in [Optimizer::sgd(0.1), Optimizer::adam(0.01)] {
+        let mut trainer = trainer(Activation::Tanh, Loss::CrossEntropy, optimizer);
+        for plain in [true, false] {
+            trainer.options.rules = if plain { Rules::default() } else { rules() };
+            trainer.options.rules.accumulate = Some(2);
+            passes(&trainer, &data(true));
+        }
+        for executor in super::executors() {
+            let found = verify(&trainer, executor, &data(true), 4).expect("the device works");
+            let update = if optimizer.word() == "sgd" {
+                "sgd_update"
+            } else {
+                "adam_update"
+            };
+            let steps = found.kernels.get(update).map_or(0, |kernel| kernel.steps);
+            // Six batches, four updates, each of at least one run of parameters.
+            assert!(steps >= 4 && steps.is_multiple_of(4), "{found:#?}");
+            assert_eq!(found.steps, 4);
+        }
+    }
+    // The update is in no other plan: broken there, it is found there.
+    let mut trainer = trainer(Activation::Tanh, Loss::CrossEntropy, Optimizer::adam(0.01));
+    trainer.options.rules.accumulate = Some(2);
+    let break_ = ["adam", "adam_update", "mean[i] = m;", "mean[i] = -m;"];
+    let Some((found, _)) = broken(&trainer, &data(true), break_) else {
+        return;
+    };
+    let failure = found.failure.unwrap_or_default();
+    assert!(failure.starts_with("update 1, "), "{failure:?}");
+}
+
 #[test]
 fn they_pass_under_mixed_precision() {
     for optimizer in [

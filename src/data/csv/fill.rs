@@ -92,7 +92,7 @@ impl<'a> Fill<'a> {
             .iter()
             .map(|p| self.empty(p))
             .collect();
-        let mut lines = Lines::default();
+        let mut lines = records.places();
         let mut cells = vec![0.0; self.plans.len()];
         while records.next()? {
             records.check_length(columns)?;

@@ -48,6 +48,15 @@ pub(in crate::data) fn of_pipe<E: From<DataError>>(
 ) -> Result<(), E> {
     let separator = pipe.separator();
     let idle = pipe.watch();
+    if pipe.is_parquet() {
+        return Err(DataError::malformed(
+            pipe.name(),
+            "a Parquet file",
+            "CSV or TSV, since what a Parquet file holds is said at its end",
+            "name the file itself",
+        )
+        .into());
+    }
     let source = Source::of_pipe(pipe.name(), separator);
     let records = Records::new(Stream::of(Box::new(pipe)), &source, u64::MAX)?;
     Parts::new(records, &source, options)?.each(rows, &|| idle.is_idle(), visit)
@@ -76,6 +85,7 @@ impl<'a> Parts<'a> {
             // What f32 holds is the same in f64.
             plan.wide = true;
         }
+        records.only(&plans)?;
         Ok(Self {
             records,
             columns: header.len(),
@@ -123,8 +133,8 @@ impl<'a> Parts<'a> {
         };
         let mut fill = Fill::new(&self.plans, &self.roles, &survey, self.options);
         let mut values: Vec<Values> = self.plans.iter().map(|plan| fill.empty(plan)).collect();
-        let (mut lines, mut cells) = (Lines::default(), vec![0.0; self.plans.len()]);
         let records = &mut self.records;
+        let (mut lines, mut cells) = (records.places(), vec![0.0; self.plans.len()]);
         let end = loop {
             if lines.rows() == most || lines.rows() > 0 && !records.is_ready() && idle() {
                 break End::Open;

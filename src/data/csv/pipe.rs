@@ -6,6 +6,8 @@ use std::rc::Rc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
 
+use crate::data::read::is_parquet;
+
 /// Bytes that are read at once.
 const BLOCK: usize = 1 << 16;
 /// Blocks that may wait.
@@ -83,6 +85,13 @@ impl Pipe {
         } else {
             b','
         }
+    }
+
+    /// Whether what comes is Parquet.
+    pub(super) fn is_parquet(&self) -> bool {
+        let mut state = self.state.borrow_mut();
+        state.wait();
+        is_parquet(&state.block)
     }
 
     pub(super) fn watch(&self) -> Watch {

@@ -4,9 +4,11 @@ use std::io::{self, Chain, Cursor, Read};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
+use super::Plan;
 use super::guard::{self, Guard, RecordLines};
 use super::source::Source;
 use crate::data::error::{DataError, quote};
+use crate::data::lines::Lines;
 use crate::data::read::{Stream, broken};
 
 /// A file, its first bytes having been looked at.
@@ -14,13 +16,26 @@ type Unmarked = Chain<Cursor<Vec<u8>>, Stream>;
 
 /// A file of records, with what messages need.
 pub(super) struct Records<'a> {
-    reader: Reader<Guard<Unmarked>>,
+    from: From,
     pub(super) file: &'a str,
-    separator: u8,
+    source: &'a Source<'a>,
     pub(super) record: ByteRecord,
-    lines: RecordLines,
-    /// The line on which the record starts.
+    /// The line on which the record starts; the number of the row, from 1, where there are no lines.
     pub(super) line: u64,
+}
+
+/// What records are read from.
+enum From {
+    Text {
+        reader: Box<Reader<Guard<Unmarked>>>,
+        lines: RecordLines,
+    },
+    #[cfg(feature = "parquet")]
+    Parquet {
+        rows: Box<crate::data::parquet::Rows>,
+        /// Whether the header was the record.
+        begun: bool,
+    },
 }
 
 impl<'a> Records<'a> {
@@ -38,45 +53,105 @@ impl<'a> Records<'a> {
             .flexible(true)
             .delimiter(source.separator)
             .from_reader(guard);
-        Ok(Self {
-            reader,
+        let reader = Box::new(reader);
+        Ok(Self::from(From::Text { reader, lines }, source))
+    }
+
+    /// The rows of a Parquet file, after the names of its columns.
+    #[cfg(feature = "parquet")]
+    pub(super) fn of_parquet(source: &'a Source<'_>) -> Result<Self, DataError> {
+        let rows = crate::data::parquet::Rows::open(source.path)?;
+        let rows = Box::new(rows);
+        let begun = false;
+        Ok(Self::from(From::Parquet { rows, begun }, source))
+    }
+
+    fn from(from: From, source: &'a Source<'_>) -> Self {
+        Self {
+            from,
             file: &source.name,
-            separator: source.separator,
+            source,
             record: ByteRecord::new(),
-            lines,
             line: 0,
-        })
+        }
+    }
+
+    /// Says which fields will be looked at; others may be empty from now on.
+    #[cfg_attr(
+        not(feature = "parquet"),
+        expect(
+            clippy::unused_self,
+            clippy::unnecessary_wraps,
+            reason = "a line of text is read as a whole"
+        )
+    )]
+    pub(super) fn only(&mut self, plans: &[Plan]) -> Result<(), DataError> {
+        #[cfg(feature = "parquet")]
+        if let From::Parquet { rows, .. } = &mut self.from {
+            return rows.only(plans.iter().map(|plan| plan.at));
+        }
+        let _ = plans;
+        Ok(())
+    }
+
+    /// Whether what comes first is a line that may have been forgotten, and not what the format asks for.
+    pub(super) const fn is_text(&self) -> bool {
+        !self.source.is_parquet
+    }
+
+    /// The places of rows, to begin with.
+    pub(super) fn places(&self) -> Lines {
+        Lines::new(self.source.is_parquet)
     }
 
     /// Reads the next record; false at the end.
     pub(super) fn next(&mut self) -> Result<bool, DataError> {
-        let more = self
-            .reader
-            .read_byte_record(&mut self.record)
-            .map_err(|error| guard::explain(error, self.file))?;
-        if more {
-            self.line = self
-                .lines
-                .borrow_mut()
-                .pop_front()
-                .expect("the guard has seen what the reader returns");
+        match &mut self.from {
+            From::Text { reader, lines } => {
+                let more = reader
+                    .read_byte_record(&mut self.record)
+                    .map_err(|error| guard::explain(error, self.file))?;
+                if more {
+                    self.line = lines
+                        .borrow_mut()
+                        .pop_front()
+                        .expect("the guard has seen what the reader returns");
+                }
+                Ok(more)
+            }
+            #[cfg(feature = "parquet")]
+            From::Parquet { rows, begun } => {
+                if !*begun {
+                    *begun = true;
+                    rows.header(&mut self.record);
+                    return Ok(true);
+                }
+                let more = rows.next(&mut self.record)?;
+                self.line = rows.row;
+                Ok(more)
+            }
         }
-        Ok(more)
     }
 
     /// Whether the next record has been read from the file already, to its end.
     pub(super) fn is_ready(&self) -> bool {
-        let begun = usize::from(self.reader.get_ref().is_within());
-        self.lines.borrow().len() > begun
+        match &self.from {
+            From::Text { reader, lines } => {
+                let begun = usize::from(reader.get_ref().is_within());
+                lines.borrow().len() > begun
+            }
+            #[cfg(feature = "parquet")]
+            From::Parquet { .. } => true,
+        }
     }
 
     pub(super) fn malformed(&self, found: String, expected: String, hint: &str) -> DataError {
-        DataError::malformed(
-            format!("{}:{}", self.file, self.line),
-            found,
-            expected,
-            hint,
-        )
+        let at = match self.line {
+            // The names of the columns stand in no line.
+            0 => self.file.to_owned(),
+            line => self.source.at(line),
+        };
+        DataError::malformed(at, found, expected, hint)
     }
 
     pub(super) fn in_column(
@@ -87,7 +162,7 @@ impl<'a> Records<'a> {
         hint: &str,
     ) -> DataError {
         DataError::malformed(
-            format!("{}:{}, column {column:?}", self.file, self.line),
+            format!("{}, column {column:?}", self.source.at(self.line)),
             found,
             expected,
             hint,
@@ -96,7 +171,6 @@ impl<'a> Records<'a> {
 
     /// The text of a field, without the blanks around it; nothing is a text too.
     pub(super) fn field(&self, at: usize, column: &str) -> Result<&str, DataError> {
-        let hint = "save the file as UTF-8";
         let field = self
             .record
             .get(at)
@@ -106,7 +180,11 @@ impl<'a> Records<'a> {
                 column,
                 quote(&String::from_utf8_lossy(field)),
                 "UTF-8 text",
-                hint,
+                &if self.is_text() {
+                    "save the file as UTF-8".to_owned()
+                } else {
+                    format!("write the column as text, or leave it out with `--drop {column}`")
+                },
             )
         })?;
         Ok(text.trim())
@@ -119,7 +197,7 @@ impl<'a> Records<'a> {
         let found = format!("{} fields", self.record.len());
         let hint = format!(
             "complete the row, or quote a value that has a {} in it",
-            separator_name(self.separator)
+            separator_name(self.source.separator)
         );
         Err(self.malformed(found, format!("{columns}, as in the header"), &hint))
     }

@@ -12,6 +12,11 @@ pub(super) fn target(
     task: Task,
     normalize: Normalize,
 ) -> Result<Option<TargetDescription>, DataError> {
+    if let TableTarget::Columns(columns) = table.target()
+        && let Some(text) = columns.iter().find(|column| is_text(column))
+    {
+        return Ok(Some(refused_text(table, columns, &text.name, normalize)));
+    }
     let rows: Vec<u32> = (0..).take(table.rows()).collect();
     let Some(fitted) = Preparation::fit_target(table, &rows, task, normalize)? else {
         return Ok(None);
@@ -84,6 +89,37 @@ pub(super) fn target(
     }))
 }
 
+const fn is_text(column: &Column) -> bool {
+    matches!(column.values, Values::Text { .. })
+}
+
+/// Several columns that training would refuse as a target, since one of them is text.
+fn refused_text(
+    table: &Table,
+    columns: &[Column],
+    text: &str,
+    normalize: Normalize,
+) -> TargetDescription {
+    let missing = |column: &Column| {
+        let found = table.findings().of(&column.name);
+        found.map_or(0, |found| found.missing)
+    };
+    TargetDescription {
+        name: None,
+        // Several targets are those of nothing else.
+        task: Task::Regression,
+        missing: columns.iter().map(missing).sum(),
+        classes: None,
+        range: None,
+        columns: (columns.iter())
+            .map(|column| one_of_several(table, column, normalize))
+            .collect(),
+        training: format!(
+            "target: refused, since {text:?} is text; name one target alone for a classification, or leave this one out"
+        ),
+    }
+}
+
 /// Describes the weights of the rows, if they have some.
 pub(super) fn weights(table: &Table) -> Option<ColumnDescription> {
     let column = table.weights()?;
@@ -102,6 +138,22 @@ pub(super) fn weights(table: &Table) -> Option<ColumnDescription> {
 
 /// One of several columns that are the target together.
 fn one_of_several(table: &Table, column: &Column, normalize: Normalize) -> ColumnDescription {
+    if let Values::Text { codes, names } = &column.values {
+        let mut counts: Vec<_> = names.iter().map(|name| (name.clone(), 0)).collect();
+        for &code in codes {
+            counts[code as usize].1 += 1;
+        }
+        counts.sort();
+        let found = table.findings().of(&column.name);
+        return ColumnDescription {
+            name: column.name.clone(),
+            kind: "category",
+            missing: found.map_or(0, |found| found.missing),
+            range: None,
+            categories: Some(counts),
+            training: "target: refused, since it is text".to_owned(),
+        };
+    }
     let mut described = numbers(table, column);
     let refused = refused_while(described.missing, table);
     described.training = format!("target: {}{refused}", scaled(table, normalize));

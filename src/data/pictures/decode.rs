@@ -5,6 +5,7 @@ use std::path::Path;
 
 use image::codecs::png::PngDecoder;
 use image::imageops::{FilterType, resize};
+use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, ImageDecoder, ImageError, Limits, RgbImage};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
@@ -23,10 +24,11 @@ const MOST_SIDE: u32 = 1 << 15;
 pub(super) struct Decoded {
     pub(super) pixels: Vec<u8>,
     pub(super) picture: Picture,
-    /// Whether it had an alpha channel, 16 bits, another size.
+    /// Whether it had an alpha channel, 16 bits, another size, and whether its camera says that it lies on its side.
     pub(super) alpha: bool,
     pub(super) deep: bool,
     pub(super) resized: bool,
+    pub(super) turned: bool,
 }
 
 /// What can be wrong with a file, before its path is known to the message.
@@ -39,13 +41,13 @@ pub(super) fn decode(file: &Path, how: PictureOptions) -> Result<Decoded, DataEr
     let bytes = bytes(file)?;
     let at = || file.display().to_string();
     let unpacked = if bytes.starts_with(b"\x89PNG") {
-        png(&bytes)
+        png(&bytes).map(|image| (image, false))
     } else if bytes.starts_with(b"\xff\xd8\xff") {
         jpeg(&bytes)
     } else {
         Err(Wrong::Damaged("neither PNG nor JPEG".to_owned()))
     };
-    let image = unpacked.map_err(|wrong| match wrong {
+    let (image, turned) = unpacked.map_err(|wrong| match wrong {
         Wrong::Damaged(what) => DataError::malformed(
             at(),
             format!("a damaged picture: {what}"),
@@ -90,6 +92,7 @@ pub(super) fn decode(file: &Path, how: PictureOptions) -> Result<Decoded, DataEr
         alpha: colour.has_alpha(),
         deep: colour.bytes_per_pixel() > colour.channel_count(),
         resized: new.is_some(),
+        turned,
     })
 }
 
@@ -145,7 +148,8 @@ fn png(bytes: &[u8]) -> Result<DynamicImage, Wrong> {
     DynamicImage::from_decoder(decoder).map_err(wrong)
 }
 
-fn jpeg(bytes: &[u8]) -> Result<DynamicImage, Wrong> {
+/// The picture as it is to be looked at, and whether it had to be turned or mirrored for that.
+fn jpeg(bytes: &[u8]) -> Result<(DynamicImage, bool), Wrong> {
     let damaged = |error: &dyn std::fmt::Debug| Wrong::Damaged(format!("{error:?}"));
     let side = MOST_SIDE as usize;
     let options = DecoderOptions::default()
@@ -175,5 +179,10 @@ fn jpeg(bytes: &[u8]) -> Result<DynamicImage, Wrong> {
     } else {
         RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
     };
-    image.ok_or_else(|| damaged(&"fewer pixels than its size says"))
+    let mut image = image.ok_or_else(|| damaged(&"fewer pixels than its size says"))?;
+    let exif = decoder.exif().map(Vec::as_slice).unwrap_or_default();
+    // What is no orientation is none: programs that show the picture take it so.
+    let orientation = Orientation::from_exif_chunk(exif).unwrap_or(Orientation::NoTransforms);
+    image.apply_orientation(orientation);
+    Ok((image, orientation != Orientation::NoTransforms))
 }

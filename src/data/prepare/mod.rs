@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use self::gaps::unfilled;
 use self::inputs::InputPreparation;
 use self::target::TargetPreparation;
-pub use self::units::InputScale;
+pub use self::units::{Coarse, InputScale};
 use super::dataset::{Dataset, Targets};
 use super::error::{DataError, nearest};
 use super::missing::Finding;

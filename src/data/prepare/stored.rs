@@ -114,7 +114,7 @@ fn prepare_column(
     table: &Table,
 ) -> Result<Prepared, DataError> {
     let field = &file.fields[at];
-    let place = |line: u64| format!("{}:{line}", table.source());
+    let place = |line: u64| table.place_of_line(line);
     match column {
         ColumnPreparation::Number {
             name,

@@ -18,6 +18,46 @@ pub struct InputScale {
     pub missing: Option<Vec<Option<f64>>>,
 }
 
+/// The share of the spread from which on rounding to f32 is worth a word.
+const FELT: f64 = 1e-4;
+
+/// An input that single precision cannot tell apart finely.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Coarse {
+    /// Its place among the inputs.
+    pub input: usize,
+    /// What was taken off, that is where its numbers lie.
+    pub offset: f64,
+    /// What was divided by.
+    pub spread: f64,
+    /// How far apart f32 numbers are there.
+    pub step: f64,
+}
+
+impl InputScale {
+    /// The inputs that lose digits as f32, since they lie far from 0 for their spread. A constant that f32 holds does not.
+    #[must_use]
+    pub fn coarse(&self) -> Vec<Coarse> {
+        let of = |(input, (&offset, &spread)): (usize, (&f64, &f64))| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the steps of f32 are what is asked for"
+            )]
+            let at = offset.abs() as f32;
+            let step = f64::from(at.next_up()) - f64::from(at);
+            let constant = spread == 1.0 && f64::from(at) == offset.abs();
+            (step > FELT * spread && !constant).then_some(Coarse {
+                input,
+                offset,
+                spread,
+                step,
+            })
+        };
+        let pairs = self.offset.iter().zip(&self.scale).enumerate();
+        pairs.filter_map(of).collect()
+    }
+}
+
 impl Preparation {
     /// The offsets and scales of the inputs, in the order of [`feature_names`](Self::feature_names). One of `column=category`
     /// is 1 for a row of that category and 0 otherwise, and stays so.

@@ -4,20 +4,22 @@ use std::collections::BTreeMap;
 
 use super::{Evaluation, Inspection, Model, Profile, Snapshot, Streamed, Summary};
 
-/// Training steps that have just been done.
+/// Training steps that have just been done. A step is an update: where it has several batches
+/// ([`Rules::accumulate`](super::Rules::accumulate)) it is told when the last of them is done.
 #[derive(Debug, Clone, Copy)]
 pub struct StepsReport<'a> {
     /// The epoch, from 1.
     pub epoch: u64,
-    /// The number of the first of them, from 1: batches are numbered, where an update has several.
+    /// The number of the first of them, from 1.
     pub first: u64,
-    /// The loss of each, on its own batch. Squared errors are in the scale that the network sees.
+    /// The loss of each, on its own batch, or the mean over the rows of its batches. Squared errors are in the scale that the
+    /// network sees.
     pub losses: &'a [f64],
     /// The share of rows classified right over all of them, if there are classes.
     pub accuracy: Option<f64>,
     /// Rows seen since the run began.
     pub samples: u64,
-    /// Training steps of the whole run, or batches.
+    /// Training steps of the whole run.
     pub total: u64,
 }
 
@@ -43,12 +45,12 @@ pub struct EpochReport<'a> {
     pub seconds: f64,
     /// The model as it is now.
     pub model: &'a Model,
-    /// A look into the network on one of its batches, if it was asked for by [`Observer::inspects`].
+    /// A look into the network on one of its batches, if it was asked for by [`Callback::inspects`].
     pub inspection: Option<&'a Inspection>,
 }
 
 /// Who wants to know.
-pub trait Observer {
+pub trait Callback {
     /// Before the first training step: the shader chosen for each product, as [`Executor::choices`] tells them. With the
     /// device, its driver and the seed they decide every bit of the run.
     ///
@@ -85,7 +87,7 @@ pub trait Observer {
         Ok(())
     }
 
-    /// After some training steps.
+    /// After some training steps, at least one.
     ///
     /// # Errors
     /// An error ends the run and comes back as it is.
@@ -107,7 +109,7 @@ pub trait Observer {
         false
     }
 
-    /// Whether it keeps snapshots. Then [`Observer::snapshot`] is called as often as
+    /// Whether it keeps snapshots. Then [`Callback::snapshot`] is called as often as
     /// [`Options::checkpoint_steps`](super::Options::checkpoint_steps) and its neighbour say, and when the run is
     /// interrupted, which then ends at once, in the middle of an epoch, without an evaluation.
     fn keeps_snapshots(&self) -> bool {
@@ -147,4 +149,4 @@ pub trait Observer {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
-impl Observer for Silent {}
+impl Callback for Silent {}
