@@ -17,6 +17,7 @@ use thalweg::data::{
 use super::{Folder, load_with, refuses_file};
 
 mod damaged;
+mod pyarrow;
 mod types;
 
 /// A column of cells, some of them perhaps null.

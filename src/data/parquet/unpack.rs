@@ -148,10 +148,12 @@ mod tests {
             for size in [0, 1000, zeros.len() - 1, zeros.len() + 1] {
                 assert!(unpack(codec, packed, size).is_err(), "{codec:?} as {size}");
             }
-            // 20 bytes that claim two gigabytes.
+            // 20 bytes that claim two gigabytes, which no decoder shall make room for.
+            let error =
+                unpack(codec, &packed[..20], i32::MAX as usize).expect_err("they cannot be there");
             assert!(
-                unpack(codec, &packed[..20], i32::MAX as usize).is_err(),
-                "{codec:?}"
+                error.contains("claimed") || matches!(codec, Compression::GZIP(_)),
+                "{codec:?}: {error}"
             );
         }
     }
