@@ -128,7 +128,7 @@ fi
 # The dev profile is optimised already (see Cargo.toml), and has every check on.
 cargo test --locked "${features[@]}" "$@"
 if [[ $# == 0 ]]; then
-    for example in xor own_data own_loss; do
+    for example in own_data own_loss; do
         for device in cpu gpu; do
             say "running the example $example on $device"
             cargo run --quiet --locked "${features[@]}" --example "$example" "$device"

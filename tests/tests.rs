@@ -27,6 +27,7 @@ mod onnx;
 
 // Every device.
 mod bench;
+mod examples;
 mod kernels;
 mod train;
 mod verify;

@@ -15,16 +15,16 @@ use thalweg::executor::Workspace;
 use thalweg::metrics::wilson;
 
 /// What goes wrong in an example.
-pub type Failure = Box<dyn Error>;
+pub(crate) type Failure = Box<dyn Error>;
 
 /// A run of an example.
-pub struct Example {
+pub(crate) struct Example {
     /// Its name.
     name: &'static str,
     /// Where it computes.
-    pub device: Device,
+    pub(crate) device: Device,
     /// Whether fewer seeds and steps shall do, as in the tests.
-    pub short: bool,
+    pub(crate) short: bool,
     /// Claims so far, and how many did not hold.
     claims: usize,
     failed: usize,
@@ -33,7 +33,7 @@ pub struct Example {
 impl Example {
     /// Runs an example by the command line: `[--device DEVICE] [--short]`. The status is 1 if a claim does not hold or `body`
     /// fails, and 2 if the arguments are not understood.
-    pub fn run(
+    pub(crate) fn run(
         name: &'static str,
         body: impl FnOnce(&mut Self) -> Result<(), Failure>,
     ) -> ExitCode {
@@ -41,7 +41,9 @@ impl Example {
         let mut example = match Self::from_arguments(name) {
             Ok(example) => example,
             Err(message) => {
-                eprintln(&format!("error: {message}\nusage: {name} [--device cpu|gpu|reference|auto] [--short]"));
+                eprintln(&format!(
+                    "error: {message}\nusage: {name} [--device cpu|gpu|reference|auto] [--short]"
+                ));
                 return ExitCode::from(2);
             }
         };
@@ -50,7 +52,10 @@ impl Example {
             return ExitCode::FAILURE;
         }
         let (held, all) = (example.claims - example.failed, example.claims);
-        println!("{held} of {all} claims hold ({:.1} s)", begun.elapsed().as_secs_f64());
+        println!(
+            "{held} of {all} claims hold ({:.1} s)",
+            begun.elapsed().as_secs_f64()
+        );
         if example.failed == 0 && all > 0 {
             ExitCode::SUCCESS
         } else {
@@ -81,17 +86,17 @@ impl Example {
     }
 
     /// An empty workspace on the device that was asked for.
-    pub fn workspace(&self) -> Result<Workspace, Failure> {
+    pub(crate) fn workspace(&self) -> Result<Workspace, Failure> {
         Ok(Workspace::new(self.device.open(None)?.executor))
     }
 
     /// One of two numbers: for a whole run, or for a short one.
-    pub fn either<T>(&self, whole: T, short: T) -> T {
+    pub(crate) fn either<T>(&self, whole: T, short: T) -> T {
         if self.short { short } else { whole }
     }
 
     /// Tells a claim, what was measured, and whether it holds.
-    pub fn claim(&mut self, claim: &str, measured: impl Display, holds: bool) {
+    pub(crate) fn claim(&mut self, claim: &str, measured: impl Display, holds: bool) {
         self.claims += 1;
         self.failed += usize::from(!holds);
         let verdict = if holds { "holds" } else { "DOES NOT HOLD" };
@@ -99,13 +104,14 @@ impl Example {
     }
 
     /// Tells what is worth knowing beside the claims.
-    pub fn tell(&self, text: impl Display) {
+    pub(crate) fn tell(&self, text: impl Display) {
         println!("{text}");
     }
 
     /// Writes a file into `target/examples/NAME/`.
-    pub fn write(&self, file: &str, contents: &[u8]) -> Result<(), Failure> {
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    pub(crate) fn write(&self, file: &str, contents: &[u8]) -> Result<(), Failure> {
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
         let folder = target.join("examples").join(self.name);
         std::fs::create_dir_all(&folder)?;
         let path = folder.join(file);
@@ -115,7 +121,7 @@ impl Example {
     }
 
     /// Writes a chart into `target/examples/NAME/`.
-    pub fn chart(&self, file: &str, chart: &Chart) -> Result<(), Failure> {
+    pub(crate) fn chart(&self, file: &str, chart: &Chart) -> Result<(), Failure> {
         self.write(file, chart.svg().as_bytes())
     }
 }
@@ -126,12 +132,12 @@ fn eprintln(text: &str) {
 }
 
 /// The mean of some numbers.
-pub fn mean(values: &[f64]) -> f64 {
+pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// How often something came out, with Wilson's interval of 95 %: `37 of 40 (80 % to 97 %)`.
-pub fn rate(k: usize, n: usize) -> String {
+pub(crate) fn rate(k: usize, n: usize) -> String {
     match wilson(k as u64, n as u64) {
         Some([low, high]) => format!("{k} of {n} ({:.0} % to {:.0} %)", 100.0 * low, 100.0 * high),
         None => "none of none".to_owned(),
@@ -139,7 +145,7 @@ pub fn rate(k: usize, n: usize) -> String {
 }
 
 /// A table: the first row is the head; columns are as wide as their widest cell, numbers at the right.
-pub fn table(rows: &[Vec<String>]) -> String {
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |at: usize| {
         let cells = rows.iter().filter_map(|row| row.get(at));
@@ -148,7 +154,9 @@ pub fn table(rows: &[Vec<String>]) -> String {
     let widths: Vec<_> = (0..columns).map(width).collect();
     let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths);
-        let cells: Vec<_> = cells.map(|(cell, width)| format!("{cell:>width$}")).collect();
+        let cells: Vec<_> = cells
+            .map(|(cell, width)| format!("{cell:>width$}"))
+            .collect();
         cells.join("  ")
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n") + "\n"
