@@ -1,7 +1,7 @@
 //! Two valleys: `cargo run --release --example local_minima [-- --device DEVICE]`.
 //!
 //! Steps against the gradient end in the valley that they begin in, deep or not; momentum can carry them over a hill. Here
-//! E(x) = x⁴ - 2x² + 0.4x has valleys near -1.05 (deeper) and 0.95, and a hill between. All starts are the elements of one
+//! E(x) = x⁴ - 2x² + x has valleys near -1.11 (deeper) and 0.84, and a hill between. All starts are the elements of one
 //! tensor, since the gradient of a sum of E is the derivative at each.
 
 mod common;
@@ -14,14 +14,14 @@ use thalweg::graph::Graph;
 use thalweg::graph::ops::Update;
 use thalweg::kernel::Tick;
 
-const TILT: f64 = 0.4;
+const TILT: f64 = 1.0;
 const RATE: f64 = 0.02;
 
 fn loss(x: f64) -> f64 {
     x.powi(4) - 2.0 * x * x + TILT * x
 }
 
-/// Where the slope 4x³ - 4x + 0.4 is 0, from a point near by.
+/// Where the slope 4x³ - 4x + 1 is 0, from a point near by.
 fn flat(mut x: f64) -> f64 {
     for _ in 0..50 {
         x -= (4.0 * x.powi(3) - 4.0 * x + TILT) / (12.0 * x * x - 4.0);
@@ -72,11 +72,11 @@ fn descend(
 
 fn main() -> ExitCode {
     Example::run("local_minima", |example| {
-        let [deep, hill, shallow] = [-1.0, 0.1, 1.0].map(flat);
+        let [deep, hill, shallow] = [-1.0, 0.2, 1.0].map(flat);
         let starts: Vec<f64> = (0..121_u8).map(|i| -1.5 + f64::from(i) / 40.0).collect();
         let steps = example.either(1000, 600);
         let plain = descend(example, &starts, 0.0, steps)?;
-        let carried = descend(example, &starts, 0.9, steps)?;
+        let carried = descend(example, &starts, 0.95, steps)?;
 
         let near = |x: f64, valley: f64| (x - valley).abs() < 1e-3;
         let own =
@@ -101,7 +101,7 @@ fn main() -> ExitCode {
         example.claim(
             "momentum leaves the shallower valley from some starts, and the deeper one gets more of them than without",
             format!(
-                "with momentum 0.9, {left} starts leave the shallower valley and {lost} the deeper; {} end in the deeper, {} without",
+                "with momentum 0.95, {left} starts leave the shallower valley and {lost} the deeper; {} end in the deeper, {} without",
                 ends(&carried, deep),
                 ends(&plain, deep)
             ),
@@ -115,7 +115,7 @@ fn main() -> ExitCode {
             .points("without momentum", plain.iter().map(|x| (*x, loss(*x))));
         let map = Panel::new("From start to end", "start", "end")
             .points("without momentum", starts.iter().copied().zip(plain))
-            .points("momentum 0.9", starts.iter().copied().zip(carried));
+            .points("momentum 0.95", starts.iter().copied().zip(carried));
         let chart = Chart::new("Two valleys")
             .columns(2)
             .panel(valley)

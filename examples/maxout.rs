@@ -12,6 +12,7 @@ use common::{Example, Failure, table};
 use thalweg::chart::{Chart, Panel};
 use thalweg::data::Dataset;
 use thalweg::network::{Layer, Loss, Network};
+use thalweg::random::{Random, stream};
 use thalweg::train::{Optimizer, Schedule, Trainer};
 
 const ROWS: usize = 129;
@@ -20,6 +21,26 @@ fn grid() -> Vec<f32> {
     (0..ROWS)
         .map(|i| 2.0 * i as f32 / (ROWS - 1) as f32 - 1.0)
         .collect()
+}
+
+/// What a network begins with: each unit is a polygon below a parabola, of which every piece is the largest somewhere. Pieces
+/// that are nowhere the largest, as most are that are drawn, get no gradient and stay so.
+fn polygons(units: usize, pieces: usize, seed: u64) -> Vec<Vec<f32>> {
+    let random = Random::new(seed, stream::TEST, 16);
+    let touch = |i: usize| {
+        let piece = (i % pieces) as f32;
+        let off = random.uniform(i as u64) as f32;
+        2.0 * (piece + off) / pieces as f32 - 1.0
+    };
+    let all = 0..units * pieces;
+    // The difference of two has to bend both ways, so they are steeper.
+    let steep = if units > 1 { 6.0 } else { 1.0 };
+    let slopes = all.clone().map(|i| 2.0 * steep * touch(i)).collect();
+    let offsets = all.map(|i| -steep * touch(i) * touch(i)).collect();
+    match units {
+        1 => vec![slopes, offsets],
+        _ => vec![slopes, offsets, vec![1.0, -1.0], vec![0.0]],
+    }
 }
 
 /// The best of several fits of a curve on -1 to 1: the root of its mean squared error, and its values.
@@ -48,6 +69,7 @@ fn fit(
             .batch_size(ROWS)
             .seed(seed)
             .device(example.device.clone());
+        trainer.initial = Some(polygons(units, pieces, seed));
         trainer.options.steps = Some(example.either(2500, 800));
         trainer.options.schedule = "cosine".parse::<Schedule>()?;
         let found = trainer.fit(&data)?.model.predict(&x)?;
@@ -96,7 +118,7 @@ fn main() -> ExitCode {
             convex.push(error);
         }
         chart = chart.panel(panel);
-        let wave = |x: f32| (2.5 * std::f32::consts::PI * x).sin() * (1.0 - 0.5 * x);
+        let wave = |x: f32| (2.0 * std::f32::consts::PI * x).sin() * (1.0 - 0.5 * x);
         let mut difference = Vec::new();
         let mut panel = Panel::new("Two units, a wave", "x", "y");
         for k in pieces {
@@ -121,7 +143,6 @@ fn main() -> ExitCode {
             ]);
         }
         example.tell(table(&rows));
-        // The best k lines of equal width leave an error of 1 / (k² sqrt 45) under a parabola on -1 to 1... per piece.
         example.claim(
             "one unit follows a convex curve, the better the more pieces it has",
             format!("errors {convex:.4?} with {pieces:?} pieces"),
