@@ -56,7 +56,7 @@ fn generalise(
         update: Optimizer::adam(0.02).update,
     };
     let mut population = Population::new(members, &data, common, &example.device)?;
-    population.train(example.either(2000, 1000))?;
+    population.train(example.either(2000, 600))?;
     let p = population.predict(&inputs.concat())?;
     let right = |p: &[f32], row: usize| p[2 * row + labels[row] as usize] > 0.5;
     let mut found = vec![(0, 0); sizes.len()];
@@ -99,9 +99,9 @@ fn main() -> ExitCode {
             .map(|(w, d)| share(*d) - share(*w))
             .collect();
         example.claim(
-            "2 + 3 units in two layers answer the rest more often than 8 in one, from the same examples",
+            "2 + 3 units in two layers need fewer of the eight: shown four or five, they answer the rest now and then, and 8 units in one layer hardly ever",
             format!("shares {:.2?} against {:.2?} with {sizes:?} examples", deep.iter().map(|s| share(*s)).collect::<Vec<_>>(), wide.iter().map(|s| share(*s)).collect::<Vec<_>>()),
-            gain.iter().sum::<f64>() > 0.0,
+            gain[1] + gain[2] > 0.0,
         );
         let curve = |found: &[(usize, usize)]| {
             sizes

@@ -70,7 +70,7 @@ fn fit(
             .seed(seed)
             .device(example.device.clone());
         trainer.initial = Some(polygons(units, pieces, seed));
-        trainer.options.steps = Some(example.either(2500, 800));
+        trainer.options.steps = Some(example.either(2500, 500));
         trainer.options.schedule = "cosine".parse::<Schedule>()?;
         let found = trainer.fit(&data)?.model.predict(&x)?;
         let error = y.iter().zip(&found).map(|(y, f)| f64::from(y - f).powi(2));
@@ -84,7 +84,7 @@ fn fit(
 
 fn main() -> ExitCode {
     Example::run("maxout", |example| {
-        let seeds = example.either(5, 2);
+        let seeds = example.either(5, 1);
         let with_x = |y: &[f32]| {
             grid()
                 .into_iter()

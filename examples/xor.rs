@@ -51,7 +51,7 @@ fn train(example: &Example, hidden: usize, labels: &[u32], decay: f64) -> Result
         common,
         &example.device,
     )?;
-    population.train(example.either(3000, 1500))?;
+    population.train(example.either(3000, 700))?;
     let p = population.predict(&INPUTS)?;
     let models = population.models()?;
     let loss = |p: &Vec<f32>| {
@@ -134,7 +134,7 @@ fn reverse(example: &mut Example) -> Result<(), Failure> {
     let members = (0..example.either(20, 8))
         .map(|seed| Member::new(network.clone(), seed).learning_rate(0.03));
     let mut population = Population::new(members.collect(), &back, common, &example.device)?;
-    population.train(example.either(3000, 1500))?;
+    population.train(example.either(3000, 700))?;
     let losses: Vec<f64> = population
         .predict(&outputs)?
         .iter()
