@@ -6,6 +6,8 @@
 //! question here is whether exactly one of the first two bits is set, which a first layer can find once for both values of the
 //! third.
 
+#![expect(clippy::cast_possible_truncation, reason = "there are few seeds")]
+
 mod common;
 
 use std::process::ExitCode;

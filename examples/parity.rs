@@ -5,6 +5,8 @@
 //! need as n grows, in one layer and in two of equal size, and how many of the patterns must be shown? And the other side of the
 //! same question: one hidden layer approximates any curve, the better the wider it is.
 
+#![expect(clippy::cast_possible_truncation, reason = "there are few seeds")]
+
 mod common;
 
 use std::process::ExitCode;
