@@ -16,6 +16,7 @@ mod population;
 mod profile;
 mod pytorch;
 mod reading;
+mod recurrent;
 mod repeat;
 mod resume;
 mod rules;
