@@ -1,5 +1,6 @@
 //! Training, evaluation and prediction on every device.
 
+mod adversarial;
 mod callbacks;
 mod errors;
 mod evaluation;
