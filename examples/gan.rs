@@ -138,7 +138,7 @@ fn in_function_space(example: &Example, p: &[f64], q: &[f64]) -> Result<(Vec<f64
 
 /// The best discriminator: trained, as free values, and by the formula.
 fn fixed(example: &mut Example) -> Result<Panel, Failure> {
-    let steps = example.either(4000, 2000);
+    let steps = example.either(4000, 1400);
     let x = grid();
     let single: Vec<f32> = x.iter().map(|&x| x as f32).collect();
     let (p, q): (Vec<_>, Vec<_>) = x.iter().map(|&x| (p_data(x), p_affine(x))).unzip();
