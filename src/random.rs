@@ -20,6 +20,8 @@ pub mod stream {
     pub const NOISE: u32 = 7 << 24;
     /// Rows that are resampled to tell how sure a figure is; the step is the resample.
     pub const BOOTSTRAP: u32 = 8 << 24;
+    /// What generators of adversarial games make rows of; the index tells the players' draws apart, the step is the player's.
+    pub const LATENT: u32 = 10 << 24;
     /// Generated data sets; the index tells a generator's draws apart.
     pub const GENERATOR: u32 = 5 << 24;
     /// Tests and benchmarks.

@@ -12,7 +12,7 @@ use super::{flags, summary};
 use crate::cpu::Cpu;
 use crate::data::{Preparation, Task};
 use crate::network::Layer;
-use crate::run::{FORMAT, ModelFile, StoredTensor, TensorFile};
+use crate::run::{ModelFile, StoredTensor, TensorFile};
 use crate::train::Purpose;
 
 const EXAMPLES: &str = "Examples:
@@ -93,7 +93,7 @@ fn heading(path: &RunPath, model: Option<&ModelFile>) -> Facts {
     };
     let network = &file.model.network;
     let count = network.parameter_count() as u64;
-    facts.add("format", format!("{FORMAT}"));
+    facts.add("format", file.format().to_string());
     facts.add(
         "network",
         format!(
@@ -129,6 +129,15 @@ fn layers(list: &[Layer]) -> String {
         Layer::Residual { layers: block } => format!("residual ({})", layers(block)),
         Layer::Maxout { outputs, pieces } => format!("maxout {outputs} of {pieces} pieces"),
         Layer::Noise { std } => format!("noise {std}"),
+        Layer::Recurrent {
+            cell,
+            outputs,
+            steps,
+            sequence,
+        } => {
+            let all = if *sequence { ", each result" } else { "" };
+            format!("{cell} {outputs} ({steps} time steps{all})")
+        }
     };
     list.iter().map(word).collect::<Vec<_>>().join(", ")
 }
@@ -216,7 +225,7 @@ fn as_json(path: &str, tensors: &[StoredTensor], model: Option<&ModelFile>, batc
     let described = model.map(|file| {
         let preparation = file.preparation.as_ref();
         json!({
-            "format": FORMAT,
+            "format": file.format(),
             "network": file.model.network.to_string(),
             "layers": file.model.network.layers,
             "parameters": file.model.network.parameter_count(),

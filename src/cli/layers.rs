@@ -7,14 +7,14 @@ use toml::de::{DeTable, DeValue};
 use super::config::words;
 use super::exit::Exit;
 use crate::data::nearest;
-use crate::network::{Activation, Layer, NetworkError};
+use crate::network::{Activation, Cell, Layer, NetworkError};
 
 /// Most blocks in each other, as the network has it.
 const DEEPEST: usize = 8;
 /// Pieces of maxout where none are given.
 const PIECES: usize = 2;
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 11] = [
     "linear",
     "maxout",
     "dropout",
@@ -23,6 +23,9 @@ const KINDS: [&str; 8] = [
     "activation",
     "noise",
     "residual",
+    "rnn",
+    "lstm",
+    "gru",
 ];
 
 /// The keys of a kind of layer, but for `kind`.
@@ -35,6 +38,8 @@ fn keys(kind: &str) -> &'static [&'static str] {
         "layer_norm" => &["epsilon", "activation"],
         "activation" => &["function"],
         "noise" => &["std"],
+        "rnn" => &["units", "steps", "sequence", "nonlinearity"],
+        "lstm" | "gru" => &["units", "steps", "sequence"],
         _ => &["layers", "activation"],
     }
 }
@@ -96,6 +101,14 @@ impl Reader<'_> {
             let layer = self.layer(&entry, columns)?;
             columns = match layer {
                 Layer::Linear { outputs, .. } | Layer::Maxout { outputs, .. } => Some(outputs),
+                Layer::Recurrent {
+                    outputs,
+                    sequence: false,
+                    ..
+                } => Some(outputs),
+                // Of so many time steps as the data will have.
+                Layer::Recurrent { steps: 0, .. } => None,
+                Layer::Recurrent { outputs, steps, .. } => outputs.checked_mul(steps),
                 _ => columns,
             };
             layers.push(layer);
@@ -149,6 +162,13 @@ impl Reader<'_> {
                     std: entry.required("std", std)?,
                 }
             }
+            "rnn" | "lstm" | "gru" => Layer::Recurrent {
+                cell: entry.cell()?,
+                outputs: entry.required("units", entry.count("units")?)?,
+                // 0: what the data have.
+                steps: entry.count("steps")?.unwrap_or(0),
+                sequence: entry.flag("sequence")?.unwrap_or(false),
+            },
             _ => self.residual(entry, columns)?,
         })
     }
@@ -301,6 +321,17 @@ impl Entry<'_, '_> {
         }
     }
 
+    fn cell(&self) -> Result<Cell, Exit> {
+        match (self.kind, self.get("nonlinearity")) {
+            ("lstm", _) => Ok(Cell::Lstm),
+            ("gru", _) => Ok(Cell::Gru),
+            (_, None) => Ok(Cell::Rnn),
+            (_, Some(DeValue::String(word))) if word == "tanh" => Ok(Cell::Rnn),
+            (_, Some(DeValue::String(word))) if word == "relu" => Ok(Cell::RnnRelu),
+            _ => Err(self.wrong("nonlinearity", "tanh or relu")),
+        }
+    }
+
     fn activation(&self, key: &str) -> Result<Option<Activation>, Exit> {
         match self.get(key) {
             None => Ok(None),
@@ -353,6 +384,27 @@ fn fields(layer: &Layer) -> Vec<(&'static str, String)> {
             vec![("function", quoted(&function.to_string()))],
         ),
         Layer::Noise { std } => ("noise", vec![("std", number(*std))]),
+        Layer::Recurrent {
+            cell,
+            outputs,
+            steps,
+            sequence,
+        } => {
+            let kind = match cell {
+                Cell::Rnn | Cell::RnnRelu => "rnn",
+                Cell::Lstm => "lstm",
+                Cell::Gru => "gru",
+            };
+            let mut rest = vec![("units", outputs.to_string())];
+            if *steps > 0 {
+                rest.push(("steps", steps.to_string()));
+            }
+            rest.push(("sequence", sequence.to_string()));
+            if *cell == Cell::RnnRelu {
+                rest.push(("nonlinearity", quoted("relu")));
+            }
+            (kind, rest)
+        }
         Layer::Residual { layers } => {
             let one = |layer: &Layer| {
                 let fields = fields(layer).into_iter();

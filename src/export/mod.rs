@@ -25,6 +25,15 @@ pub enum ExportError {
         /// What fits.
         most: u64,
     },
+    /// A kind of layer that is not written in this format.
+    #[error(
+        "the network {network} has recurrent layers, which this version does not write as ONNX; export it as safetensors \
+         with --script, for PyTorch"
+    )]
+    Recurrent {
+        /// Its widths.
+        network: String,
+    },
     /// A description that no header holds.
     #[error(
         "the description of the model takes {bytes} bytes, and a header of safetensors holds {most} of them; train on \

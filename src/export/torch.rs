@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::ExportError;
 use super::shape::{Answer, about, answer, output, target_scale};
-use crate::network::{Activation, Layer, Stage};
+use crate::network::{Activation, Cell, Layer, Stage};
 use crate::run::{ModelFile, RunError};
 
 /// The key of the description in the header, and in it that of what a script reads.
@@ -217,6 +217,21 @@ fn modules(stages: &[Stage<'_>], indent: usize, text: &mut String) {
                 format!("nn.BatchNorm1d({inputs}, eps={epsilon:?}, momentum={momentum:?})")
             }
             Layer::LayerNorm { epsilon } => format!("nn.LayerNorm({inputs}, eps={epsilon:?})"),
+            Layer::Recurrent {
+                cell,
+                outputs,
+                steps,
+                ..
+            } => {
+                let (kind, options) = match cell {
+                    Cell::Rnn => ("RNN", ""),
+                    Cell::RnnRelu => ("RNN", "nonlinearity=\"relu\", "),
+                    Cell::Lstm => ("LSTM", ""),
+                    Cell::Gru => ("GRU", ""),
+                };
+                let features = inputs / steps;
+                format!("nn.{kind}({features}, {outputs}, {options}batch_first=True)")
+            }
             Layer::Residual { .. } => {
                 let _ = writeln!(text, "{space}Block(");
                 modules(&stage.block(), indent + 1, text);
@@ -252,6 +267,15 @@ fn forward(stages: &[Stage<'_>], text: &mut String) {
             Layer::Noise { std } => {
                 line(format!(
                     "x = x + {std:?} * torch.randn_like(x) if self.training else x"
+                ));
+            }
+            Layer::Recurrent {
+                steps, sequence, ..
+            } => {
+                let shown = if *sequence { ".flatten(1)" } else { "[:, -1]" };
+                let features = stage.inputs / steps;
+                line(format!(
+                    "x = {module}(x.unflatten(1, ({steps}, {features})))[0]{shown}"
                 ));
             }
             Layer::Residual { .. } => {

@@ -35,6 +35,16 @@ pub enum NetworkError {
         /// What it should be.
         expected: &'static str,
     },
+    /// A recurrent layer whose time steps do not divide what it gets, or are not known.
+    #[error("layer {index} of the network: {}", time_steps(*.steps, *.columns))]
+    TimeSteps {
+        /// The layer's place in the list.
+        index: usize,
+        /// Its time steps; 0 if they are not known.
+        steps: usize,
+        /// Columns that it gets.
+        columns: usize,
+    },
     /// A residual block that changes the width.
     #[error(
         "layer {index} of the network: the residual block turns {inputs} columns into {outputs}, and its result is \
@@ -82,6 +92,18 @@ pub enum NetworkError {
         /// What would do.
         known: String,
     },
+}
+
+/// What is wrong with the time steps of a layer that gets so many columns.
+fn time_steps(steps: usize, columns: usize) -> String {
+    if steps == 0 {
+        return "its time steps are not known; give it `steps = 50`, say, or data whose rows have the shape [time, features]"
+            .to_owned();
+    }
+    format!(
+        "its {steps} time steps do not divide the {columns} columns that it gets; a row is [time, features], and a recurrent \
+         layer before it hands on all of its results with `sequence = true`"
+    )
 }
 
 impl NetworkError {

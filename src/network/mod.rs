@@ -3,6 +3,7 @@
 //! A [`Network`] is a list of layers and knows its parameters, their names, shapes and first values, and how to build
 //! its forward pass in a graph. The loss, see [`Loss`], is built behind it.
 
+mod cell;
 mod error;
 mod init;
 mod layers;
@@ -12,6 +13,7 @@ mod summary;
 mod weighing;
 
 pub use crate::graph::ops::ActivationFunction as Activation;
+pub use cell::Cell;
 pub use error::NetworkError;
 pub use init::Init;
 pub use loss::{Loss, LossTensors};
@@ -80,6 +82,19 @@ pub enum Layer {
     Noise {
         /// Its standard deviation.
         std: f64,
+    },
+    /// A recurrent cell over the time steps of a row, which is a sequence `[steps, features]`: PyTorch's `RNN`, `LSTM` or
+    /// `GRU` of one layer, with its names and shapes of parameters. Under [`Init::Default`] all of them are drawn as
+    /// PyTorch does, uniform within `±1 / sqrt(outputs)`.
+    Recurrent {
+        /// What it does in each time step.
+        cell: Cell,
+        /// Units.
+        outputs: usize,
+        /// Time steps of a row; see [`Network::fill_steps`].
+        steps: usize,
+        /// Whether its result is that of every time step, `[steps, outputs]` in a row, and not of the last alone.
+        sequence: bool,
     },
 }
 
@@ -191,6 +206,19 @@ impl Network {
     pub fn layer(mut self, layer: Layer) -> Self {
         self.layers.push(layer);
         self
+    }
+
+    /// Gives recurrent layers with 0 time steps those of the data, whose rows have this shape: the first extent of
+    /// `[time, features]`. Of rows of another rank nothing is taken, and [`Network::check`] will refuse the layers.
+    pub fn fill_steps(&mut self, sample_shape: &[usize]) {
+        if let &[time, _] = sample_shape {
+            layers::fill_steps(&mut self.layers, time);
+        }
+    }
+
+    /// Whether there is a recurrent layer, in a residual block or outside.
+    pub fn is_recurrent(&self) -> bool {
+        layers::has_recurrent(&self.layers)
     }
 
     /// Columns of the result.

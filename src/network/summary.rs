@@ -117,6 +117,7 @@ fn name(layer: &Layer) -> String {
         Layer::Residual { .. } => RESIDUAL.to_owned(),
         Layer::Maxout { pieces, .. } => format!("maxout of {pieces}"),
         Layer::Noise { std } => format!("noise {std}"),
+        Layer::Recurrent { cell, steps, .. } => format!("{cell}, {steps} steps"),
     }
 }
 
@@ -127,6 +128,15 @@ fn numbers(layer: &Layer, inputs: u64) -> (u64, u64) {
         Layer::Maxout { outputs, pieces } => ((inputs + 1) * (outputs * pieces) as u64, 0),
         Layer::BatchNorm { .. } => (2 * inputs, 2 * inputs),
         Layer::LayerNorm { .. } => (2 * inputs, 0),
+        Layer::Recurrent {
+            cell,
+            outputs,
+            steps,
+            ..
+        } => {
+            let (units, features) = (outputs as u64, inputs / steps as u64);
+            ((cell.gates() as u64 * units) * (features + units + 2), 0)
+        }
         _ => (0, 0),
     }
 }
@@ -141,7 +151,29 @@ fn activations(layer: &Layer, outputs: u64) -> u64 {
             function: Activation::Identity,
         } => 0,
         Layer::Maxout { pieces, .. } => outputs * (pieces as u64 + 1),
+        Layer::Recurrent {
+            cell,
+            outputs: units,
+            steps,
+            sequence,
+        } => {
+            let (units, steps) = (units as u64, steps as u64);
+            let products = cell.gates() as u64 * units;
+            // The product of all time steps with its biases, and those of the halves, and halves of halves.
+            let first = steps * (2 + u64::from(cell.adds_biases())) + halves(steps);
+            let joined = if sequence { units * halves(steps) } else { 0 };
+            // At the first time step a product with 0 costs as much as any other.
+            first * products + steps * units * cell.work()[0] + joined
+        }
         _ => outputs,
+    }
+}
+
+/// How many parts there are in all when so many are split into halves, and these again, down to each alone.
+fn halves(count: u64) -> u64 {
+    match count {
+        0 | 1 => 0,
+        _ => count + halves(count / 2) + halves(count - count / 2),
     }
 }
 
@@ -157,6 +189,17 @@ fn flops(layer: &Layer, inputs: u64, outputs: u64) -> u64 {
         Layer::BatchNorm { .. } => 2 * outputs,
         // Two sums, the normalisation, and a factor and a summand.
         Layer::LayerNorm { .. } => 5 * outputs,
+        // Both products with a bias each, and what the cell does with them.
+        Layer::Recurrent {
+            cell,
+            outputs: units,
+            steps,
+            ..
+        } => {
+            let (units, steps) = (units as u64, steps as u64);
+            let products = cell.gates() as u64 * units * (2 * (inputs / steps + units) + 2);
+            steps * (products + units * cell.work()[1])
+        }
         Layer::Activation { function } => match function {
             Activation::Identity => 0,
             // The exponential, the sum and the quotient (or the difference).
@@ -171,6 +214,56 @@ fn flops(layer: &Layer, inputs: u64, outputs: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a recurrent layer writes, against the graph: all that is computed and is no view.
+    #[test]
+    fn recurrent_layers_are_counted_as_they_are_built() {
+        use crate::graph::{Graph, Lowered, Store};
+        use crate::network::{Cell, Mode};
+        use crate::tensor::Element;
+
+        for cell in [Cell::Rnn, Cell::RnnRelu, Cell::Lstm, Cell::Gru] {
+            for (steps, sequence) in [(1, true), (2, false), (5, true), (8, false)] {
+                let network = Network::new(3 * steps).layer(Layer::Recurrent {
+                    cell,
+                    outputs: 4,
+                    steps,
+                    sequence,
+                });
+                let mut store = Store::new();
+                network.declare(&mut store).expect("a new store");
+                let shape = [1, 3 * steps];
+                (store.declare("x", shape, Element::F32)).expect("a new name");
+                let mut graph = Graph::new();
+                let x = graph.stored(&store, "x").expect("it is there");
+                let built = network.forward(&mut graph, &store, x, Mode::Evaluation);
+                let y = built.expect("it fits");
+                assert_eq!(graph.tensor(y).shape.dims(), [1, network.outputs()]);
+                let written = graph.nodes().iter().filter(|node| {
+                    let of = |ids: &[_]| ids.iter().map(|&id| graph.tensor(id)).collect::<Vec<_>>();
+                    node.op.lower(&of(&node.inputs), &of(&node.outputs)) != Lowered::View
+                });
+                let written = written.map(|node| graph.tensor(node.outputs[0]).shape.len() as u64);
+                let summary = network.summary();
+                let what = format!("{cell}, {steps} steps");
+                assert_eq!(
+                    summary.activation_bytes,
+                    F32 * written.sum::<u64>(),
+                    "{what}"
+                );
+                assert_eq!(summary.trained, network.parameter_count() as u64, "{what}");
+            }
+        }
+        // By hand: three steps of an LSTM of 2 units over 5 features.
+        let network = Network::new(15).layer(Layer::Recurrent {
+            cell: Cell::Lstm,
+            outputs: 2,
+            steps: 3,
+            sequence: false,
+        });
+        let step = 2 * 8 * 5 + 2 * 8 * 2 + 16 + 14 * 2;
+        assert_eq!(network.summary().flops, 3 * step);
+    }
 
     #[test]
     fn totals_count_each_number_once() {

@@ -20,8 +20,10 @@ use crate::train::Model;
 /// A field that changes nothing of what the others mean may come without another format: a program that does not know it
 /// reads the file without it, and a file that lacks it is read as one from before it came.
 ///
-/// 1: parameters alone. 2: the statistics of batch normalisation too, and more kinds of layers.
-pub const FORMAT: u64 = 2;
+/// A file is written in the oldest format that says all of it, so that programs of before read what they can.
+///
+/// 1: parameters alone. 2: the statistics of batch normalisation too, and more kinds of layers. 3: recurrent layers.
+pub const FORMAT: u64 = 3;
 /// The key of the metadata.
 const KEY: &str = "thalweg";
 /// Room in the header for the names and places of the tensors.
@@ -76,7 +78,7 @@ pub(super) struct Parts<'a> {
 impl Parts<'_> {
     fn description(&self) -> Result<String, RunError> {
         let description = Description {
-            format: FORMAT,
+            format: format_of(&self.model.network),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             network: self.model.network.clone(),
             output: self.model.output,
@@ -110,6 +112,11 @@ impl Parts<'_> {
     }
 }
 
+/// The oldest format that holds a network.
+fn format_of(network: &Network) -> u64 {
+    if network.is_recurrent() { FORMAT } else { 2 }
+}
+
 /// A parameter's values, as the format wants to see them: little-endian, whatever the machine.
 struct Values<'a>(&'a Parameter, &'a [f32]);
 
@@ -136,6 +143,11 @@ impl View for Values<'_> {
 }
 
 impl ModelFile {
+    /// The format that it is written in.
+    pub fn format(&self) -> u64 {
+        format_of(&self.model.network)
+    }
+
     /// The file's bytes. Equal models give equal bytes.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! is a [`Callback`].
 
 mod accumulate;
+pub mod adversarial;
 mod callback;
 mod callbacks;
 mod chunk;

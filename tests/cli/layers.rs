@@ -404,7 +404,7 @@ fn model_files_of_other_formats() {
     let whole = place.ok("predict run --data flowers.csv");
     format(b'1');
     assert_eq!(place.ok("predict run --data flowers.csv"), whole);
-    format(b'3');
+    format(b'4');
     let said = place.run("predict run --data flowers.csv");
     assert_eq!(said.status, Some(2), "{said:#?}");
 }

@@ -17,6 +17,7 @@ mod pictures;
 mod pipes;
 mod predictions;
 mod profile;
+mod recurrent;
 mod report;
 mod resume;
 mod roles;

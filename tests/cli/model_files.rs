@@ -233,7 +233,7 @@ fn header_length(bytes: &[u8]) -> usize {
 #[test]
 fn a_description_that_makes_no_sense_is_refused() {
     for (from, to, part) in [
-        (r#"\"format\":2"#, r#"\"format\":3"#, "newer thalweg"),
+        (r#"\"format\":2"#, r#"\"format\":4"#, "newer thalweg"),
         (r#"\"format\":2,"#, "", "format"),
         (r#"\"inputs\":3"#, r#"\"inputs\":4"#, "`layers.0.weight`"),
         (r#"\"inputs\":3"#, r#"\"inputs\":0"#, "no inputs"),

@@ -5,6 +5,7 @@ mod layers;
 mod mixed;
 mod networks;
 mod ops;
+mod recurrent;
 
 use std::sync::Arc;
 

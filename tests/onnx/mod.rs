@@ -232,7 +232,7 @@ fn check(place: &Place, name: &str) {
 }
 
 /// Whether Python has these modules; if not, that is said, or refused.
-fn python_has(modules: &str) -> bool {
+pub(crate) fn python_has(modules: &str) -> bool {
     let found = Command::new("python3")
         .args(["-c", &format!("import {modules}")])
         .output();

@@ -1,5 +1,6 @@
 //! Training, evaluation and prediction on every device.
 
+mod adversarial;
 mod callbacks;
 mod errors;
 mod evaluation;
@@ -16,6 +17,7 @@ mod population;
 mod profile;
 mod pytorch;
 mod reading;
+mod recurrent;
 mod repeat;
 mod resume;
 mod rules;

@@ -31,6 +31,7 @@ impl Graph {
                 let y = self.layers(&stage.block(), x.clone());
                 self.node("Add", &[&x, &y], Vec::new())
             }
+            Layer::Recurrent { .. } => unreachable!("they are refused before"),
             Layer::Maxout { outputs, pieces } => {
                 let z = self.product(&[&x, &weight, &bias]);
                 // 0 is the size that the axis has: the rows.

@@ -20,10 +20,14 @@ const X: &str = "x";
 /// target. The names of the inputs, in their order, and those of the classes are in the metadata, each as a JSON list.
 ///
 /// # Errors
-/// If it would be larger than protobuf's 2 GiB.
+/// If it would be larger than protobuf's 2 GiB, or has recurrent layers.
 pub fn onnx(file: &ModelFile) -> Result<Vec<u8>, ExportError> {
     check_size(file)?;
     let network = &file.model.network;
+    if network.is_recurrent() {
+        let network = network.to_string();
+        return Err(ExportError::Recurrent { network });
+    }
     let mut graph = Graph::default();
     for (parameter, values) in network.lasting().zip(&file.model.values) {
         graph.tensor(&parameter.name, parameter.shape.dims(), values);

@@ -7,6 +7,7 @@ mod layer_norm;
 mod linear;
 mod maxout;
 mod noise;
+mod recurrent;
 mod residual;
 
 use super::{First, Layer, Mode, NetworkError, Parameter};
@@ -112,6 +113,26 @@ impl Lasting {
                 name: format!("{prefix}{name}"),
                 shape,
                 fan_in: inputs,
+                fan_out: units,
+                first: First::Drawn,
+            });
+        }
+    }
+
+    /// The weights of a cell for the input and for its own result, and the biases of both: `[rows, features]`,
+    /// `[rows, units]`, `[rows]` and `[rows]`. PyTorch draws all of them by the number of units.
+    fn recurrent(&mut self, prefix: &str, features: usize, units: usize, rows: usize) {
+        let shapes = [
+            ("weight_ih_l0", Shape::from([rows, features])),
+            ("weight_hh_l0", Shape::from([rows, units])),
+            ("bias_ih_l0", Shape::from([rows])),
+            ("bias_hh_l0", Shape::from([rows])),
+        ];
+        for (name, shape) in shapes {
+            self.parameters.push(Parameter {
+                name: format!("{prefix}{name}"),
+                shape,
+                fan_in: units,
                 fan_out: units,
                 first: First::Drawn,
             });
@@ -249,6 +270,26 @@ pub(super) fn widths(layers: &[Layer]) -> Vec<String> {
         .collect()
 }
 
+/// Sets the time steps of all recurrent layers that have none.
+pub(super) fn fill_steps(layers: &mut [Layer], time: usize) {
+    for layer in layers {
+        match layer {
+            Layer::Recurrent { steps, .. } if *steps == 0 => *steps = time,
+            Layer::Residual { layers } => fill_steps(layers, time),
+            _ => {}
+        }
+    }
+}
+
+/// Whether one of them is recurrent.
+pub(super) fn has_recurrent(layers: &[Layer]) -> bool {
+    layers.iter().any(|layer| match layer {
+        Layer::Recurrent { .. } => true,
+        Layer::Residual { layers } => has_recurrent(layers),
+        _ => false,
+    })
+}
+
 /// The smallest batch that all layers of a list can be trained on.
 pub(super) fn least_rows(layers: &[Layer]) -> usize {
     layers
@@ -272,6 +313,17 @@ impl Layer {
             Self::Residual { ref layers } => Box::new(residual::Residual { layers }),
             Self::Maxout { outputs, pieces } => Box::new(maxout::Maxout { outputs, pieces }),
             Self::Noise { std } => Box::new(noise::Noise { std }),
+            Self::Recurrent {
+                cell,
+                outputs,
+                steps,
+                sequence,
+            } => Box::new(recurrent::Recurrent {
+                cell,
+                units: outputs,
+                steps,
+                sequence,
+            }),
         }
     }
 }
