@@ -27,6 +27,7 @@ mod onnx;
 
 // Every device.
 mod bench;
+mod explain;
 mod kernels;
 mod train;
 mod verify;

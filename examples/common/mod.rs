@@ -41,7 +41,9 @@ impl Example {
         let mut example = match Self::from_arguments(name) {
             Ok(example) => example,
             Err(message) => {
-                eprintln(&format!("error: {message}\nusage: {name} [--device cpu|gpu|reference|auto] [--short]"));
+                eprintln(&format!(
+                    "error: {message}\nusage: {name} [--device cpu|gpu|reference|auto] [--short]"
+                ));
                 return ExitCode::from(2);
             }
         };
@@ -50,7 +52,10 @@ impl Example {
             return ExitCode::FAILURE;
         }
         let (held, all) = (example.claims - example.failed, example.claims);
-        println!("{held} of {all} claims hold ({:.1} s)", begun.elapsed().as_secs_f64());
+        println!(
+            "{held} of {all} claims hold ({:.1} s)",
+            begun.elapsed().as_secs_f64()
+        );
         if example.failed == 0 && all > 0 {
             ExitCode::SUCCESS
         } else {
@@ -105,7 +110,8 @@ impl Example {
 
     /// Writes a file into `target/examples/NAME/`.
     pub fn write(&self, file: &str, contents: &[u8]) -> Result<(), Failure> {
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
         let folder = target.join("examples").join(self.name);
         std::fs::create_dir_all(&folder)?;
         let path = folder.join(file);
@@ -148,7 +154,9 @@ pub fn table(rows: &[Vec<String>]) -> String {
     let widths: Vec<_> = (0..columns).map(width).collect();
     let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths);
-        let cells: Vec<_> = cells.map(|(cell, width)| format!("{cell:>width$}")).collect();
+        let cells: Vec<_> = cells
+            .map(|(cell, width)| format!("{cell:>width$}"))
+            .collect();
         cells.join("  ")
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n") + "\n"

@@ -47,8 +47,9 @@ impl Integrated {
     }
 }
 
-/// Contributions are taken for whole if they sum to the difference of the outputs to this, or to this share of it.
-const COMPLETE: f64 = 5e-4;
+/// Contributions are taken for whole if they sum to the difference of the outputs to this, or to this share of the larger
+/// one, which is as far as f32 tells.
+const COMPLETE: [f64; 2] = [5e-4, 1e-5];
 /// How often stretches of a path are halved, at most.
 const HALVINGS: usize = 14;
 /// Stretches that a path comes to, at most.
@@ -253,7 +254,7 @@ impl Explainer {
             })
             .collect();
         let (from, to) = (y[0], y[steps]);
-        let tolerance = COMPLETE * (to - from).abs().max(1.0);
+        let tolerance = COMPLETE[0].max(COMPLETE[1] * to.abs().max(from.abs()));
         let (mut settled, mut gradients): (Vec<Stretch>, _) = (Vec::new(), 0);
         for round in 0..=HALVINGS {
             self.measure(of, &mut fresh, output, baseline, x)?;

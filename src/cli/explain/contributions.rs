@@ -57,8 +57,8 @@ pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome,
             ),
         ));
     }
-    let mut blocks = vec![Block::Table("Rows".to_owned(), head, rows)];
-    blocks.extend(drawn(&found, subject));
+    let mut blocks = drawn(&found, subject);
+    blocks.push(Block::Table("Rows".to_owned(), head, rows));
     Ok(Outcome {
         title: format!("What answers depend on: {}", asked.method.word()),
         about: about(asked.method).to_owned(),

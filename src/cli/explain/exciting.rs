@@ -13,7 +13,7 @@ use crate::report::{Block, Look, Shown};
 /// Units that are excited unless others are asked for.
 const UNITS: usize = 10;
 const STEPS: usize = 200;
-const L2: f64 = 0.1;
+const L2: f64 = 0.3;
 
 pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome, Exit> {
     let (place, width, of) = place(asked, subject)?;

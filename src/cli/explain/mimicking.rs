@@ -17,7 +17,7 @@ use crate::report::{Block, Map as Picture, Shown};
 
 /// Rows at most, of which the last three tenths are held out.
 const SAMPLES: usize = 4000;
-const RIDGE: f64 = 1e-3;
+const RIDGE: f64 = 1e-2;
 const DEPTH: usize = 4;
 /// Rows on each side of a question, at least.
 const LEAST: usize = 5;

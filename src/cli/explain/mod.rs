@@ -119,7 +119,7 @@ pub(super) struct Explain {
     /// Excite these units, counted from 0 [default: the first 10]
     #[arg(long, value_name = "UNIT,…", value_delimiter = ',')]
     units: Option<Vec<usize>>,
-    /// What half the sum of squared inputs counts against the unit that is excited [default: 0.1]
+    /// What half the sum of squared inputs counts against the unit that is excited [default: 0.3]
     #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
     l2: Option<f64>,
     /// Rows of the data that are told of each unit [default: 5]
@@ -137,7 +137,7 @@ pub(super) struct Explain {
     /// Rows that a surrogate learns from and is held against, at most [default: 4000]
     #[arg(long, value_name = "N", value_parser = flags::count, allow_negative_numbers = true)]
     samples: Option<u64>,
-    /// The ridge of linear surrogates, as a share of the mean variance of the inputs [default: 0.001]
+    /// The ridge of linear surrogates, as a share of the mean variance of the inputs [default: 0.01]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     ridge: Option<f64>,
     /// Decides which rows a surrogate learns from [default: 0]
