@@ -33,7 +33,10 @@ fn main() -> ExitCode {
         // Other pictures than those that were learnt from, and of them those that are read rightly.
         let others = glyphs(example.either(4400, 640))?;
         let rows = others.rows();
-        let tested: Vec<u32> = (rows as u32 - example.either(200, 20)..rows as u32).collect();
+        let tested: Vec<u32> = (0..)
+            .take(rows)
+            .skip(rows - example.either(200, 20))
+            .collect();
         let tested = others.select(&tested);
         let x = tested.inputs_of(0..tested.rows())?;
         let Targets::Classes { labels, .. } = tested.targets() else {
@@ -103,7 +106,7 @@ fn glyphs(rows: usize) -> Result<Dataset, Failure> {
     let table = format!("glyphs:n={rows},seed=2")
         .parse::<Spec>()?
         .load(&TableOptions::default())?;
-    let rows: Vec<u32> = (0..table.rows() as u32).collect();
+    let rows: Vec<u32> = (0..).take(table.rows()).collect();
     Ok(Preparation::fit(&table, &rows, Task::Classification, Normalize::Auto)?.prepare(&table)?)
 }
 

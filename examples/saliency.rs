@@ -145,7 +145,7 @@ fn glyphs(rows: usize) -> Result<Dataset, Failure> {
     let table = format!("glyphs:n={rows},seed=1")
         .parse::<Spec>()?
         .load(&TableOptions::default())?;
-    let rows: Vec<u32> = (0..table.rows() as u32).collect();
+    let rows: Vec<u32> = (0..).take(table.rows()).collect();
     Ok(Preparation::fit(&table, &rows, Task::Classification, Normalize::Auto)?.prepare(&table)?)
 }
 

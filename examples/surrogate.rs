@@ -153,7 +153,7 @@ fn moons(rows: usize) -> Result<Dataset, Failure> {
     let table = format!("moons:n={rows},noise=0.15,seed=4")
         .parse::<Spec>()?
         .load(&TableOptions::default())?;
-    let all: Vec<u32> = (0..table.rows() as u32).collect();
+    let all: Vec<u32> = (0..).take(table.rows()).collect();
     let data =
         Preparation::fit(&table, &all, Task::Classification, Normalize::Auto)?.prepare(&table)?;
     let order = Random::new(4, stream::SPLIT, 0).permutation(data.rows());

@@ -155,6 +155,6 @@ fn spirals(rows: usize) -> Result<Dataset, Failure> {
     let table = format!("spirals:n={rows},noise=0.02,seed=5")
         .parse::<Spec>()?
         .load(&TableOptions::default())?;
-    let rows: Vec<u32> = (0..table.rows() as u32).collect();
+    let rows: Vec<u32> = (0..).take(table.rows()).collect();
     Ok(Preparation::fit(&table, &rows, Task::Classification, Normalize::Auto)?.prepare(&table)?)
 }

@@ -179,7 +179,7 @@ fn in_bars(caption: &str, bars: &[(String, f64)]) -> String {
         vec![name(label), number(*value), bar]
     };
     let rows: Vec<_> = bars.iter().map(row).collect();
-    let head = ["", "", ""].map(str::to_owned);
+    let head = ["input", "number", ""].map(str::to_owned);
     format!(
         "<div class=\"bars\">{}</div>\n",
         table("", &escaped(caption), &head, &rows)

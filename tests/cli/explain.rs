@@ -19,10 +19,10 @@ fn trained() -> Place {
         "train --data glyphs:n=600 --hidden 24,16 --epochs 6 {to} glyphs"
     ));
     place.ok(&format!(
-        "train --data flowers.csv --target kind --hidden 16 --epochs 80 {to} flowers"
+        "train --data flowers.csv --target kind --hidden 16 --epochs 80 --lr 0.02 {to} flowers"
     ));
     place.ok(&format!(
-        "train --data houses.csv --hidden 16 --epochs 40 {to} houses"
+        "train --data houses.csv --hidden 16 --epochs 60 --lr 0.01 {to} houses"
     ));
     place
 }

@@ -66,29 +66,7 @@ pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome,
     let positions = found
         .first()
         .map_or(0, |f| f.covered.len() / f.whole.len().max(1));
-    let facts = vec![
-        (
-            "explained".to_owned(),
-            format!("the drop of the {of} of one output each"),
-        ),
-        (
-            "patch".to_owned(),
-            format!(
-                "{0} by {0} pixels of {1}, every {2}",
-                patch.size,
-                short(patch.grey.into()),
-                patch.stride
-            ),
-        ),
-        (
-            "time".to_owned(),
-            format!(
-                "{} for {positions} positions of {} pictures",
-                duration(seconds),
-                rows.len()
-            ),
-        ),
-    ];
+    let facts = facts(of, patch, positions, rows.len(), seconds);
     let text = "Red is where covering the picture lowers the answer, blue where it raises it; the ground of the page is no change. \
                 Each map has a scale of its own.";
     Ok(Outcome {
@@ -157,4 +135,36 @@ fn seen(subject: &Subject, row: &Row, found: &Occluded, drops: Vec<f64>) -> Opti
                 .map_or_else(String::new, |truth| format!("true {truth}")),
         ],
     })
+}
+
+fn facts(
+    of: Quantity,
+    patch: Patch,
+    positions: usize,
+    pictures: usize,
+    seconds: f64,
+) -> Vec<(String, String)> {
+    vec![
+        (
+            "explained".to_owned(),
+            format!("the drop of the {of} of one output each"),
+        ),
+        (
+            "patch".to_owned(),
+            format!(
+                "{0} by {0} pixels of {1}, every {2}",
+                patch.size,
+                short(patch.grey.into()),
+                patch.stride
+            ),
+        ),
+        (
+            "time".to_owned(),
+            format!(
+                "{} for {positions} positions of {} pictures",
+                duration(seconds),
+                pictures
+            ),
+        ),
+    ]
 }

@@ -13,6 +13,7 @@ use crate::report::{Block, Look, Shown};
 /// Units that are excited unless others are asked for.
 const UNITS: usize = 10;
 const STEPS: usize = 200;
+/// Of pictures; the inputs of a table are cut to their range alone.
 const L2: f64 = 0.3;
 
 pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome, Exit> {
@@ -28,7 +29,8 @@ pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome,
         )));
     }
     let spread = subject.spread()?;
-    let how = how(asked, &spread);
+    let l2 = if subject.picture().is_some() { L2 } else { 0.0 };
+    let how = how(asked, &spread, l2);
     let excited = subject.explainer.excite(place, &units, &how)?;
     let x = subject.inputs()?;
     let rows = subject
@@ -94,11 +96,11 @@ pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome,
     })
 }
 
-fn how(asked: &Explain, spread: &Spread) -> Exciting {
+fn how(asked: &Explain, spread: &Spread, l2: f64) -> Exciting {
     Exciting {
         steps: u32::try_from(given(asked.steps, STEPS)).unwrap_or(u32::MAX),
         rate: 0.05,
-        l2: asked.l2.unwrap_or(L2),
+        l2: asked.l2.unwrap_or(l2),
         start: spread.mean_row(),
         low: spread.low.clone(),
         high: spread.high.clone(),

@@ -95,10 +95,10 @@ pub(super) struct Explain {
     /// Explain the logit or the probability [default: probability for occlusion and surrogate, else logit]
     #[arg(long, value_name = "WHAT", value_parser = quantity)]
     of: Option<Quantity>,
-    /// Where integrated_gradients begins [default: zero]
+    /// Where integrated gradients begin [default: zero]
     #[arg(long, value_enum)]
     baseline: Option<Baseline>,
-    /// Gradients of integrated_gradients before it looks where more are needed [default: 32]; steps of activation [default: 200]
+    /// Integrated gradients: how many, before more are taken where they are needed [default: 32]; activation: steps [default: 200]
     #[arg(long, value_name = "N", value_parser = flags::count, allow_negative_numbers = true)]
     steps: Option<u64>,
     /// The change of perturbation, in prepared units [default: 0.01]
@@ -119,7 +119,7 @@ pub(super) struct Explain {
     /// Excite these units, counted from 0 [default: the first 10]
     #[arg(long, value_name = "UNIT,…", value_delimiter = ',')]
     units: Option<Vec<usize>>,
-    /// What half the sum of squared inputs counts against the unit that is excited [default: 0.3]
+    /// What half the sum of squared inputs counts against the unit that is excited [default: 0.3 of pictures, else 0]
     #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
     l2: Option<f64>,
     /// Rows of the data that are told of each unit [default: 5]
