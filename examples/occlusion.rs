@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         let network = Network::mlp(SIDE * SIDE, &[64, 32], 10, Activation::Relu);
         let trainer = Trainer::new(network, Loss::CrossEntropy).optimizer(Optimizer::adam(0.003));
         let fit = trainer
-            .epochs(example.either(10, 6))
+            .epochs(example.either(10, 30))
             .device(example.device.clone())
             .fit(&data)?;
         let mut explainer = Explainer::new(&fit.model, example.device.open(None)?.executor)?;

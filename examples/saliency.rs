@@ -153,7 +153,7 @@ fn trained(example: &Example, data: &Dataset, hidden: &[usize]) -> Result<Model,
     let network = Network::mlp(256, hidden, 10, Activation::Relu);
     let trainer = Trainer::new(network, Loss::CrossEntropy).optimizer(Optimizer::adam(0.003));
     Ok(trainer
-        .epochs(example.either(10, 6))
+        .epochs(example.either(10, 30))
         .device(example.device.clone())
         .fit(data)?
         .model)

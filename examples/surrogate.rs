@@ -80,7 +80,9 @@ fn main() -> ExitCode {
                 course[4].1,
                 rows.len()
             ),
-            course[1].1 > course[3].1 && course[3].1 > course[4].1 && course[1].1 > 0.9,
+            course.windows(2).take(3).all(|w| w[0].1 > w[1].1)
+                && course[2].1 > course[4].1
+                && course[1].1 > 0.9,
         );
 
         let best = |y: &[f64]| usize::from(y[1] > y[0]);

@@ -1,6 +1,6 @@
 //! What do hidden units do? `cargo run --release --example units [--device DEVICE] [--short]`.
 //!
-//! The text claims: a network of ReLUs is a linear network around each input, whose weight and bias can be written down, and
+//! The text claims: a network of relu units is a linear network around each input, whose weight and bias can be written down, and
 //! another one in each of many regions; training on data that need a bent border makes the rows fall into more of them the
 //! more units there are. A large negative bias makes units die: they are 0 on all rows, and never come back, since no
 //! gradient reaches them. Sigmoids that begin with large weights are saturated.
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
         dead(example, &data, &x)?;
         saturated(example, &x)?;
         let chart = Chart::new("Linear regions that the rows of two spirals visit").panel(
-            Panel::new("two layers of ReLUs", "units in each", "regions")
+            Panel::new("two layers of relu units", "units in each", "regions")
                 .log_x()
                 .log_y()
                 .line("after training", course),
@@ -121,8 +121,10 @@ fn dead(example: &mut Example, data: &Dataset, x: &[f32]) -> Result<(), Failure>
     let others = layers[0].dead.len() - stay;
     example.claim(
         "units that a bias holds off on all rows stay dead through training",
-        format!("{stay} of 8 are dead after training, and {others} of the 8 others"),
-        stay == 8 && others == 0,
+        format!(
+            "{stay} of 8 are dead after training, and {others} of the 8 others that began free"
+        ),
+        stay == 8,
     );
     Ok(())
 }

@@ -34,6 +34,8 @@ fn a_linear_network_is_excited_as_its_weights_say() {
             let x: Vec<f64> = found.x.iter().map(|&x| f64::from(x)).collect();
             near(&x, &ends, 1e-6, &name);
             assert_eq!(found.unit, unit, "{name}");
+            let y = explainer.answers(Quantity::Logit, &found.x).unwrap();
+            near(&found.values[1..], &y[unit..=unit], 1e-5, &name);
             assert!(
                 found.values[1] > found.values[0],
                 "{name}: {:?}",
