@@ -62,6 +62,7 @@ pub mod cpu;
 pub mod data;
 pub mod device;
 pub mod executor;
+pub mod explain;
 pub mod export;
 pub mod gpu;
 pub mod graph;

@@ -24,6 +24,8 @@ pub mod stream {
     pub const LATENT: u32 = 10 << 24;
     /// Generated data sets; the index tells a generator's draws apart.
     pub const GENERATOR: u32 = 5 << 24;
+    /// Rows around a row that is explained; the step is the row's number.
+    pub const AROUND: u32 = 12 << 24;
     /// Tests and benchmarks.
     pub const TEST: u32 = 6 << 24;
 }

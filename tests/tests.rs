@@ -28,6 +28,7 @@ mod onnx;
 // Every device.
 mod bench;
 mod examples;
+mod explain;
 mod kernels;
 mod train;
 mod verify;

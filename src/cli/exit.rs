@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::bench::BenchError;
 use crate::data::DataError;
 use crate::executor::ExecutorError;
+use crate::explain::ExplainError;
 use crate::network::NetworkError;
 use crate::plan::PlanError;
 use crate::run::RunError;
@@ -107,6 +108,7 @@ fn status(error: &anyhow::Error) -> u8 {
             .is_some_and(|e| !matches!(e, DataError::Temporary { .. }))
         || error.is::<NetworkError>()
         || error.downcast_ref().is_some_and(RunError::is_bad_input)
+        || error.downcast_ref().is_some_and(ExplainError::is_bad_input)
         || error.downcast_ref().is_some_and(train)
         || error
             .downcast_ref()

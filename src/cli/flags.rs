@@ -356,7 +356,7 @@ pub(super) fn count(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "expected a whole number of at least 1".to_owned())
 }
 
-fn seed(text: &str) -> Result<u64, String> {
+pub(super) fn seed(text: &str) -> Result<u64, String> {
     text.trim()
         .parse()
         .map_err(|_| format!("expected a whole number from 0 to {}", u64::MAX))

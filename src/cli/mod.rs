@@ -16,6 +16,7 @@ mod dry_run;
 mod ending;
 mod eval;
 mod exit;
+mod explain;
 mod export;
 mod figures;
 mod find_lr;
@@ -79,6 +80,8 @@ enum Verb {
     Eval(eval::Eval),
     /// Write predictions as CSV
     Predict(predict::Predict),
+    /// Look inside a trained network: what its answers depend on, its units, and simpler models that mimic it
+    Explain(Box<explain::Explain>),
     /// Write a trained network as ONNX, or for PyTorch
     Export(export::Export),
     /// Describe a data set: columns, ranges, classes, and what training would do to each
@@ -109,6 +112,7 @@ pub fn main() -> ExitCode {
         Verb::Compare(verb) => verb.run(),
         Verb::Eval(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),
+        Verb::Explain(verb) => verb.run(),
         Verb::Export(verb) => verb.run(),
         Verb::Data(verb) => verb.run(),
         Verb::Devices(verb) => verb.run(),

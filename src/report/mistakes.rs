@@ -114,7 +114,7 @@ impl Picture {
         .smaller()
     }
 
-    fn address(&self) -> String {
+    pub(super) fn address(&self) -> String {
         let pixels = if self.channels == 3 {
             Pixels::Rgb
         } else {

@@ -7,6 +7,7 @@
 
 mod chart;
 mod compare;
+mod explained;
 mod history;
 mod html;
 mod layers;
@@ -16,6 +17,7 @@ mod page;
 
 pub use chart::{Chart, Series};
 pub use compare::{Compared, Comparison, Row};
+pub use explained::{Block, Explained, Map, Shown};
 pub use history::{Curve, Histogram, History, Looked, LookedUnits, thinned};
 pub use html::escaped;
 pub use mistakes::{Look, Mistake, Picture};

@@ -5,6 +5,7 @@ mod bench;
 mod browser;
 mod choosing;
 mod data;
+mod explain;
 mod export;
 mod interruption;
 mod layers;

@@ -98,6 +98,7 @@ fn help_has_examples() {
         "devices",
         "verify",
         "inspect",
+        "explain",
         "export",
         "completions",
         "man",

@@ -1,0 +1,284 @@
+//! `thalweg explain`.
+
+mod contributions;
+mod covering;
+mod exciting;
+mod mimicking;
+mod outcome;
+mod subject;
+mod units;
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use self::outcome::Outcome;
+use self::subject::Subject;
+use super::exit::Exit;
+use super::output::{print, print_json};
+use super::{flags, output};
+use crate::data::Spec;
+use crate::device::Device;
+use crate::explain::Quantity;
+use crate::run::RunError;
+
+const EXAMPLES: &str = "Examples:
+  thalweg explain runs/digits --data digits --method integrated_gradients --out why.html
+  thalweg explain runs/flowers-1 --data flowers.csv --method saliency --rows 0,7,12
+  thalweg explain runs/digits --data digits --method occlusion --patch 4 --out covered.html
+  thalweg explain runs/digits --data digits --method activation --layer 0 --units 3,5
+  thalweg explain runs/flowers-1 --data flowers.csv --method surrogate --kind tree --depth 3
+  thalweg explain runs/digits --data digits --method units --json
+
+Rows are counted from 0, in the order of the data. Contributions are told of the
+class that the network predicts, or of --class; of numbers in the target's own
+units. Inputs are as the network sees them: a standardised column in standard
+deviations, a pixel from 0 to 1.";
+
+/// How a network is looked into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Method {
+    /// How much an answer changes with each input: |dy/dx|
+    Saliency,
+    /// x dy/dx
+    GradientTimesInput,
+    /// What each input contributes on the way from a baseline; sums to the difference of the answers
+    IntegratedGradients,
+    /// dy/dx by a small change of each input in turn
+    Perturbation,
+    /// What an answer loses where a grey patch covers a picture
+    Occlusion,
+    /// Inputs that excite an output or a hidden unit most: made for it, and among the rows
+    Activation,
+    /// A linear model, globally and around single rows, and a decision tree that mimic the network
+    Surrogate,
+    /// Dead and saturated units, the effective linear network of a row, and linear regions
+    Units,
+}
+
+/// A model that mimics the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    Linear,
+    Local,
+    Tree,
+}
+
+/// Where integrated gradients begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Baseline {
+    /// Inputs that are 0
+    Zero,
+    /// The mean of the data
+    Mean,
+}
+
+/// Looks inside a trained network.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Explain {
+    /// A run folder or a model file
+    run: PathBuf,
+    /// A generator or a path: rows to explain, and to learn from
+    #[arg(long, value_name = "SPEC")]
+    data: Spec,
+    /// How to look
+    #[arg(long, value_enum)]
+    method: Method,
+    /// Rows to explain, counted from 0 [default: the first 8; around single rows the first 3]
+    #[arg(long, value_name = "ROW,…", value_delimiter = ',')]
+    rows: Option<Vec<usize>>,
+    /// Explain this class, or of several targets this one [default: what is predicted; the first target]
+    #[arg(long, value_name = "NAME")]
+    class: Option<String>,
+    /// Explain the logit or the probability [default: probability for occlusion and surrogate, else logit]
+    #[arg(long, value_name = "WHAT", value_parser = quantity)]
+    of: Option<Quantity>,
+    /// Where integrated gradients begin [default: zero]
+    #[arg(long, value_enum)]
+    baseline: Option<Baseline>,
+    /// Integrated gradients: how many, before more are taken where they are needed [default: 32]; activation: steps [default: 200]
+    #[arg(long, value_name = "N", value_parser = flags::count, allow_negative_numbers = true)]
+    steps: Option<u64>,
+    /// The change of perturbation, in prepared units [default: 0.01]
+    #[arg(long, value_name = "H", allow_negative_numbers = true)]
+    step: Option<f32>,
+    /// Pixels of the sides of the patch of occlusion, or of the cells of a local surrogate [default: a seventh of the picture]
+    #[arg(long, value_name = "PIXELS", value_parser = flags::count, allow_negative_numbers = true)]
+    patch: Option<u64>,
+    /// Pixels from one position of the patch to the next [default: 1]
+    #[arg(long, value_name = "PIXELS", value_parser = flags::count, allow_negative_numbers = true)]
+    stride: Option<u64>,
+    /// What a covered pixel is, in prepared units [default: the mean of all pixels of the data]
+    #[arg(long, value_name = "GREY", allow_negative_numbers = true)]
+    grey: Option<f32>,
+    /// Excite units of this layer, by the number in `layers.N.weight` [default: the outputs]
+    #[arg(long, value_name = "N")]
+    layer: Option<usize>,
+    /// Excite these units, counted from 0 [default: the first 10]
+    #[arg(long, value_name = "UNIT,…", value_delimiter = ',')]
+    units: Option<Vec<usize>>,
+    /// What half the sum of squared inputs counts against the unit that is excited [default: 0.3 of pictures, else 0]
+    #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
+    l2: Option<f64>,
+    /// Rows of the data that are told of each unit [default: 5]
+    #[arg(long, value_name = "K", value_parser = flags::count, allow_negative_numbers = true)]
+    top: Option<u64>,
+    /// The surrogate [default: all three]
+    #[arg(long, value_enum)]
+    kind: Option<Kind>,
+    /// Questions of the tree, one after the other, at most [default: 4]
+    #[arg(long, value_name = "N", value_parser = flags::count, allow_negative_numbers = true)]
+    depth: Option<u64>,
+    /// The width s of a local surrogate's kernel exp(-d²/s²) [default: LIME's: 0.75 times the root of the number of inputs; 0.25 of pictures]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    width: Option<f64>,
+    /// Rows that a surrogate learns from and is held against, at most [default: 4000]
+    #[arg(long, value_name = "N", value_parser = flags::count, allow_negative_numbers = true)]
+    samples: Option<u64>,
+    /// The ridge of linear surrogates, as a share of the mean variance of the inputs [default: 0.01]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    ridge: Option<f64>,
+    /// Decides which rows a surrogate learns from [default: 0]
+    #[arg(long, value_name = "N", value_parser = flags::seed, allow_negative_numbers = true)]
+    seed: Option<u64>,
+    /// Write a page with pictures to this file, replacing it as a whole
+    #[arg(long, value_name = "FILE.html")]
+    out: Option<PathBuf>,
+    /// Take the best epoch's model, not the last
+    #[arg(long)]
+    best: bool,
+    /// auto, cpu, gpu, reference, reference-f32, or an adapter by number or by a part of its name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: Device,
+    /// Print one JSON object in place of the tables
+    #[arg(long)]
+    json: bool,
+}
+
+fn quantity(text: &str) -> Result<Quantity, String> {
+    match text {
+        "logit" => Ok(Quantity::Logit),
+        "probability" => Ok(Quantity::Probability),
+        _ => Err(format!(
+            "unknown quantity `{text}`; expected {}",
+            Quantity::WORDS.join(" or ")
+        )),
+    }
+}
+
+impl Method {
+    fn word(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+impl Explain {
+    pub(super) fn run(self) -> Result<(), Exit> {
+        self.check()?;
+        let mut subject = Subject::load(&self)?;
+        let outcome = match self.method {
+            Method::Saliency
+            | Method::GradientTimesInput
+            | Method::IntegratedGradients
+            | Method::Perturbation => contributions::explain(&self, &mut subject)?,
+            Method::Occlusion => covering::explain(&self, &mut subject)?,
+            Method::Activation => exciting::explain(&self, &mut subject)?,
+            Method::Surrogate => mimicking::explain(&self, &mut subject)?,
+            Method::Units => units::explain(&self, &mut subject)?,
+        };
+        self.tell(&subject, outcome)
+    }
+
+    fn tell(&self, subject: &Subject, outcome: Outcome) -> Result<(), Exit> {
+        let facts = subject.facts(&self.method.word(), &outcome.facts);
+        if let Some(out) = &self.out {
+            let html = outcome.page(&facts).html();
+            crate::run::write(out, html.as_bytes()).map_err(|source| RunError::Io {
+                path: out.clone(),
+                what: "written",
+                source,
+            })?;
+        }
+        if self.json {
+            let mut all = subject.json(&self.method.word());
+            all.extend(outcome.json);
+            let page = self.out.as_ref().map(|out| out.display().to_string());
+            all.insert("page".to_owned(), page.into());
+            return print_json(&all.into());
+        }
+        let mut told = output::Facts::default();
+        facts
+            .into_iter()
+            .for_each(|(name, value)| told.add(name, value));
+        if let Some(out) = &self.out {
+            told.add("page", out.display().to_string());
+        }
+        print(&format!("{}\n{}", told.text(), outcome.text))
+    }
+
+    /// Refuses flags that the method does not take.
+    fn check(&self) -> Result<(), Exit> {
+        use Method::{Activation, IntegratedGradients, Occlusion, Perturbation, Surrogate, Units};
+        let gradients = [
+            Method::Saliency,
+            Method::GradientTimesInput,
+            IntegratedGradients,
+            Perturbation,
+        ];
+        let of = [&gradients[..], &[Occlusion, Surrogate]].concat();
+        let rows = [&of[..], &[Units]].concat();
+        let flags: [(bool, &str, &[Method]); 17] = [
+            (self.rows.is_some(), "--rows", &rows),
+            (self.class.is_some(), "--class", &of),
+            (self.of.is_some(), "--of", &of),
+            (
+                self.baseline.is_some(),
+                "--baseline",
+                &[IntegratedGradients],
+            ),
+            (
+                self.steps.is_some(),
+                "--steps",
+                &[IntegratedGradients, Activation],
+            ),
+            (self.step.is_some(), "--step", &[Perturbation]),
+            (self.patch.is_some(), "--patch", &[Occlusion, Surrogate]),
+            (self.stride.is_some(), "--stride", &[Occlusion]),
+            (self.grey.is_some(), "--grey", &[Occlusion, Surrogate]),
+            (self.layer.is_some(), "--layer", &[Activation]),
+            (self.units.is_some(), "--units", &[Activation]),
+            (self.l2.is_some(), "--l2", &[Activation]),
+            (self.top.is_some(), "--top", &[Activation]),
+            (self.kind.is_some(), "--kind", &[Surrogate]),
+            (self.depth.is_some(), "--depth", &[Surrogate]),
+            (self.samples.is_some(), "--samples", &[Surrogate]),
+            (
+                self.width.is_some() || self.ridge.is_some() || self.seed.is_some(),
+                "--width, --ridge or --seed",
+                &[Surrogate],
+            ),
+        ];
+        match flags
+            .iter()
+            .find(|(given, _, methods)| *given && !methods.contains(&self.method))
+        {
+            None => Ok(()),
+            Some((_, flag, methods)) => {
+                let known: Vec<_> = methods.iter().map(|m| m.word()).collect();
+                Err(Exit::usage(format!(
+                    "{flag} is for the method {}, and the method is {}; leave it out",
+                    known.join(", "),
+                    self.method.word()
+                )))
+            }
+        }
+    }
+}
+
+/// A count that a flag gives, or its default.
+fn given(flag: Option<u64>, default: usize) -> usize {
+    flag.map_or(default, |n| usize::try_from(n).unwrap_or(usize::MAX))
+}

@@ -1,0 +1,272 @@
+//! What excites a unit most: inputs that are made for it, and rows that there are.
+
+use super::units::Tap;
+use super::{ExplainError, Explainer, Quantity, check_below, mask_of};
+use crate::graph::ops::Update;
+use crate::graph::{Graph, TensorId};
+use crate::kernel::Tick;
+use crate::network::Activation;
+
+/// Where a unit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// An output of the network.
+    Outputs(Quantity),
+    /// A layer of hidden units, by its place in [`Explainer::unit_layers`].
+    Hidden(usize),
+}
+
+/// How an input is made that excites a unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exciting {
+    /// Steps of Adam.
+    pub steps: u32,
+    /// The first learning rate, as a share of the mean range of the inputs; it falls to 0 in a straight line.
+    pub rate: f64,
+    /// What half the sum of the squares of the inputs counts against the unit.
+    pub l2: f64,
+    /// The input that it begins with, `[features]`.
+    pub start: Vec<f32>,
+    /// The least of each input, `[features]`.
+    pub low: Vec<f32>,
+    /// The largest of each input, `[features]`.
+    pub high: Vec<f32>,
+}
+
+/// An input that excites a unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Excited {
+    /// The unit's number.
+    pub unit: usize,
+    /// The input, `[features]`.
+    pub x: Vec<f32>,
+    /// The unit's value at the first input, and at this one.
+    pub values: [f64; 2],
+}
+
+impl Explainer {
+    /// Makes an input for each of some units, by gradient ascent on the input (Erhan et al. 2009): all at once, each a row
+    /// of one tensor that the optimiser's own kernel changes. After each step the inputs are cut to their ranges.
+    ///
+    /// A hidden unit is excited by what its function gets, so that one that is 0 at the start has a gradient too; its
+    /// value is what the function gives.
+    ///
+    /// # Errors
+    /// If there is no such unit, the numbers make no sense, or the device failed.
+    pub fn excite(
+        &mut self,
+        place: Place,
+        units: &[usize],
+        how: &Exciting,
+    ) -> Result<Vec<Excited>, ExplainError> {
+        let features = self.network.inputs;
+        let width = self.width_of(place)?;
+        check_below("unit", units, width)?;
+        check(units, how, features)?;
+        let name = self.fresh("excited");
+        self.workspace.store.declare_block(
+            &name,
+            vec![(format!("{name}.x"), [units.len(), features].into())],
+        )?;
+        let update = Update::Adam {
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            decoupled: false,
+        };
+        for state in update.states() {
+            self.workspace.store.declare_like(&name, state)?;
+        }
+        let first: Vec<f32> = units
+            .iter()
+            .flat_map(|_| how.start.iter().copied())
+            .collect();
+        self.workspace.write(&format!("{name}.x"), first.clone())?;
+        let minus = |row: &[f32]| -> Vec<f32> { row.iter().map(|v| -v).collect() };
+        for (ending, row) in [
+            ("low", how.low.clone()),
+            ("minus_low", minus(&how.low)),
+            ("minus_high", minus(&how.high)),
+        ] {
+            self.workspace
+                .put(&format!("{name}.{ending}"), [features], row)?;
+        }
+        self.put_mask(units.len(), width, units)?;
+        let graph = self.ascent(place, &name, units.len(), how.l2, update)?;
+        let program = self.workspace.load("excite", &graph, &[])?;
+        let ranges = how.high.iter().zip(&how.low).map(|(h, l)| f64::from(h - l));
+        let rate = how.rate * ranges.sum::<f64>() / features as f64;
+        let tick = |step: u32| Tick {
+            step: step + 1,
+            learning_rate: rate * f64::from(how.steps - step) / f64::from(how.steps),
+            ..Tick::default()
+        };
+        let ticks: Vec<_> = (0..how.steps).map(tick).collect();
+        self.workspace.run(&program, &ticks)?;
+        let values = self.workspace.get(&format!("{name}.x"))?;
+        #[expect(clippy::cast_possible_truncation, reason = "inputs are f32")]
+        let x: Vec<f32> = values.iter().map(|&v| v as f32).collect();
+        let ends = [
+            self.unit_values(place, &first)?,
+            self.unit_values(place, &x)?,
+        ];
+        let each = units.iter().zip(x.chunks(features)).enumerate();
+        Ok(each
+            .map(|(row, (&unit, x))| Excited {
+                unit,
+                // What was cut by sums of f32 may be a rounding beyond.
+                x: x.iter()
+                    .zip(how.low.iter().zip(&how.high))
+                    .map(|(x, (l, h))| x.clamp(*l, *h))
+                    .collect(),
+                values: [0, 1].map(|end: usize| ends[end][row * width + unit]),
+            })
+            .collect())
+    }
+
+    /// One step of the ascent.
+    fn ascent(
+        &self,
+        place: Place,
+        name: &str,
+        rows: usize,
+        l2: f64,
+        update: Update,
+    ) -> Result<Graph, ExplainError> {
+        let store = &self.workspace.store;
+        let mut graph = Graph::new();
+        let inputs = format!("{name}.x");
+        let x = graph.stored(store, &inputs)?;
+        let y = self.forward(&mut graph, x)?;
+        let y = match place {
+            Place::Outputs(Quantity::Logit) => y,
+            Place::Outputs(Quantity::Probability) => graph.activation(y, self.output)?,
+            Place::Hidden(place) => super::units::taps(&graph)[place].before,
+        };
+        let columns = graph.tensor(y).shape.dims()[1];
+        let mask = graph.stored(store, &mask_of(rows, columns))?;
+        let meant = graph.mul(y, mask)?;
+        let excitement = graph.sum(meant)?;
+        let squares = graph.mul(x, x)?;
+        let squares = graph.sum(squares)?;
+        let penalty = graph.scale(squares, 0.5 * l2)?;
+        let loss = graph.sub(penalty, excitement)?;
+        let gradient = graph.differentiate(loss, &[x])?;
+        graph.update(store, name, &gradient, update)?;
+        let x = graph.stored(store, &inputs)?;
+        let [low, minus_low, minus_high] = [
+            graph.stored(store, &format!("{name}.low"))?,
+            graph.stored(store, &format!("{name}.minus_low"))?,
+            graph.stored(store, &format!("{name}.minus_high"))?,
+        ];
+        let cut = clipped(&mut graph, x, low, minus_low, minus_high)?;
+        graph.copy_to(cut, x)?;
+        Ok(graph)
+    }
+
+    /// Units of a place.
+    pub(super) fn width_of(&mut self, place: Place) -> Result<usize, ExplainError> {
+        match place {
+            Place::Outputs(_) => Ok(self.network.outputs()),
+            Place::Hidden(place) => {
+                let taps = self.unit_taps()?;
+                check_below("layer of hidden units", &[place], taps.len())?;
+                Ok(taps[place].units)
+            }
+        }
+    }
+
+    /// The values `[rows, units]` of a place's units.
+    ///
+    /// # Errors
+    /// If there is no such place, the inputs are not whole rows, or the device failed.
+    pub fn unit_values(&mut self, place: Place, x: &[f32]) -> Result<Vec<f64>, ExplainError> {
+        self.width_of(place)?;
+        let wanted = match place {
+            Place::Outputs(of) => return self.answers(of, x),
+            Place::Hidden(wanted) => wanted,
+        };
+        let taps: Vec<Tap> = self.unit_taps()?;
+        let mut values = Vec::new();
+        self.each_unit(x, &taps, |_, place, row| {
+            if place == wanted {
+                values.extend(taps[place].values(row));
+            }
+        })?;
+        Ok(values)
+    }
+
+    /// The numbers and values of the rows that excite a unit most, the strongest first.
+    ///
+    /// # Errors
+    /// As [`Explainer::unit_values`], or if there is no such unit.
+    pub fn most_excited(
+        &mut self,
+        place: Place,
+        units: &[usize],
+        x: &[f32],
+        most: usize,
+    ) -> Result<Vec<Vec<(usize, f64)>>, ExplainError> {
+        let width = self.width_of(place)?;
+        check_below("unit", units, width)?;
+        let values = self.unit_values(place, x)?;
+        let strongest = |&unit: &usize| {
+            let of_rows = values.chunks(width).map(|row| row[unit]);
+            let mut rows: Vec<_> = of_rows.enumerate().collect();
+            rows.sort_by(|a, b| b.1.total_cmp(&a.1));
+            rows.truncate(most);
+            rows
+        };
+        Ok(units.iter().map(strongest).collect())
+    }
+}
+
+/// `low + max(x - low, 0) - max(x - high, 0)`: x between low and high.
+fn clipped(
+    graph: &mut Graph,
+    x: TensorId,
+    low: TensorId,
+    minus_low: TensorId,
+    minus_high: TensorId,
+) -> Result<TensorId, ExplainError> {
+    let above = graph.bias_add(x, minus_low)?;
+    let above = graph.activation(above, Activation::Relu)?;
+    let beyond = graph.bias_add(x, minus_high)?;
+    let beyond = graph.activation(beyond, Activation::Relu)?;
+    let within = graph.sub(above, beyond)?;
+    Ok(graph.bias_add(within, low)?)
+}
+
+fn check(units: &[usize], how: &Exciting, features: usize) -> Result<(), ExplainError> {
+    if units.is_empty() {
+        return Err(ExplainError::value("units", "none", "at least one"));
+    }
+    if how.steps == 0 {
+        return Err(ExplainError::value("steps", 0, "at least 1"));
+    }
+    for (what, value) in [("the rate", how.rate), ("l2", how.l2)] {
+        if !(value.is_finite() && value >= 0.0) {
+            return Err(ExplainError::value(
+                what,
+                value,
+                "a finite number of at least 0",
+            ));
+        }
+    }
+    for (what, row) in [
+        ("the first input", &how.start),
+        ("the lower ends", &how.low),
+        ("the upper ends", &how.high),
+    ] {
+        if row.len() != features || row.iter().any(|v| !v.is_finite()) {
+            let found = format!("{} numbers", row.len());
+            return Err(ExplainError::value(
+                what,
+                found,
+                format!("{features} finite numbers"),
+            ));
+        }
+    }
+    Ok(())
+}
