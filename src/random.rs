@@ -20,6 +20,8 @@ pub mod stream {
     pub const NOISE: u32 = 7 << 24;
     /// Rows that are resampled to tell how sure a figure is; the step is the resample.
     pub const BOOTSTRAP: u32 = 8 << 24;
+    /// Candidates of a search; the step is the candidate.
+    pub const SEARCH: u32 = 12 << 24;
     /// Generated data sets; the index tells a generator's draws apart.
     pub const GENERATOR: u32 = 5 << 24;
     /// Tests and benchmarks.

@@ -28,5 +28,6 @@ mod onnx;
 // Every device.
 mod bench;
 mod kernels;
+mod search;
 mod train;
 mod verify;

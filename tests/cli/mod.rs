@@ -20,6 +20,7 @@ mod profile;
 mod report;
 mod resume;
 mod roles;
+mod search;
 mod stops;
 mod streaming;
 mod sweep;
