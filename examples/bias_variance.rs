@@ -3,8 +3,8 @@
 //!
 //! The expected squared error of a network that was trained on a random training set is, at each x, the square of the bias (of
 //! the mean of all networks from the curve) plus the variance (of the networks around their mean), plus the noise, which no
-//! network can help (Geman, Bienenstock and Doursat 1992). All networks of all training sets are trained at once, each on rows
-//! of its own.
+//! network can help (Geman, Bienenstock and Doursat 1992). The networks of all training sets are trained at once, each on rows of
+//! its own.
 //!
 //! Claims: as networks grow, the bias falls and the variance rises; their sum has its least value in between, a U; and L2 and
 //! dropout make the variance of the largest network smaller, and the sum too.
@@ -75,23 +75,19 @@ fn network(units: usize, dropout: f64) -> Network {
     layer(layer(Network::new(1))).linear(1)
 }
 
-/// The parts of each size.
+/// The parts of networks of one size, a network for each training set.
 fn parts(
     example: &Example,
     data: &Dataset,
-    sizes: &[usize],
+    units: usize,
     remedy: Remedy,
-) -> Result<Vec<Parts>, Failure> {
-    let sets = data.rows() / ROWS;
+) -> Result<Parts, Failure> {
     let mut members = Vec::new();
-    for &units in sizes {
-        for set in 0..sets {
-            let rows = (set * ROWS..(set + 1) * ROWS)
-                .map(|row| row as u32)
-                .collect();
-            let member = Member::new(network(units, remedy.dropout), set as u64).rows(rows);
-            members.push(member.learning_rate(0.01).weight_decay(remedy.decay));
-        }
+    for set in 0..data.rows() / ROWS {
+        let rows = set * ROWS..(set + 1) * ROWS;
+        let rows = rows.map(|row| row as u32).collect();
+        let member = Member::new(network(units, remedy.dropout), set as u64).rows(rows);
+        members.push(member.learning_rate(0.01).weight_decay(remedy.decay));
     }
     let common = Common {
         loss: Loss::SquaredError,
@@ -100,26 +96,23 @@ fn parts(
         update: Optimizer::adam(0.0).update,
     };
     let mut population = Population::new(members, data, common, &example.device)?;
-    population.train(example.either(3000, 500))?;
+    population.train(example.either(2500, 500))?;
     let grid: Vec<f64> = (0..GRID)
         .map(|i| 1.9 * (i as f64 / (GRID - 1) as f64) - 0.95)
         .collect();
     let x: Vec<f32> = grid.iter().map(|&x| x as f32).collect();
     let predicted = population.predict(&x)?;
-    let of_size = |networks: &[Vec<f32>]| {
-        let (mut bias, mut variance) = (0.0, 0.0);
-        for (at, &x) in grid.iter().enumerate() {
-            let y: Vec<f64> = networks.iter().map(|y| f64::from(y[at])).collect();
-            let middle = mean(&y);
-            let spread = y.iter().map(|y| (y - middle).powi(2)).sum::<f64>() / (y.len() - 1) as f64;
-            // The mean of n networks has a variance of its own, which is no bias.
-            bias += (middle - curve(x)).powi(2) - spread / y.len() as f64;
-            variance += spread;
-        }
-        let (bias, variance) = (bias.max(0.0) / GRID as f64, variance / GRID as f64);
-        [bias, variance, bias + variance]
-    };
-    Ok(predicted.chunks(sets).map(of_size).collect())
+    let (mut bias, mut variance) = (0.0, 0.0);
+    for (at, &x) in grid.iter().enumerate() {
+        let y: Vec<f64> = predicted.iter().map(|y| f64::from(y[at])).collect();
+        let middle = mean(&y);
+        let spread = y.iter().map(|y| (y - middle).powi(2)).sum::<f64>() / (y.len() - 1) as f64;
+        // The mean of n networks has a variance of its own, which is no bias.
+        bias += (middle - curve(x)).powi(2) - spread / y.len() as f64;
+        variance += spread;
+    }
+    let (bias, variance) = (bias.max(0.0) / GRID as f64, variance / GRID as f64);
+    Ok([bias, variance, bias + variance])
 }
 
 fn main() -> ExitCode {
@@ -149,7 +142,8 @@ fn main() -> ExitCode {
         ));
         let mut found = Vec::new();
         for remedy in remedies {
-            let all = parts(example, &data, sizes, remedy)?;
+            let of_size = |&units: &usize| parts(example, &data, units, remedy);
+            let all: Vec<Parts> = sizes.iter().map(of_size).collect::<Result<_, _>>()?;
             let mut rows = vec![
                 ["units of a layer", "bias²", "variance", "sum"]
                     .map(str::to_owned)

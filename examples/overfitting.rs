@@ -160,7 +160,7 @@ fn main() -> ExitCode {
             way("too large", 64, 0.0, 0.0, FEW),
             way("too small", 1, 0.0, 0.0, FEW),
             way("L2 of 0.02", 64, 0.02, 0.0, FEW),
-            way("dropout of 0.5", 64, 0.0, 0.5, FEW),
+            way("dropout of 0.7", 64, 0.0, 0.7, FEW),
             way("ten times the data", 64, 0.0, 0.0, MORE),
         ];
         let mut chart = Chart::new(format!("Two moons, means over {seeds} training sets"));

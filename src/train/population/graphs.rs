@@ -2,7 +2,7 @@
 
 use super::Common;
 use super::stack::Stack;
-use crate::graph::ops::DropoutKey;
+use crate::graph::ops::{DropoutKey, Update};
 use crate::graph::{Graph, GraphError, Store, TensorId};
 use crate::network::{Activation, Layer};
 use crate::tensor::Shape;
@@ -96,7 +96,9 @@ pub(super) fn training(
         true => Some(graph.stored_block(store, &stack.block(Stack::DECAY))?),
         false => None,
     };
-    // With `w = s v` and the penalty `d w² / 2`, the gradient at v is `s (dw + d w)`.
+    // With `w = s v` and the penalty `d w² / 2`, the gradient at w is `dw + d w`, and at v s times that. Adam, to which the size
+    // of a gradient is nothing but for its epsilon, takes that at w: the epsilon is then what it is for a network alone.
+    let by_size = matches!(common.update, Update::Sgd { .. });
     let change = |graph: &mut Graph, dw| {
         let dw = match decay {
             Some(decay) => {
@@ -105,7 +107,11 @@ pub(super) fn training(
             }
             None => dw,
         };
-        graph.mul(dw, parameters.scales)
+        if by_size {
+            graph.mul(dw, parameters.scales)
+        } else {
+            Ok(dw)
+        }
     };
     graph.update_by(store, &stack.block(""), &gradients, common.update, change)?;
     Ok(graph)

@@ -7,8 +7,8 @@
 //!
 //! Nothing in the engine knows of it. A member's rate is part of the graph: what is stored and updated is `v`, and the
 //! parameter is `w = s v` with a constant `s` for each element. Under SGD, with or without momentum, `s = sqrt(rate)`: the
-//! gradient at `v` is `s` times that at `w`, so `w` moves by `s²` times it. Adam divides by the size of the gradient, which
-//! undoes that, so `s = rate`. A narrower member is one whose further units have `s = 0`: they are 0, and stay so.
+//! gradient at `v` is `s` times that at `w`, so `w` moves by `s²` times it. Adam divides by the size of the gradient, so it is
+//! given that at `w`, and `s = rate`. A narrower member is one whose further units have `s = 0`: they are 0, and stay so.
 
 mod graphs;
 mod member;
