@@ -83,8 +83,8 @@ fn main() -> ExitCode {
     Example::run("search", |example| {
         let [training, choosing, judging] = spirals()?;
         let budget = Budget {
-            trials: example.either(64, 9),
-            steps: example.either(600, 120),
+            trials: example.either(64, 18),
+            steps: example.either(600, 360),
             finalists: example.either(3, 1),
             repeats: example.either(8, 4),
             ..Budget::default()

@@ -99,7 +99,7 @@ fn main() -> ExitCode {
             counts[1..7] == [1_001_000; 6] && counts.len() == 8,
         );
 
-        let (steps, batch) = (example.either(80, 6), example.either(256, 32));
+        let (steps, batch) = (example.either(60, 5), example.either(256, 32));
         let data = sounds(example.either(4096, 256))?;
         let mut trainer = Trainer::new(network.clone(), Loss::CrossEntropy)
             .optimizer(Optimizer::adam(3e-4))
