@@ -99,7 +99,7 @@ fn course(example: &Example, data: &Dataset, seeds: usize, way: &Way) -> Result<
     // All rows at once: the judges, and the training rows of each.
     let x = data.inputs_of(0..data.rows())?;
     let mut losses = [Vec::new(), Vec::new(), Vec::new()];
-    for _ in 0..example.either(60, 20) {
+    for _ in 0..example.either(24, 20) {
         population.train(EVERY)?;
         let predicted = population.predict(&x)?;
         let of = |seed: usize, from: usize, rows: usize| {
