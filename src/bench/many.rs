@@ -10,7 +10,7 @@ use crate::train::population::{Common, Member, Population};
 use crate::train::{Model, Optimizer, Purpose, Ready, Session, TrainError, Trainer};
 
 /// Batches of the data set.
-const BATCHES: usize = 32;
+const BATCHES: u32 = 32;
 /// How far weights may be apart on average after one step, over the largest.
 const APART: f64 = 1e-4;
 
@@ -45,7 +45,7 @@ impl Many {
     }
 
     fn rows(&self) -> usize {
-        BATCHES * self.case.batch
+        BATCHES as usize * self.case.batch
     }
 
     /// All of them as a population.
@@ -179,7 +179,7 @@ impl Alone {
             Tick {
                 step: self.done,
                 learning_rate: self.rate,
-                start: (self.done - 1) % BATCHES as u32 * batch,
+                start: (self.done - 1) % BATCHES * batch,
                 ..Tick::default()
             }
         };

@@ -34,10 +34,6 @@ the honest one (keep some, for `thalweg eval`). Ctrl-C ends the search, and what
 /// Searches for a network.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-#[expect(
-    clippy::doc_markdown,
-    reason = "these docs are the help texts, which would show the backticks"
-)]
 pub(super) struct Search {
     /// A generator or a path, as `thalweg train` takes them [default: glyphs]
     #[arg(long, value_name = "SPEC", help_heading = "Data")]

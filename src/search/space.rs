@@ -123,7 +123,8 @@ impl Space {
         if !positive(rates) {
             return refused("rates", ends(rates), "a range of finite numbers above 0");
         }
-        if !positive(decays) && !(*decays.start() == 0.0 && *decays.end() == 0.0) {
+        let none = *decays.start() == 0.0 && *decays.end() == 0.0;
+        if !none && !positive(decays) {
             let expected = "a range of finite numbers above 0, or 0 to 0";
             return refused("decays", ends(decays), expected);
         }
