@@ -74,6 +74,7 @@ pub mod random;
 pub mod reference;
 pub mod report;
 pub mod run;
+pub mod search;
 pub mod tensor;
 pub mod train;
 pub mod verify;

@@ -22,10 +22,12 @@ pub mod stream {
     pub const BOOTSTRAP: u32 = 8 << 24;
     /// What generators of adversarial games make rows of; the index tells the players' draws apart, the step is the player's.
     pub const LATENT: u32 = 10 << 24;
+    /// Candidates of a search; the step is the candidate.
+    pub const SEARCH: u32 = 12 << 24;
     /// Generated data sets; the index tells a generator's draws apart.
     pub const GENERATOR: u32 = 5 << 24;
     /// Rows around a row that is explained; the step is the row's number.
-    pub const AROUND: u32 = 12 << 24;
+    pub const AROUND: u32 = 11 << 24;
     /// Tests and benchmarks.
     pub const TEST: u32 = 6 << 24;
 }

@@ -30,5 +30,6 @@ mod bench;
 mod examples;
 mod explain;
 mod kernels;
+mod search;
 mod train;
 mod verify;

@@ -22,7 +22,7 @@ pub struct KernelTimes {
 impl KernelTimes {
     /// Name and shape.
     pub fn name(&self) -> String {
-        format!("{} {}", self.kernel.name(), shape(&self.kernel))
+        title(&self.kernel)
     }
 
     /// Operations of one.
@@ -74,6 +74,11 @@ pub fn kernels(training: &mut Training, bounds: Bounds) -> Result<Vec<KernelTime
         by_device,
     });
     Ok(times.collect())
+}
+
+/// A kernel's name and shape.
+pub(super) fn title(kernel: &Kernel) -> String {
+    format!("{} {}", kernel.name(), shape(kernel))
 }
 
 /// What a kernel works on, in short: a product's `m`, `n` and `k`, which side is transposed, and what is fused into it

@@ -39,6 +39,7 @@ mod progress;
 mod reporting;
 mod resume;
 mod run_path;
+mod search;
 mod seeing;
 mod summary;
 mod told;
@@ -74,6 +75,8 @@ enum Verb {
     Train(Box<train::Train>),
     /// Go on with a run that was stopped
     Resume(resume::Resume),
+    /// Search for the network: many are trained at once, and the best go on
+    Search(Box<search::Search>),
     /// Put runs side by side: what differs, what came of it, and the curves
     Compare(compare::Compare),
     /// Tell loss and metrics of a trained network on a data set
@@ -109,6 +112,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().verb {
         Verb::Train(verb) => verb.run(),
         Verb::Resume(verb) => verb.run(),
+        Verb::Search(verb) => verb.run(),
         Verb::Compare(verb) => verb.run(),
         Verb::Eval(verb) => verb.run(),
         Verb::Predict(verb) => verb.run(),

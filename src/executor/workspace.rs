@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Data, Executor, ExecutorError, PlanHandle};
+use super::{Data, Executor, ExecutorError, PlanHandle, StepTimes};
 use crate::graph::{Graph, Store, TensorId};
 use crate::kernel::Tick;
 use crate::plan::{Place, Plan};
@@ -124,6 +124,19 @@ impl Workspace {
     /// If the device failed.
     pub fn run(&mut self, program: &Program, ticks: &[Tick]) -> Result<(), ExecutorError> {
         self.executor.run(program.handle, ticks)
+    }
+
+    /// Runs a program once, and says how long each step of its plan took: for profiles.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub fn run_timed(
+        &mut self,
+        program: &Program,
+        tick: &Tick,
+    ) -> Result<StepTimes, ExecutorError> {
+        let steps = program.plan.steps.len();
+        self.executor.run_timed(program.handle, steps, tick)
     }
 
     /// Reads one of the outputs, as they are after the last run.

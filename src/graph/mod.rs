@@ -234,7 +234,11 @@ impl Graph {
 
     /// A block of the store as a whole, with what lies between and behind its members, also if it is named as its only
     /// member.
-    fn stored_block(&mut self, store: &Store, name: &str) -> Result<TensorId, GraphError> {
+    pub(crate) fn stored_block(
+        &mut self,
+        store: &Store,
+        name: &str,
+    ) -> Result<TensorId, GraphError> {
         let (stored, ..) = store.find(name)?;
         let block = store.block(name)?;
         Ok(self.known_or_new(Tensor {

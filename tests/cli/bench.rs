@@ -5,11 +5,12 @@ use serde_json::Value;
 use super::Place;
 
 /// The smallest run of each sub-verb that does all it can.
-const RUNS: [&str; 4] = [
+const RUNS: [&str; 5] = [
     "matmul --sizes 8,17",
     "train --networks 4-3-2:5,3-2:2 --batch-sizes 1,4",
     "kernels --networks 4-3-2:5",
     "scaling --largest 4",
+    "search --networks 4-3-2:5 --members 3 --steps",
 ];
 
 const SHORT: &str = "--seconds 0 --repeats 1 --quiet --threads 1 --no-yardsticks";
@@ -283,6 +284,7 @@ fn bad_flags_are_bad_usage() {
         ("train --batch-sizes 0", "--batch-sizes"),
         ("kernels --networks a", "784-256-128-10:128"),
         ("scaling --longest x", "seconds"),
+        ("search --members 0", "--members"),
         ("child --case fly:1 --device cpu", "matmul:N"),
     ] {
         let said = place.run(&format!("bench {run}"));

@@ -22,6 +22,7 @@ mod recurrent;
 mod report;
 mod resume;
 mod roles;
+mod search;
 mod stops;
 mod streaming;
 mod sweep;

@@ -138,6 +138,67 @@ fn members_begin_with_what_they_are_given() {
     assert_eq!(population.steps(), 200);
 }
 
+/// Some of a population go on in another, in another order and company, as if nothing had happened.
+#[test]
+fn members_go_on_where_they_were() {
+    let data = classes(64, 6, 3);
+    for update in [Optimizer::adam(0.1).update, sgd(0.9)] {
+        let common = common(Loss::CrossEntropy, update);
+        for device in devices() {
+            let all = members(6, 3);
+            let mut whole = Population::new(all.clone(), &data, common, &device).expect("it fits");
+            whole.train(19).expect("it trains");
+            let expected = whole.models().expect("they can be read");
+            let mut first = Population::new(all.clone(), &data, common, &device).expect("it fits");
+            first.train(7).expect("it trains");
+            let standings = first.standings().expect("they can be read");
+            assert!(standings.iter().all(|s| s.steps() == 7));
+            let chosen = [2, 0];
+            let on = |&at: &usize| all[at].clone().standing(Some(standings[at].clone()));
+            let members = chosen.iter().map(on).collect();
+            let workspace = first.into_workspace();
+            let mut second =
+                Population::within(workspace, members, &data, common).expect("it fits");
+            assert_eq!(second.steps(), 7);
+            second.train(12).expect("it trains");
+            let models = second.models().expect("they can be read");
+            for (model, at) in models.iter().zip(chosen) {
+                for (found, expected) in model.values.iter().zip(&expected[at].values) {
+                    // Padding is other, and with it where sums are cut.
+                    let what = format!("{device}, member {at}");
+                    assert_alike(found, expected, 2e-5, &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn standings_that_do_not_fit_are_refused() {
+    let data = classes(64, 6, 3);
+    let plain = common(Loss::CrossEntropy, Optimizer::adam(0.1).update);
+    let all = members(6, 3);
+    let mut first = Population::new(all.clone(), &data, plain, &Device::Cpu).expect("it fits");
+    let new = first.standings().expect("they can be read");
+    first.train(1).expect("it trains");
+    let later = first.standings().expect("they can be read");
+    let refused = |standings: [Option<_>; 3], common| {
+        let on = |(member, standing): (&Member, _)| member.clone().standing(standing);
+        let members = all.iter().zip(standings).map(on).collect();
+        match Population::new(members, &data, common, &Device::Cpu) {
+            Err(error) => error.to_string(),
+            Ok(_) => panic!("it is accepted"),
+        }
+    };
+    let [a, b, c] = [&later[0], &later[1], &later[2]].map(|s| Some(s.clone()));
+    let message = "one of each member after as many steps";
+    assert!(refused([a.clone(), b.clone(), None], plain).contains(message));
+    assert!(refused([a.clone(), b.clone(), Some(new[2].clone())], plain).contains(message));
+    assert!(refused([b.clone(), a.clone(), c.clone()], plain).contains(message));
+    let other = common(Loss::CrossEntropy, sgd(0.0));
+    assert!(refused([a, b, c], other).contains(message));
+}
+
 #[test]
 fn what_makes_no_sense_is_refused() {
     let data = classes(32, 6, 3);

@@ -7,6 +7,7 @@ mod kernels;
 mod matmul;
 mod results;
 mod scaling;
+mod search;
 mod table;
 mod train;
 
@@ -41,6 +42,8 @@ enum What {
     Kernels(kernels::Kernels),
     /// How cost grows with width, batch, depth and rows, as a table and a picture
     Scaling(scaling::Scaling),
+    /// Many small networks at once, as a search trains them, against one after the other
+    Search(search::Search),
     /// Runs one case in a process of its own, for the others
     #[command(hide = true)]
     Child(child::Child),
@@ -53,6 +56,7 @@ impl Bench {
             What::Train(what) => what.run(),
             What::Kernels(what) => what.run(),
             What::Scaling(what) => what.run(),
+            What::Search(what) => what.run(),
             What::Child(what) => what.run(),
         }
     }

@@ -69,6 +69,23 @@ impl Graph {
         Ok(part)
     }
 
+    /// The members of a block within a tensor that is laid out as the block is, such as one that was computed from it element
+    /// by element. They cost no step. A gradient can be taken at them, and goes no further back.
+    pub(crate) fn members_of(
+        &mut self,
+        store: &Store,
+        block: &str,
+        whole: TensorId,
+    ) -> Result<Vec<TensorId>, GraphError> {
+        let members = store.block(block)?.members.iter();
+        members
+            .map(|member| {
+                let part = self.part(whole, member.offset, member.shape.len())?;
+                self.reshape(part, member.shape.clone())
+            })
+            .collect()
+    }
+
     /// A run of a block of the store.
     pub(super) fn stored_run(
         &mut self,

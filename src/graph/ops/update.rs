@@ -189,11 +189,27 @@ impl Graph {
         gradients: &[TensorId],
         update: Update,
     ) -> Result<(), GraphError> {
+        self.update_by(store, block, gradients, update, |_, packed| Ok(packed))
+    }
+
+    /// As [`Graph::update`], by what `change` makes of the packed gradient, which is laid out as the block is.
+    ///
+    /// # Errors
+    /// As [`Graph::update`], and those of `change`.
+    pub(crate) fn update_by(
+        &mut self,
+        store: &Store,
+        block: &str,
+        gradients: &[TensorId],
+        update: Update,
+        change: impl FnOnce(&mut Self, TensorId) -> Result<TensorId, GraphError>,
+    ) -> Result<(), GraphError> {
         let (layer, phase) = (self.layer.take(), self.phase);
         self.phase = Phase::Update;
         let updated = self
             .packed(store, block, gradients)
-            .and_then(|packed| self.push_update(store, block, &[packed], update));
+            .and_then(|packed| change(self, packed))
+            .and_then(|changed| self.push_update(store, block, &[changed], update));
         (self.layer, self.phase) = (layer, phase);
         updated
     }

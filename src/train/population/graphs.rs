@@ -2,72 +2,69 @@
 
 use super::Common;
 use super::stack::Stack;
-use crate::graph::ops::DropoutKey;
+use crate::graph::ops::{DropoutKey, Update};
 use crate::graph::{Graph, GraphError, Store, TensorId};
-use crate::network::{Activation, Layer, PARAMETERS};
+use crate::network::{Activation, Layer};
 use crate::tensor::Shape;
 
-/// A parameter of all members.
-struct Parameter {
-    /// What is stored and updated.
-    stored: TensorId,
-    /// What it stands for.
-    value: TensorId,
-    decay: TensorId,
+/// The parameters of all members: what is stored, times what it is multiplied by. They are one step, whatever their number,
+/// and so is the way back (see [`training`]).
+struct Parameters {
+    /// All of them, laid out as the block is.
+    whole: TensorId,
+    scales: TensorId,
+    /// Each of them, in the network's order.
+    each: Vec<TensorId>,
 }
 
-/// A network of all members on its way.
-struct Forward<'a> {
-    graph: &'a mut Graph,
-    store: &'a Store,
-    parameters: Vec<Parameter>,
-    /// Whether dropout drops.
+impl Parameters {
+    fn new(graph: &mut Graph, store: &Store, stack: &Stack) -> Result<Self, GraphError> {
+        let stored = graph.stored_block(store, &stack.block(""))?;
+        let scales = graph.stored_block(store, &stack.block(Stack::SCALE))?;
+        let whole = graph.mul(stored, scales)?;
+        let each = graph.members_of(store, &stack.block(""), whole)?;
+        Ok(Self {
+            whole,
+            scales,
+            each,
+        })
+    }
+}
+
+/// From `[members, rows, inputs]` to `[members, rows, outputs]`. In training dropout drops.
+fn layers(
+    graph: &mut Graph,
+    stack: &Stack,
+    parameters: &Parameters,
+    x: TensorId,
     training: bool,
-}
-
-impl Forward<'_> {
-    fn parameter(&mut self, name: &str) -> Result<TensorId, GraphError> {
-        let mut tensor = |ending: &str| self.graph.stored(self.store, &format!("{name}{ending}"));
-        let (stored, scale, decay) = (tensor("")?, tensor(Stack::SCALE)?, tensor(Stack::DECAY)?);
-        let value = self.graph.mul(stored, scale)?;
-        self.parameters.push(Parameter {
-            stored,
-            value,
-            decay,
-        });
-        Ok(value)
-    }
-
-    /// From `[members, rows, inputs]` to `[members, rows, outputs]`.
-    fn layers(&mut self, stack: &Stack, x: TensorId) -> Result<TensorId, GraphError> {
-        let (mut y, mut number, mut dropouts) = (x, 0, 0);
-        for layer in &stack.widest.layers {
-            match layer {
-                Layer::Linear { bias, .. } => {
-                    let w = self.parameter(&format!("layers.{number}.weight"))?;
-                    y = self.graph.matmul_transposed(y, w, false, true)?;
-                    if *bias {
-                        let b = self.parameter(&format!("layers.{number}.bias"))?;
-                        y = self.graph.bias_add(y, b)?;
-                    }
-                    number += 1;
+) -> Result<TensorId, GraphError> {
+    let mut parameters = parameters.each.iter().copied();
+    let mut next = || parameters.next().expect("a part for each parameter");
+    let (mut y, mut dropouts) = (x, 0);
+    for layer in &stack.widest.layers {
+        match layer {
+            Layer::Linear { bias, .. } => {
+                y = graph.matmul_transposed(y, next(), false, true)?;
+                if *bias {
+                    y = graph.bias_add(y, next())?;
                 }
-                Layer::Activation { function } => y = self.graph.activation(y, *function)?,
-                Layer::Dropout { p } => {
-                    if self.training {
-                        let key = DropoutKey {
-                            seed: 0,
-                            stream: dropouts,
-                        };
-                        y = self.graph.dropout(y, *p, key)?;
-                    }
-                    dropouts += 1;
-                }
-                _ => unreachable!("a stack has no other layers"),
             }
+            Layer::Activation { function } => y = graph.activation(y, *function)?,
+            Layer::Dropout { p } => {
+                if training {
+                    let key = DropoutKey {
+                        seed: 0,
+                        stream: dropouts,
+                    };
+                    y = graph.dropout(y, *p, key)?;
+                }
+                dropouts += 1;
+            }
+            _ => unreachable!("a stack has no other layers"),
         }
-        Ok(y)
     }
+    Ok(y)
 }
 
 /// One training step of all members.
@@ -75,11 +72,12 @@ pub(super) fn training(
     store: &Store,
     stack: &Stack,
     common: &Common,
+    order: &str,
     decays: bool,
 ) -> Result<Graph, GraphError> {
     let (members, batch) = (stack.count, common.batch_size);
     let mut graph = Graph::new();
-    let order = graph.stored(store, super::ORDER)?;
+    let order = graph.stored(store, order)?;
     let (inputs, targets) = (
         graph.stored(store, "inputs")?,
         graph.stored(store, "targets")?,
@@ -87,30 +85,35 @@ pub(super) fn training(
     let x = graph.batch(inputs, order, members * batch, 1.0)?;
     let target = graph.batch(targets, order, members * batch, 1.0)?;
     let x = graph.reshape(x, [members, batch, stack.inputs()])?;
-    let mut forward = Forward {
-        graph: &mut graph,
-        store,
-        parameters: Vec::new(),
-        training: true,
-    };
-    let y = forward.layers(stack, x)?;
-    let parameters = forward.parameters;
+    let parameters = Parameters::new(&mut graph, store, stack)?;
+    let y = layers(&mut graph, stack, &parameters, x, true)?;
     let y = graph.reshape(y, [members * batch, stack.outputs()])?;
     let loss = common.loss.build(&mut graph, y, target)?.loss;
     // The mean over the rows of all is one over their number too small for each.
-    let mut loss = graph.scale(loss, members as f64)?;
-    if decays {
-        for parameter in &parameters {
-            let square = graph.mul(parameter.value, parameter.value)?;
-            let penalty = graph.mul(square, parameter.decay)?;
-            let penalty = graph.sum(penalty)?;
-            let penalty = graph.scale(penalty, 0.5)?;
-            loss = graph.add(loss, penalty)?;
+    let loss = graph.scale(loss, members as f64)?;
+    let gradients = graph.differentiate(loss, &parameters.each)?;
+    let decay = match decays {
+        true => Some(graph.stored_block(store, &stack.block(Stack::DECAY))?),
+        false => None,
+    };
+    // With `w = s v` and the penalty `d w² / 2`, the gradient at w is `dw + d w`, and at v s times that. Adam, to which the size
+    // of a gradient is nothing but for its epsilon, takes that at w: the epsilon is then what it is for a network alone.
+    let by_size = matches!(common.update, Update::Sgd { .. });
+    let change = |graph: &mut Graph, dw| {
+        let dw = match decay {
+            Some(decay) => {
+                let penalty = graph.mul(parameters.whole, decay)?;
+                graph.add(dw, penalty)?
+            }
+            None => dw,
+        };
+        if by_size {
+            graph.mul(dw, parameters.scales)
+        } else {
+            Ok(dw)
         }
-    }
-    let stored: Vec<_> = parameters.iter().map(|p| p.stored).collect();
-    let gradients = graph.differentiate(loss, &stored)?;
-    graph.update(store, PARAMETERS, &gradients, common.update)?;
+    };
+    graph.update_by(store, &stack.block(""), &gradients, common.update, change)?;
     Ok(graph)
 }
 
@@ -119,8 +122,8 @@ pub(super) fn rows_of(rows: usize) -> String {
     format!("predict.{rows}")
 }
 
-pub(super) fn index_of(rows: usize) -> String {
-    format!("predict.{rows}.index")
+pub(super) fn index_of(rows: usize, members: usize) -> String {
+    format!("predict.{rows}.by.{members}")
 }
 
 /// The predictions `[members, rows, outputs]` of all members for the same rows.
@@ -132,16 +135,11 @@ pub(super) fn prediction(
 ) -> Result<(Graph, TensorId), GraphError> {
     let mut graph = Graph::new();
     let table = graph.stored(store, &rows_of(rows))?;
-    let index = graph.stored(store, &index_of(rows))?;
+    let index = graph.stored(store, &index_of(rows, stack.count))?;
     let x = graph.gather(table, index)?;
     let x = graph.reshape(x, Shape::from([stack.count, rows, stack.inputs()]))?;
-    let mut forward = Forward {
-        graph: &mut graph,
-        store,
-        parameters: Vec::new(),
-        training: false,
-    };
-    let y = forward.layers(stack, x)?;
+    let parameters = Parameters::new(&mut graph, store, stack)?;
+    let y = layers(&mut graph, stack, &parameters, x, false)?;
     let y = graph.activation(y, output)?;
     Ok((graph, y))
 }

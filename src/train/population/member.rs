@@ -23,6 +23,34 @@ pub struct Member {
     pub rows: Option<Vec<u32>>,
     /// What it begins with; drawn by the seed if it is not given.
     pub initial: Option<Vec<Vec<f32>>>,
+    /// Where it goes on, if it was trained before, by the same network, rate and update. Either all members go on, after as
+    /// many steps, or none does.
+    pub standing: Option<Standing>,
+}
+
+/// How far a member has come: its weights and what the optimiser keeps for them, to the bit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    pub(super) steps: u32,
+    /// What is stored, and behind it the states of the update: of each the values of each parameter.
+    pub(super) blocks: Vec<Vec<Vec<f64>>>,
+}
+
+impl Standing {
+    /// Training steps so far.
+    pub const fn steps(&self) -> u32 {
+        self.steps
+    }
+
+    /// Whether it is one of this network under this update.
+    fn fits(&self, network: &Network, update: &Update) -> bool {
+        let parameters = network.parameters();
+        let like = |block: &Vec<Vec<f64>>| {
+            block.len() == parameters.len()
+                && (block.iter().zip(&parameters)).all(|(v, p)| v.len() == p.shape.len())
+        };
+        self.blocks.len() == 1 + update.states().len() && self.blocks.iter().all(like)
+    }
 }
 
 impl Member {
@@ -35,6 +63,7 @@ impl Member {
             weight_decay: 0.0,
             rows: None,
             initial: None,
+            standing: None,
         }
     }
 
@@ -49,6 +78,13 @@ impl Member {
     #[must_use]
     pub const fn weight_decay(mut self, decay: f64) -> Self {
         self.weight_decay = decay;
+        self
+    }
+
+    /// The same, going on from where it was.
+    #[must_use]
+    pub fn standing(mut self, standing: Option<Standing>) -> Self {
+        self.standing = standing;
         self
     }
 
@@ -118,7 +154,18 @@ pub(super) fn check(members: &[Member], data: &Dataset, common: &Common) -> Resu
             "targets that the loss takes",
         );
     }
+    let steps = |member: &Member| member.standing.as_ref().map(|s| s.steps);
     for member in members {
+        let standing = member.standing.as_ref();
+        let fits = standing.is_none_or(|s| s.fits(&member.network, &common.update));
+        if !fits || steps(member) != steps(&members[0]) {
+            let found = "of other networks, of other numbers of steps, or of some members alone";
+            return option(
+                "the standings of a population",
+                found,
+                "one of each member after as many steps, or none",
+            );
+        }
         if !(member.learning_rate > 0.0 && member.learning_rate.is_finite()) {
             let found = member.learning_rate;
             return option("learning_rate", found, "a finite number above 0");

@@ -2,19 +2,20 @@
 //!
 //! A small network leaves a device idle: a step is a dozen dispatches of little work. A [`Population`] stacks the parameters
 //! of networks that have the same layers, `[members, outputs, inputs]`, so that each dispatch works for all of them; the
-//! products are those of groups. Each member has a seed, a learning rate, a weight decay, widths and rows of its own.
+//! products are those of groups. Each member has a seed, a learning rate, a weight decay, widths and rows of its own. What
+//! members have come to can be taken out ([`Population::standings`]), and some of them go on in another population.
 //!
 //! Nothing in the engine knows of it. A member's rate is part of the graph: what is stored and updated is `v`, and the
 //! parameter is `w = s v` with a constant `s` for each element. Under SGD, with or without momentum, `s = sqrt(rate)`: the
-//! gradient at `v` is `s` times that at `w`, so `w` moves by `s²` times it. Adam divides by the size of the gradient, which
-//! undoes that, so `s = rate`. A narrower member is one whose further units have `s = 0`: they are 0, and stay so.
+//! gradient at `v` is `s` times that at `w`, so `w` moves by `s²` times it. Adam divides by the size of the gradient, so it is
+//! given that at `w`, and `s = rate`. A narrower member is one whose further units have `s = 0`: they are 0, and stay so.
 
 mod graphs;
 mod member;
 mod sequence;
 mod stack;
 
-pub use member::Member;
+pub use member::{Member, Standing};
 
 use self::sequence::Sequence;
 use self::stack::Stack;
@@ -22,14 +23,16 @@ use super::tables::{one_hot, row_numbers};
 use super::{Model, TrainError};
 use crate::data::{Dataset, Targets};
 use crate::device::Device;
-use crate::executor::{Data, Program, Workspace};
+use crate::executor::{Data, Program, StepTimes, Workspace};
 use crate::graph::ops::Update;
 use crate::kernel::Tick;
-use crate::network::{Activation, Loss, PARAMETERS};
+use crate::network::{Activation, Loss};
+use crate::plan::Plan;
 use crate::tensor::Element;
 
-/// The rows of the next steps, member by member in each, and how many of them are on the device at once.
-const ORDER: &str = "order";
+/// What a device that has nothing left to do has written.
+const MARK: &str = "mark";
+/// How many rows of the next steps, member by member in each, are on the device at once.
 const ORDERED: usize = 1 << 20;
 /// Rows of all members that are predicted at once.
 const PREDICTED: usize = 1 << 16;
@@ -58,8 +61,8 @@ pub struct Population {
     training: Program,
     /// The rows of each member.
     rows: Vec<Sequence>,
-    /// Entries of the order, which are whole steps.
-    order: usize,
+    /// The tensor of the rows of the next steps, and how many of its entries are used, which are whole steps.
+    order: (String, usize),
     steps: u32,
     /// The plan that predicts, for so many rows.
     predicting: Option<(usize, Program)>,
@@ -77,39 +80,71 @@ impl Population {
         common: Common,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        let stack = Stack::new(&members)?;
-        member::check(&members, data, &common)?;
         let executor = device.open(None)?.executor;
-        let mut workspace = Workspace::new(executor);
+        Self::within(Workspace::new(executor), members, data, common)
+    }
+
+    /// The same within an empty workspace, or within that of another population on the same data, which are then on the device
+    /// already. See [`Population::into_workspace`].
+    ///
+    /// # Errors
+    /// As [`Population::new`], or if the workspace has data of other sizes.
+    pub fn within(
+        mut workspace: Workspace,
+        members: Vec<Member>,
+        data: &Dataset,
+        common: Common,
+    ) -> Result<Self, TrainError> {
+        let stack = Stack::new(&members, &workspace.store)?;
+        member::check(&members, data, &common)?;
         declare(&mut workspace, &stack, &common.update)?;
         let scale = member::scale(&common.update);
-        workspace.write(PARAMETERS, stack.first(&members, scale)?)?;
-        workspace.write(Stack::SCALES, stack.scales(&members, scale))?;
+        workspace.write(&stack.block(""), stack.first(&members, scale)?)?;
+        workspace.write(&stack.block(Stack::SCALE), stack.scales(&members, scale))?;
         let decays = members.iter().any(|m| m.weight_decay > 0.0);
         if decays {
-            workspace.write(Stack::DECAYS, stack.decays(&members))?;
+            workspace.write(&stack.block(Stack::DECAY), stack.decays(&members))?;
+        }
+        let steps = members[0].standing.as_ref().map(Standing::steps);
+        for (state, number) in common.update.states().iter().zip(1..) {
+            if steps.is_some() {
+                workspace.write(&stack.block(state), stack.state(&members, number))?;
+            }
         }
         put_rows(&mut workspace, data, common.loss)?;
         let entries = members.len() * common.batch_size;
-        let order = entries * (ORDERED / entries).max(1);
-        workspace.store.declare(ORDER, [order], Element::U32)?;
-        let graph = graphs::training(&workspace.store, &stack, &common, decays)?;
+        let len = ORDERED.max(entries);
+        let order = (format!("order.{len}"), len / entries * entries);
+        if workspace.store.find(&order.0).is_err() {
+            workspace.store.declare(&order.0, [len], Element::U32)?;
+        }
+        let graph = graphs::training(&workspace.store, &stack, &common, &order.0, decays)?;
         let training = workspace.load("train a population", &graph, &[])?;
+        let steps = steps.unwrap_or(0);
+        let seen = u64::from(steps) * common.batch_size as u64;
+        let rows = |member| Sequence::new(member, data.rows(), common.shuffle).behind(seen);
         Ok(Self {
             output: common.loss.output(),
-            rows: members
-                .iter()
-                .map(|member| Sequence::new(member, data.rows(), common.shuffle))
-                .collect(),
+            rows: members.iter().map(rows).collect(),
             order,
             stack,
             common,
             training,
             workspace,
             members,
-            steps: 0,
+            steps,
             predicting: None,
         })
+    }
+
+    /// The workspace, for another population on the same data. What was made for this one stays allocated.
+    pub fn into_workspace(self) -> Workspace {
+        self.workspace
+    }
+
+    /// The plan of a training step.
+    pub fn plan(&self) -> &Plan {
+        &self.training.plan
     }
 
     /// The members.
@@ -131,9 +166,10 @@ impl Population {
             return option("steps", steps, "fewer than 2^32 in all");
         };
         while self.steps < last {
-            let mut order = Vec::with_capacity(self.order);
+            let (name, entries) = &self.order;
+            let mut order = Vec::new();
             let mut ticks = Vec::new();
-            while order.len() < self.order && self.steps < last {
+            while order.len() < *entries && self.steps < last {
                 self.steps += 1;
                 ticks.push(Tick {
                     step: self.steps,
@@ -147,12 +183,36 @@ impl Population {
             }
             self.workspace.executor.write_part(
                 &self.workspace.store,
-                ORDER,
+                name,
                 0,
                 &Data::U32(order),
             )?;
             self.workspace.run(&self.training, &ticks)?;
         }
+        Ok(())
+    }
+
+    /// Trains each member for the step after those that are done, on the rows that the device has, and says how long each
+    /// step of the plan took: for profiles.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub fn run_timed(&mut self) -> Result<StepTimes, TrainError> {
+        self.steps = self.steps.saturating_add(1);
+        let tick = Tick {
+            step: self.steps,
+            learning_rate: 1.0,
+            ..Tick::default()
+        };
+        Ok(self.workspace.run_timed(&self.training, &tick)?)
+    }
+
+    /// Waits until the device has done all that it was asked for.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub fn wait(&mut self) -> Result<(), TrainError> {
+        self.workspace.get(MARK)?;
         Ok(())
     }
 
@@ -196,12 +256,15 @@ impl Population {
         }
         let table = graphs::rows_of(rows);
         if self.workspace.store.find(&table).is_err() {
-            let (features, members) = (self.stack.inputs(), self.members.len());
+            let features = self.stack.inputs();
             let store = &mut self.workspace.store;
             store.declare(&table, [rows, features], Element::F32)?;
+        }
+        let members = self.members.len();
+        let name = graphs::index_of(rows, members);
+        if self.workspace.store.find(&name).is_err() {
             let index: Vec<u32> = (0..members).flat_map(|_| row_numbers(rows)).collect();
-            self.workspace
-                .put(&graphs::index_of(rows), [members * rows], index)?;
+            self.workspace.put(&name, [members * rows], index)?;
         }
         let (graph, y) = graphs::prediction(&self.workspace.store, &self.stack, rows, self.output)?;
         let program = self
@@ -216,7 +279,7 @@ impl Population {
     /// # Errors
     /// If the device failed.
     pub fn models(&mut self) -> Result<Vec<Model>, TrainError> {
-        let values = self.workspace.get(PARAMETERS)?;
+        let values = self.workspace.get(&self.stack.block(""))?;
         let scale = member::scale(&self.common.update);
         let each = self.members.iter().enumerate();
         Ok(each
@@ -226,16 +289,38 @@ impl Population {
             })
             .collect())
     }
+
+    /// How far each member has come, for [`Member::standing`].
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub fn standings(&mut self) -> Result<Vec<Standing>, TrainError> {
+        let endings = std::iter::once(&"").chain(self.common.update.states());
+        let blocks: Result<Vec<_>, _> = endings
+            .map(|ending| self.workspace.get(&self.stack.block(ending)))
+            .collect();
+        let blocks = blocks?;
+        let each = self.members.iter().enumerate();
+        let standing = |(at, member): (usize, &Member)| Standing {
+            steps: self.steps,
+            blocks: (blocks.iter())
+                .map(|block| self.stack.own(block, at, member))
+                .collect(),
+        };
+        Ok(each.map(standing).collect())
+    }
 }
 
 /// Declares parameters, what they are multiplied by, their decay, and the states of the optimiser.
 fn declare(workspace: &mut Workspace, stack: &Stack, update: &Update) -> Result<(), TrainError> {
-    let store = &mut workspace.store;
-    store.declare_block(PARAMETERS, stack.members(""))?;
-    store.declare_block(Stack::SCALES, stack.members(Stack::SCALE))?;
-    store.declare_block(Stack::DECAYS, stack.members(Stack::DECAY))?;
-    for state in update.states() {
-        store.declare_like(PARAMETERS, state)?;
+    let (store, block) = (&mut workspace.store, stack.block(""));
+    store.declare_block(&block, stack.tensors())?;
+    let states = update.states().iter();
+    for ending in [&Stack::SCALE, &Stack::DECAY].into_iter().chain(states) {
+        store.declare_like(&block, ending)?;
+    }
+    if store.find(MARK).is_err() {
+        workspace.put(MARK, [1], vec![0.0_f32])?;
     }
     Ok(())
 }
@@ -243,6 +328,17 @@ fn declare(workspace: &mut Workspace, stack: &Stack, update: &Update) -> Result<
 /// Puts all rows on the device.
 fn put_rows(workspace: &mut Workspace, data: &Dataset, loss: Loss) -> Result<(), TrainError> {
     let rows = data.rows();
+    if let Ok((_, shape, _)) = workspace.store.find("inputs") {
+        if shape.dims() != [rows, data.features()] {
+            let found = format!("{shape}");
+            return option(
+                "the data of the workspace",
+                found,
+                "those of this population",
+            );
+        }
+        return Ok(());
+    }
     let x = data.inputs_of(0..rows)?;
     workspace.put("inputs", [rows, data.features()], x)?;
     match data.targets() {

@@ -34,6 +34,15 @@ impl Sequence {
         }
     }
 
+    /// The same behind so many rows.
+    pub(super) fn behind(mut self, rows: u64) -> Self {
+        let all = self.rows.len() as u64;
+        self.epoch = 1 + rows / all;
+        self.places = self.order.epoch(self.rows.len(), self.epoch);
+        self.at = usize::try_from(rows % all).expect("it is less than the rows");
+        self
+    }
+
     /// The next row.
     pub(super) fn next(&mut self) -> u32 {
         if self.at == self.places.len() {

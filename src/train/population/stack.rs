@@ -1,7 +1,9 @@
 //! Where the parameters of all members lie: one tensor for each of a network, `[members, ..]`, as wide as the widest.
 
 use super::Member;
-use crate::network::{Init, Layer, Network};
+use super::member::Standing;
+use crate::graph::Store;
+use crate::network::{Init, Layer, Network, PARAMETERS};
 use crate::tensor::Shape;
 use crate::train::TrainError;
 
@@ -11,6 +13,8 @@ pub(super) struct Stack {
     /// A network as wide as the widest in each layer.
     pub(super) widest: Network,
     pub(super) count: usize,
+    /// What stands before the names of its tensors, as a store may hold several.
+    prefix: String,
 }
 
 /// One parameter of one member: where it lies in its tensor.
@@ -41,14 +45,12 @@ fn rows_and_columns(shape: &Shape) -> [usize; 2] {
 }
 
 impl Stack {
-    /// The block of what parameters are multiplied by, the ending of its tensors, and those of their weight decays.
-    pub(super) const SCALES: &'static str = "scales";
-    pub(super) const SCALE: &'static str = ".scale";
-    pub(super) const DECAYS: &'static str = "decays";
-    pub(super) const DECAY: &'static str = ".decay";
+    /// The endings of the block of what parameters are multiplied by, and of that of their weight decays.
+    pub(super) const SCALE: &'static str = "scale";
+    pub(super) const DECAY: &'static str = "decay";
 
-    /// The layout for these members.
-    pub(super) fn new(members: &[Member]) -> Result<Self, TrainError> {
+    /// The layout for these members, under names that the store does not have.
+    pub(super) fn new(members: &[Member], store: &Store) -> Result<Self, TrainError> {
         let Some(first) = members.first() else {
             return super::option("members", 0, "at least 1");
         };
@@ -61,10 +63,23 @@ impl Stack {
                 return Err(unlike(&member.network, &first.network));
             }
         }
-        Ok(Self {
+        let mut stack = Self {
             widest,
             count: members.len(),
-        })
+            prefix: String::new(),
+        };
+        let mut number = 1;
+        while store.find(&stack.block("")).is_ok() {
+            number += 1;
+            stack.prefix = format!("{number}.");
+        }
+        Ok(stack)
+    }
+
+    /// The block of the parameters, or, with an ending, one of the same layout.
+    pub(super) fn block(&self, ending: &str) -> String {
+        let dot = if ending.is_empty() { "" } else { "." };
+        format!("{}{PARAMETERS}{dot}{ending}", self.prefix)
     }
 
     pub(super) const fn inputs(&self) -> usize {
@@ -75,8 +90,8 @@ impl Stack {
         self.widest.outputs()
     }
 
-    /// The tensors, with an ending behind their names.
-    pub(super) fn members(&self, ending: &str) -> Vec<(String, Shape)> {
+    /// The tensors of the parameters.
+    pub(super) fn tensors(&self) -> Vec<(String, Shape)> {
         let parameters = self.widest.parameters().into_iter();
         let stacked = |shape: &Shape| {
             let dims: Vec<_> = std::iter::once(self.count)
@@ -85,7 +100,7 @@ impl Stack {
             Shape::from(&dims[..])
         };
         parameters
-            .map(|p| (format!("{}{ending}", p.name), stacked(&p.shape)))
+            .map(|p| (format!("{}{}", self.prefix, p.name), stacked(&p.shape)))
             .collect()
     }
 
@@ -100,7 +115,7 @@ impl Stack {
 
     /// A block in which each member's own elements have the values that `of` says for parameter and element, and all others
     /// are 0.
-    fn filled(&self, members: &[Member], of: impl Fn(usize, usize, usize) -> f64) -> Vec<f32> {
+    fn filled(&self, members: &[Member], of: impl Fn(usize, usize, usize) -> f64) -> Vec<f64> {
         let mut values = Vec::new();
         for parameter in 0..self.widest.parameters().len() {
             let begin = values.len();
@@ -109,12 +124,7 @@ impl Stack {
                 let first = values.len();
                 values.resize(first + slot.len(), 0.0);
                 for (element, place) in slot.places().enumerate() {
-                    #[expect(
-                        clippy::cast_possible_truncation,
-                        reason = "single precision is meant"
-                    )]
-                    let value = of(at, parameter, element) as f32;
-                    values[first + place] = value;
+                    values[first + place] = of(at, parameter, element);
                 }
             }
             // Tensors of a block begin where a device can bind them.
@@ -124,35 +134,67 @@ impl Stack {
         values
     }
 
-    /// What is stored at first: the first weights, divided by their scales.
+    /// What is stored at first: the first weights, divided by their scales, or what was stored for a member that goes on.
     pub(super) fn first(
         &self,
         members: &[Member],
         scale: fn(f64) -> f64,
-    ) -> Result<Vec<f32>, TrainError> {
-        let mut first = Vec::new();
+    ) -> Result<Vec<f64>, TrainError> {
+        let mut first: Vec<Vec<Vec<f64>>> = Vec::new();
         for member in members {
-            first.push(match &member.initial {
-                Some(values) => {
+            let drawn = match (&member.standing, &member.initial) {
+                (Some(standing), _) => {
+                    first.push(standing.blocks[0].clone());
+                    continue;
+                }
+                (None, Some(values)) => {
                     crate::train::model::check_parameters(&member.network, values)?;
                     values.clone()
                 }
-                None => member.network.initial(Init::Default, member.seed),
-            });
+                (None, None) => member.network.initial(Init::Default, member.seed),
+            };
+            let scale = scale(member.learning_rate);
+            let stored = |value: &f32| single(f64::from(*value) / scale);
+            let stored = drawn
+                .iter()
+                .map(|values| values.iter().map(stored).collect());
+            first.push(stored.collect());
         }
         Ok(self.filled(members, |at, parameter, element| {
-            f64::from(first[at][parameter][element]) / scale(members[at].learning_rate)
+            first[at][parameter][element]
         }))
     }
 
+    /// A state of members that go on: of the blocks of their standings, that of this number.
+    pub(super) fn state(&self, members: &[Member], number: usize) -> Vec<f64> {
+        let standings: Vec<&Standing> = (members.iter())
+            .map(|member| member.standing.as_ref().expect("all go on"))
+            .collect();
+        self.filled(members, |at, parameter, element| {
+            standings[at].blocks[number][parameter][element]
+        })
+    }
+
     /// What each element is multiplied by.
-    pub(super) fn scales(&self, members: &[Member], scale: fn(f64) -> f64) -> Vec<f32> {
-        self.filled(members, |at, _, _| scale(members[at].learning_rate))
+    pub(super) fn scales(&self, members: &[Member], scale: fn(f64) -> f64) -> Vec<f64> {
+        self.filled(members, |at, _, _| single(scale(members[at].learning_rate)))
     }
 
     /// The weight decay of each element.
-    pub(super) fn decays(&self, members: &[Member]) -> Vec<f32> {
-        self.filled(members, |at, _, _| members[at].weight_decay)
+    pub(super) fn decays(&self, members: &[Member]) -> Vec<f64> {
+        self.filled(members, |at, _, _| single(members[at].weight_decay))
+    }
+
+    /// What of a block that is laid out as the parameters are is one member's own, by parameter.
+    pub(super) fn own(&self, stored: &[f64], at: usize, member: &Member) -> Vec<Vec<f64>> {
+        let mut begin = 0;
+        self.slots(member)
+            .map(|slot| {
+                let own = &stored[begin + at * slot.len()..][..slot.len()];
+                begin += aligned(self.count * slot.len());
+                slot.places().map(|place| own[place]).collect()
+            })
+            .collect()
     }
 
     /// The parameters of one member, of what is stored for all.
@@ -164,18 +206,19 @@ impl Stack {
         scale: fn(f64) -> f64,
     ) -> Vec<Vec<f32>> {
         let scale = scale(member.learning_rate);
-        let mut begin = 0;
-        self.slots(member)
-            .map(|slot| {
-                let own = &stored[begin + at * slot.len()..][..slot.len()];
-                begin += aligned(self.count * slot.len());
-                // In single precision, as the device does it.
-                #[expect(clippy::cast_possible_truncation, reason = "single precision is meant")]
-                let value = |place: usize| own[place] as f32 * scale as f32;
-                slot.places().map(value).collect()
-            })
+        // In single precision, as the device does it.
+        #[expect(clippy::cast_possible_truncation, reason = "single precision is meant")]
+        let value = |stored: f64| stored as f32 * scale as f32;
+        let own = self.own(stored, at, member).into_iter();
+        own.map(|values| values.into_iter().map(value).collect())
             .collect()
     }
+}
+
+/// A number as single precision has it.
+#[expect(clippy::cast_possible_truncation, reason = "single precision is meant")]
+fn single(value: f64) -> f64 {
+    f64::from(value as f32)
 }
 
 /// Elements up to the next tensor of a block.
