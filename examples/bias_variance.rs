@@ -124,6 +124,10 @@ fn parted(networks: &[Vec<f32>], grid: &[f64]) -> Parts {
     [bias, variance, bias + variance]
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "it reads from the first claim to the last"
+)]
 fn main() -> ExitCode {
     Example::run("bias_variance", |example| {
         let sizes: &[usize] = example.either(&[1, 2, 3, 4, 6, 8, 16, 32], &[1, 3, 16]);

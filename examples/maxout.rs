@@ -4,6 +4,8 @@
 //! ReLU, the absolute value, or any convex curve the better the more pieces it has; and that the difference of two units comes as
 //! near as one likes to any continuous function of one variable.
 
+#![expect(clippy::cast_possible_truncation, reason = "single precision is meant")]
+
 mod common;
 
 use std::process::ExitCode;

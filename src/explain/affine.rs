@@ -147,6 +147,10 @@ impl Way {
                 index,
                 found: "layer_norm".to_owned(),
             }),
+            Layer::Recurrent { .. } => Err(ExplainError::Curved {
+                index,
+                found: "a recurrent layer".to_owned(),
+            }),
         }
     }
 

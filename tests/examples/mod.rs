@@ -86,16 +86,28 @@ macro_rules! examples {
 }
 
 examples! {
+    activation,
+    bias_variance,
     delta_rule,
+    digits,
     dropout_average,
     eight_states,
     function_space,
+    gan,
     gradient,
     likelihood,
     local_minima,
     maxout,
+    memory,
+    occlusion,
+    overfitting,
     parity,
     residual,
+    saliency,
+    search,
+    speech,
+    surrogate,
+    units,
     xor,
 }
 
