@@ -47,47 +47,7 @@ fn main() -> ExitCode {
             None,
         );
 
-        // Rows near the border, where the network bends.
-        let unsure = |row: &usize| (y[2 * row] - 0.5).abs() < 0.45;
-        let rows: Vec<usize> = (0..data.rows())
-            .filter(unsure)
-            .take(example.either(20, 4))
-            .collect();
-        let mut lines = vec![vec![
-            "kernel's width".to_owned(),
-            "R2 on held-out rows".to_owned(),
-        ]];
-        let mut course = Vec::new();
-        for width in [0.03, 0.1, 0.3, 1.0, 3.0] {
-            let how = Locality {
-                // A narrow kernel counts few of the rows that are drawn.
-                samples: example.either(20_000, 8000),
-                width: Some(width),
-                ridge: 1e-9,
-                seed: 0,
-            };
-            let found = rows.iter().map(|&row| {
-                let local =
-                    explainer.local(Quantity::Logit, &x[2 * row..2 * row + 2], 1, &spread, how)?;
-                Ok(local.fidelity.r2.unwrap_or(0.0))
-            });
-            let found = found.collect::<Result<Vec<f64>, Failure>>()?;
-            lines.push(vec![width.to_string(), format!("{:.4}", mean(&found))]);
-            course.push((width, mean(&found)));
-        }
-        example.tell(table(&lines));
-        example.claim(
-            "a linear model mimics the network around a row better, the nearer it looks",
-            format!(
-                "R2 {:.4} at a width of 0.03 deviations, {:.4} at 3, over {} rows near the border",
-                course[0].1,
-                course[4].1,
-                rows.len()
-            ),
-            course.windows(2).take(3).all(|w| w[0].1 > w[1].1)
-                && course[2].1 > course[4].1
-                && course[0].1 > 0.9,
-        );
+        let course = around(example, &mut explainer, &x, &y, &spread)?;
 
         let best = |y: &[f64]| usize::from(y[1] > y[0]);
         let labels: Vec<usize> = y.chunks(2).map(best).collect();
@@ -152,6 +112,58 @@ fn main() -> ExitCode {
             );
         example.chart("surrogate.svg", &chart)
     })
+}
+
+/// How well linear models mimic the network around rows, by the width of the kernel.
+fn around(
+    example: &mut Example,
+    explainer: &mut Explainer,
+    x: &[f32],
+    y: &[f64],
+    spread: &Spread,
+) -> Result<Vec<(f64, f64)>, Failure> {
+    // Rows near the border, where the network bends.
+    let unsure = |row: &usize| (y[2 * row] - 0.5).abs() < 0.45;
+    let rows: Vec<usize> = (0..x.len() / 2)
+        .filter(unsure)
+        .take(example.either(20, 4))
+        .collect();
+    let mut lines = vec![vec![
+        "kernel's width".to_owned(),
+        "R2 on held-out rows".to_owned(),
+    ]];
+    let mut course = Vec::new();
+    for width in [0.03, 0.1, 0.3, 1.0, 3.0] {
+        let how = Locality {
+            // A narrow kernel counts few of the rows that are drawn.
+            samples: example.either(20_000, 8000),
+            width: Some(width),
+            ridge: 1e-9,
+            seed: 0,
+        };
+        let found = rows.iter().map(|&row| {
+            let local =
+                explainer.local(Quantity::Logit, &x[2 * row..2 * row + 2], 1, spread, how)?;
+            Ok(local.fidelity.r2.unwrap_or(0.0))
+        });
+        let found = found.collect::<Result<Vec<f64>, Failure>>()?;
+        lines.push(vec![width.to_string(), format!("{:.4}", mean(&found))]);
+        course.push((width, mean(&found)));
+    }
+    example.tell(table(&lines));
+    example.claim(
+        "a linear model mimics the network around a row better, the nearer it looks",
+        format!(
+            "R2 {:.4} at a width of 0.03 deviations, {:.4} at 3, over {} rows near the border",
+            course[0].1,
+            course[4].1,
+            rows.len()
+        ),
+        course.windows(2).take(3).all(|w| w[0].1 > w[1].1)
+            && course[2].1 > course[4].1
+            && course[0].1 > 0.9,
+    );
+    Ok(course)
 }
 
 /// The two moons with rows in random order.

@@ -61,6 +61,8 @@ use crate::train::Model;
 
 /// Rows that are computed at once, at most.
 const AT_ONCE: usize = 1024;
+/// Rows are filled up to one of these, or to all, since each number of rows takes graphs of its own.
+const SIZES: [usize; 3] = [1, 32, 256];
 
 /// What of an output is explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -179,11 +181,11 @@ impl Explainer {
         check_below("output", outputs, self.network.outputs())
     }
 
-    /// Writes at most [`AT_ONCE`] rows where graphs find them, filled up to a power of two, so that few different graphs
-    /// are loaded. Tells the rows with and without what they were filled up by.
+    /// Writes at most [`AT_ONCE`] rows where graphs find them, filled up so that few different graphs are loaded. Tells the rows with and without what they were filled up by.
     fn put_rows(&mut self, x: &[f32]) -> Result<(usize, usize), ExplainError> {
         let count = x.len() / self.network.inputs;
-        let rows = count.next_power_of_two();
+        let rows = SIZES.into_iter().find(|size| *size >= count);
+        let rows = rows.unwrap_or(AT_ONCE);
         self.declare(&inputs_of(rows), [rows, self.network.inputs])?;
         let mut filled = x.to_vec();
         filled.resize(rows * self.network.inputs, 0.0);
