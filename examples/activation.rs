@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use common::{Example, Failure, rate};
 use thalweg::chart::{Chart, Panel, Picture};
 use thalweg::data::{Dataset, Normalize, Preparation, Spec, TableOptions, Targets, Task};
-use thalweg::explain::{Exciting, Explainer, Place, Quantity, Spread};
+use thalweg::explain::{Excited, Exciting, Explainer, Place, Quantity, Spread};
 use thalweg::network::{Activation, Loss, Network};
 use thalweg::train::{Optimizer, Trainer};
 
@@ -108,36 +108,41 @@ fn main() -> ExitCode {
             more == 64 && off > 0,
         );
 
-        let grey = |x: &[f32]| Picture::gray(SIDE, x.iter().map(|&x| f64::from(x)).collect());
-        let mut chart =
-            Chart::new("What excites an output: made, and the picture that does most").columns(5);
-        for made in made.iter().take(5) {
-            let below = format!("logit {:.1}", made.values[1]);
-            chart = chart.panel(Panel::of(
-                grey(&made.x),
-                format!("made for {}", made.unit),
-                below,
-            ));
-        }
-        for (digit, rows) in rows.iter().enumerate().take(5) {
-            let (row, value) = rows[0];
-            let below = format!("logit {value:.1}");
-            chart = chart.panel(Panel::of(
-                grey(&data.row(row)),
-                format!("best for {digit}"),
-                below,
-            ));
-        }
-        for made in made.iter().skip(5) {
-            let below = format!("logit {:.1}", made.values[1]);
-            chart = chart.panel(Panel::of(
-                grey(&made.x),
-                format!("made for {}", made.unit),
-                below,
-            ));
-        }
-        example.chart("activation.svg", &chart)
+        example.chart("activation.svg", &drawn(&made, &rows, &data))
     })
+}
+
+/// What was made for each output, and for some the picture that excites it most.
+fn drawn(made: &[Excited], rows: &[Vec<(usize, f64)>], data: &Dataset) -> Chart {
+    let grey = |x: &[f32]| Picture::gray(SIDE, x.iter().map(|&x| f64::from(x)).collect());
+    let mut chart =
+        Chart::new("What excites an output: made, and the picture that does most").columns(5);
+    for made in made.iter().take(5) {
+        let below = format!("logit {:.1}", made.values[1]);
+        chart = chart.panel(Panel::of(
+            grey(&made.x),
+            format!("made for {}", made.unit),
+            below,
+        ));
+    }
+    for (digit, rows) in rows.iter().enumerate().take(5) {
+        let (row, value) = rows[0];
+        let below = format!("logit {value:.1}");
+        chart = chart.panel(Panel::of(
+            grey(&data.row(row)),
+            format!("best for {digit}"),
+            below,
+        ));
+    }
+    for made in made.iter().skip(5) {
+        let below = format!("logit {:.1}", made.values[1]);
+        chart = chart.panel(Panel::of(
+            grey(&made.x),
+            format!("made for {}", made.unit),
+            below,
+        ));
+    }
+    chart
 }
 
 fn glyphs(rows: usize) -> Result<Dataset, Failure> {

@@ -16,6 +16,7 @@ use thalweg::train::Model;
 use crate::common::Named;
 
 /// A network with weights that were drawn.
+#[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
 fn drawn(network: Network, output: Activation, seed: u64) -> Model {
     let mut values = network.initial(Init::HeNormal, seed);
     // Also what begins as 0 or 1 is to be seen.
@@ -26,6 +27,7 @@ fn drawn(network: Network, output: Activation, seed: u64) -> Model {
     Model::from_values(network, output, values).expect("they fit")
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "inputs are f32")]
 fn rows(count: usize, features: usize, seed: u64) -> Vec<f32> {
     let random = Random::new(seed, stream::TEST, 8);
     let value = |at: usize| (2.0 * random.uniform(at as u64) - 1.0) as f32;
