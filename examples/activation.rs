@@ -18,10 +18,6 @@ use thalweg::train::{Optimizer, Trainer};
 
 const SIDE: usize = 16;
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "it reads from the first claim to the last"
-)]
 fn main() -> ExitCode {
     Example::run("activation", |example| {
         let data = glyphs(example.either(4000, 600))?;

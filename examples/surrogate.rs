@@ -18,10 +18,6 @@ use thalweg::network::{Activation, Loss, Network};
 use thalweg::random::{Random, stream};
 use thalweg::train::{Optimizer, Trainer};
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "it reads from the first claim to the last"
-)]
 fn main() -> ExitCode {
     Example::run("surrogate", |example| {
         let data = moons(example.either(2000, 600))?;

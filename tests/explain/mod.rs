@@ -1,7 +1,5 @@
 //! Looking inside networks, on every device.
 
-#![expect(clippy::cast_possible_truncation, reason = "single precision is meant")]
-
 mod contributions;
 mod covering;
 mod exciting;
