@@ -9,6 +9,19 @@ use crate::graph::GraphError;
 use crate::network::NetworkError;
 use crate::plan::PlanError;
 
+/// The error for an option that makes no sense.
+pub(super) fn option<T>(
+    name: &'static str,
+    found: impl ToString,
+    expected: &'static str,
+) -> Result<T, TrainError> {
+    Err(TrainError::Option {
+        name,
+        found: found.to_string(),
+        expected,
+    })
+}
+
 /// Training, evaluation or prediction that failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

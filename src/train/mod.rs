@@ -31,6 +31,7 @@ mod ring;
 mod room;
 mod rules;
 mod schedule;
+mod sequence;
 mod session;
 mod snapshot;
 mod stopping;

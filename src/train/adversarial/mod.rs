@@ -10,6 +10,7 @@ mod rows;
 
 use self::graphs::{Player, Players};
 use self::rows::Rows;
+use super::error::option;
 use super::model::check_parameters;
 use super::{Model, Optimizer, TrainError};
 use crate::data::Dataset;
@@ -169,7 +170,8 @@ impl Game {
     pub fn train(&mut self, steps: u32) -> Result<(), TrainError> {
         for _ in 0..steps {
             self.train_discriminator(self.terms.discriminator_steps)?;
-            self.step(Player::Generator, 0)?;
+            let tick = self.tick(Player::Generator, 0);
+            self.run(Player::Generator, &[tick])?;
         }
         Ok(())
     }
@@ -179,26 +181,35 @@ impl Game {
     /// # Errors
     /// If the device failed.
     pub fn train_discriminator(&mut self, steps: u32) -> Result<(), TrainError> {
+        // One submission for all steps on the rows that the device has.
+        let mut ticks = Vec::new();
         for _ in 0..steps {
             if let Some(order) = self.rows.refill() {
+                self.run(Player::Discriminator, &ticks)?;
+                ticks.clear();
                 self.workspace.write(graphs::ORDER, order)?;
             }
             let start = self.rows.next_batch();
-            self.step(Player::Discriminator, start)?;
+            ticks.push(self.tick(Player::Discriminator, start));
         }
-        Ok(())
+        self.run(Player::Discriminator, &ticks)
     }
 
-    fn step(&mut self, player: Player, start: u32) -> Result<(), TrainError> {
+    /// The next step of a player.
+    fn tick(&mut self, player: Player, start: u32) -> Tick {
         let at = player as usize;
         self.taken[at] = self.taken[at].saturating_add(1);
-        let tick = Tick {
+        Tick {
             step: self.taken[at],
             start,
             learning_rate: player.optimizer(&self.terms).learning_rate,
             ..Tick::default()
-        };
-        Ok(self.workspace.run(&self.programs[at], &[tick])?)
+        }
+    }
+
+    fn run(&mut self, player: Player, ticks: &[Tick]) -> Result<(), TrainError> {
+        let program = &self.programs[player as usize];
+        Ok(self.workspace.run(program, ticks)?)
     }
 
     /// Steps that the generator and the discriminator have taken.
@@ -376,16 +387,4 @@ fn check(players: &Players, data: &Dataset, terms: &Terms) -> Result<(), TrainEr
         }
     }
     Ok(())
-}
-
-fn option<T>(
-    name: &'static str,
-    found: impl ToString,
-    expected: &'static str,
-) -> Result<T, TrainError> {
-    Err(TrainError::Option {
-        name,
-        found: found.to_string(),
-        expected,
-    })
 }

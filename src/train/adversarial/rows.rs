@@ -1,34 +1,29 @@
 //! What a game draws on the host: the order of the rows, and noise for whoever wants to see generated rows.
 
 use crate::random::{Random, stream};
+use crate::train::sequence::Sequence;
+use crate::train::tables::row_numbers;
 
 /// Entries of the order that are on the device at once, about.
 const ORDERED: usize = 1 << 16;
 
 /// The rows of the data in one shuffled order after the other.
 pub(super) struct Rows {
-    seed: u64,
-    count: usize,
+    sequence: Sequence,
     batch: usize,
     /// Entries of the order on the device, which are whole batches, and how many of them are used up.
     entries: usize,
     used: usize,
-    /// The order that the next entries are taken from.
-    epoch: u32,
-    left: std::vec::IntoIter<u32>,
 }
 
 impl Rows {
     pub(super) fn new(seed: u64, count: usize, batch: usize) -> Self {
         let entries = batch * (ORDERED / batch).max(1);
         Self {
-            seed,
-            count,
+            sequence: Sequence::new(seed, row_numbers(count).collect(), true),
             batch,
             entries,
             used: entries,
-            epoch: 0,
-            left: Vec::new().into_iter(),
         }
     }
 
@@ -43,16 +38,7 @@ impl Rows {
             return None;
         }
         self.used = 0;
-        let mut order = Vec::with_capacity(self.entries);
-        while order.len() < self.entries {
-            if self.left.as_slice().is_empty() {
-                self.epoch += 1;
-                let random = Random::new(self.seed, stream::SHUFFLE, self.epoch);
-                self.left = random.permutation(self.count).into_iter();
-            }
-            order.extend(self.left.by_ref().take(self.entries - order.len()));
-        }
-        Some(order)
+        Some((0..self.entries).map(|_| self.sequence.next()).collect())
     }
 
     /// Where the next batch begins.

@@ -1,11 +1,12 @@
 //! One of many networks, and what makes no sense for it.
 
-use super::{Common, option};
+use super::Common;
 use crate::data::{Dataset, Targets};
 use crate::graph::Op;
 use crate::graph::ops::Update;
 use crate::network::Network;
 use crate::train::TrainError;
+use crate::train::error::option;
 
 /// A network of a population.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,6 +153,13 @@ pub(super) fn check(members: &[Member], data: &Dataset, common: &Common) -> Resu
             "the data of a population",
             found,
             "targets that the loss takes",
+        );
+    }
+    if data.weights().is_some() {
+        return option(
+            "the data of a population",
+            "rows with weights",
+            "rows without, since it counts each the same",
         );
     }
     let steps = |member: &Member| member.standing.as_ref().map(|s| s.steps);

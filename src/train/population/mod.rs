@@ -12,13 +12,13 @@
 
 mod graphs;
 mod member;
-mod sequence;
 mod stack;
 
 pub use member::{Member, Standing};
 
-use self::sequence::Sequence;
 use self::stack::Stack;
+use super::error::option;
+use super::sequence::Sequence;
 use super::tables::{one_hot, row_numbers};
 use super::{Model, TrainError};
 use crate::data::{Dataset, Targets};
@@ -122,7 +122,11 @@ impl Population {
         let training = workspace.load("train a population", &graph, &[])?;
         let steps = steps.unwrap_or(0);
         let seen = u64::from(steps) * common.batch_size as u64;
-        let rows = |member| Sequence::new(member, data.rows(), common.shuffle).behind(seen);
+        let rows = |member: &Member| {
+            let all = || row_numbers(data.rows()).collect();
+            let rows = member.rows.clone().unwrap_or_else(all);
+            Sequence::new(member.seed, rows, common.shuffle).behind(seen)
+        };
         Ok(Self {
             output: common.loss.output(),
             rows: members.iter().map(rows).collect(),
@@ -356,16 +360,4 @@ fn put_rows(workspace: &mut Workspace, data: &Dataset, loss: Loss) -> Result<(),
         Targets::None => {}
     }
     Ok(())
-}
-
-fn option<T>(
-    name: &'static str,
-    found: impl ToString,
-    expected: &'static str,
-) -> Result<T, TrainError> {
-    Err(TrainError::Option {
-        name,
-        found: found.to_string(),
-        expected,
-    })
 }

@@ -6,6 +6,7 @@ use crate::graph::Store;
 use crate::network::{Init, Layer, Network, PARAMETERS};
 use crate::tensor::Shape;
 use crate::train::TrainError;
+use crate::train::error::option;
 
 /// The layout of a population's parameters.
 #[derive(Debug, Clone)]
@@ -52,7 +53,7 @@ impl Stack {
     /// The layout for these members, under names that the store does not have.
     pub(super) fn new(members: &[Member], store: &Store) -> Result<Self, TrainError> {
         let Some(first) = members.first() else {
-            return super::option("members", 0, "at least 1");
+            return option("members", 0, "at least 1");
         };
         let mut widest = first.network.clone();
         for member in members {

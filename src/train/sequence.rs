@@ -1,8 +1,6 @@
-//! The rows of a member, in one order after the other.
+//! Rows that batches go through in one order after the other, where one that begins in one order may end in the next.
 
-use super::Member;
 use crate::data::Order;
-use crate::train::tables::row_numbers;
 
 /// An endless sequence of row numbers.
 #[derive(Debug)]
@@ -16,15 +14,13 @@ pub(super) struct Sequence {
 }
 
 impl Sequence {
-    /// That of a member, of a data set of so many rows.
-    pub(super) fn new(member: &Member, rows: usize, shuffle: bool) -> Self {
+    /// That of these rows, shuffled by a seed as a run's are, or as they are.
+    pub(super) fn new(seed: u64, rows: Vec<u32>, shuffle: bool) -> Self {
         let order = Order {
-            seed: member.seed,
+            seed,
             shuffle,
             window: None,
         };
-        let all = || row_numbers(rows).collect();
-        let rows: Vec<u32> = member.rows.clone().unwrap_or_else(all);
         Self {
             places: order.epoch(rows.len(), 1),
             rows,
