@@ -9,9 +9,9 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{Example, Failure, rate};
+use common::{Example, rate, rows};
 use thalweg::chart::{Chart, Panel, Picture};
-use thalweg::data::{Dataset, Normalize, Preparation, Spec, TableOptions, Targets, Task};
+use thalweg::data::{Dataset, Targets};
 use thalweg::explain::{Excited, Exciting, Explainer, Place, Quantity, Spread};
 use thalweg::network::{Activation, Loss, Network};
 use thalweg::train::{Optimizer, Trainer};
@@ -20,7 +20,7 @@ const SIDE: usize = 16;
 
 fn main() -> ExitCode {
     Example::run("activation", |example| {
-        let data = glyphs(example.either(4000, 600))?;
+        let data = rows(&format!("glyphs:n={},seed=3", example.either(4000, 600)))?;
         let network = Network::mlp(SIDE * SIDE, &[64, 32], 10, Activation::Relu);
         let trainer = Trainer::new(network, Loss::CrossEntropy).optimizer(Optimizer::adam(0.003));
         let fit = trainer
@@ -108,43 +108,23 @@ fn main() -> ExitCode {
     })
 }
 
-/// What was made for each output, and for some the picture that excites it most.
+/// What was made for each output, and below it the picture that excites it most.
 fn drawn(made: &[Excited], rows: &[Vec<(usize, f64)>], data: &Dataset) -> Chart {
-    let grey = |x: &[f32]| Picture::gray(SIDE, x.iter().map(|&x| f64::from(x)).collect());
     let mut chart =
         Chart::new("What excites an output: made, and the picture that does most").columns(5);
-    for made in made.iter().take(5) {
-        let below = format!("logit {:.1}", made.values[1]);
-        chart = chart.panel(Panel::of(
-            grey(&made.x),
-            format!("made for {}", made.unit),
-            below,
-        ));
-    }
-    for (digit, rows) in rows.iter().enumerate().take(5) {
-        let (row, value) = rows[0];
-        let below = format!("logit {value:.1}");
-        chart = chart.panel(Panel::of(
-            grey(&data.row(row)),
-            format!("best for {digit}"),
-            below,
-        ));
-    }
-    for made in made.iter().skip(5) {
-        let below = format!("logit {:.1}", made.values[1]);
-        chart = chart.panel(Panel::of(
-            grey(&made.x),
-            format!("made for {}", made.unit),
-            below,
-        ));
+    let picture = |x: &[f32], title: String, logit: f64| {
+        let picture = Picture::gray(SIDE, x.iter().map(|&x| f64::from(x)).collect());
+        Panel::of(picture, title, format!("logit {logit:.1}"))
+    };
+    for five in [0..5, 5..10] {
+        for made in &made[five.clone()] {
+            let title = format!("made for {}", made.unit);
+            chart = chart.panel(picture(&made.x, title, made.values[1]));
+        }
+        for digit in five {
+            let (row, logit) = rows[digit][0];
+            chart = chart.panel(picture(&data.row(row), format!("best for {digit}"), logit));
+        }
     }
     chart
-}
-
-fn glyphs(rows: usize) -> Result<Dataset, Failure> {
-    let table = format!("glyphs:n={rows},seed=3")
-        .parse::<Spec>()?
-        .load(&TableOptions::default())?;
-    let rows: Vec<u32> = (0..).take(table.rows()).collect();
-    Ok(Preparation::fit(&table, &rows, Task::Classification, Normalize::Auto)?.prepare(&table)?)
 }

@@ -25,7 +25,7 @@ use thalweg::random::{Random, stream};
 use thalweg::train::Optimizer;
 use thalweg::train::population::{Common, Member, Population};
 
-use common::{Example, Failure, mean, table};
+use common::{Example, Failure, Table, mean};
 
 /// Rows of a training set.
 const ROWS: usize = 24;
@@ -124,10 +124,6 @@ fn parted(networks: &[Vec<f32>], grid: &[f64]) -> Parts {
     [bias, variance, bias + variance]
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "it reads from the first claim to the last"
-)]
 fn main() -> ExitCode {
     Example::run("bias_variance", |example| {
         let sizes: &[usize] = example.either(&[1, 2, 3, 4, 6, 8, 16, 32], &[1, 3, 16]);
@@ -160,19 +156,11 @@ fn main() -> ExitCode {
             for sizes in sizes.chunks(example.either(1, sizes.len())) {
                 all.extend(parts(example, &data, sizes, remedy)?);
             }
-            let mut rows = vec![
-                ["units of a layer", "bias²", "variance", "sum"]
-                    .map(str::to_owned)
-                    .to_vec(),
-            ];
+            let mut table = Table::new(["units of a layer", "bias²", "variance", "sum"]);
             for (units, parts) in sizes.iter().zip(&all) {
-                rows.push(
-                    std::iter::once(units.to_string())
-                        .chain(parts.map(|p| format!("{p:.4}")))
-                        .collect(),
-                );
+                table.row(units, parts.map(|p| format!("{p:.4}")));
             }
-            example.tell(format!("{}\n{}", remedy.name, table(&rows)));
+            example.tell(format!("{}\n{table}", remedy.name));
             let mut panel = Panel::new(remedy.name, "units of a layer", "squared error").log_x();
             for (part, name) in ["bias²", "variance", "bias² + variance"]
                 .into_iter()

@@ -14,26 +14,16 @@ use std::io::Read;
 use std::process::ExitCode;
 
 use thalweg::chart::{Chart, Panel, Picture};
-use thalweg::data::{
-    Dataset, Inputs, Normalize, Preparation, Spec, TableOptions, Targets, Task, split,
-};
+use thalweg::data::{Dataset, Inputs, Targets, split};
 use thalweg::network::{Activation, Loss, Network};
 use thalweg::train::population::{Common, Member, Population};
 use thalweg::train::{Model, Optimizer};
 
-use common::{Example, Failure, mean, table};
+use common::{Example, Failure, Table, mean, rows};
 
 const HIDDEN: usize = 40;
 /// Steps between two looks.
 const EVERY: u32 = 25;
-
-fn glyphs(rows: usize) -> Result<Dataset, Failure> {
-    let spec: Spec = format!("glyphs:n={rows}").parse()?;
-    let read = spec.load(&TableOptions::default())?;
-    let all: Vec<u32> = (0..u32::try_from(rows)?).collect();
-    let prepared = Preparation::fit(&read, &all, Task::Auto, Normalize::Auto)?;
-    Ok(prepared.prepare(&read)?)
-}
 
 /// A line is 256 pixels of 0 or 1 and 10 numbers, of which that of the digit is 1.
 fn semeion(path: &str) -> Result<Dataset, Failure> {
@@ -152,37 +142,26 @@ fn both(example: &mut Example, name: &str, data: &Dataset, least: f64) -> Result
     let steps = example.either(1000, 300);
     let entropy = learn(example, data, Loss::CrossEntropy, steps)?;
     let squared = learn(example, data, Loss::SquaredError, steps)?;
-    let heads = [
+    let losses = [("cross-entropy", &entropy), ("squared error", &squared)];
+    let worst = |learnt: &Learnt| learnt.last.iter().copied().fold(1.0, f64::min);
+    let mut table = Table::new([
         "loss",
         "after 25 steps",
         "after 100",
         "at the end, worst seed",
         "mean",
-    ]
-    .map(str::to_owned);
-    let line = |name: &str, learnt: &Learnt| {
-        let worst = learnt.last.iter().copied().fold(1.0, f64::min);
-        let figures = [
-            learnt.curve[0].1,
-            learnt.curve[3].1,
-            worst,
-            mean(&learnt.last),
-        ];
-        std::iter::once(name.to_owned())
-            .chain(figures.map(|f| format!("{f:.3}")))
-            .collect()
-    };
+    ]);
+    for (loss, learnt) in losses {
+        let (early, late) = (learnt.curve[0].1, learnt.curve[3].1);
+        let figures = [early, late, worst(learnt), mean(&learnt.last)];
+        table.row(loss, figures.map(|f| format!("{f:.3}")));
+    }
     let rows = data.rows();
     example.tell(format!(
-        "{name}: {rows} pictures, a quarter held out; 256-{HIDDEN}-10 sigmoid units; accuracy"
+        "{name}: {rows} pictures, a quarter held out; 256-{HIDDEN}-10 sigmoid units; accuracy\n{table}"
     ));
-    example.tell(table(&[
-        heads.to_vec(),
-        line("cross-entropy", &entropy),
-        line("squared error", &squared),
-    ]));
-    for (loss, learnt) in [("cross-entropy", &entropy), ("squared error", &squared)] {
-        let worst = learnt.last.iter().copied().fold(1.0, f64::min);
+    for (loss, learnt) in losses {
+        let worst = worst(learnt);
         example.claim(
             &format!(
                 "by the {loss}, sigmoid units read {name}: {:.0} % right from every seed",
@@ -218,7 +197,7 @@ fn both(example: &mut Example, name: &str, data: &Dataset, least: f64) -> Result
 
 fn main() -> ExitCode {
     Example::run("digits", |example| {
-        let data = glyphs(example.either(4000, 1200))?;
+        let data = rows(&format!("glyphs:n={}", example.either(4000, 1200)))?;
         let chart = both(example, "glyphs", &data, example.either(0.95, 0.7))?;
         example.chart("glyphs.svg", &chart)?;
         if let Ok(path) = std::env::var("SEMEION") {

@@ -12,7 +12,7 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{Example, Failure, rate, table};
+use common::{Example, Failure, Table, rate};
 use thalweg::chart::{Chart, Panel};
 use thalweg::data::Dataset;
 use thalweg::network::{Activation, Loss, Network};
@@ -78,21 +78,12 @@ fn main() -> ExitCode {
         let sizes = [3, 4, 5, 6, 7];
         let wide = generalise(example, &[8], &sizes)?;
         let deep = generalise(example, &[2, 3], &sizes)?;
-        let mut rows = vec![
-            ["examples", "8 units", "2 + 3 units"]
-                .map(str::to_owned)
-                .to_vec(),
-        ];
-        for (i, size) in sizes.iter().enumerate() {
-            rows.push(vec![
-                size.to_string(),
-                rate(wide[i].0, wide[i].1),
-                rate(deep[i].0, deep[i].1),
-            ]);
+        let mut table = Table::new(["examples", "8 units", "2 + 3 units"]);
+        for (size, (wide, deep)) in sizes.iter().zip(wide.iter().zip(&deep)) {
+            table.row(size, [rate(wide.0, wide.1), rate(deep.0, deep.1)]);
         }
         example.tell(format!(
-            "of the networks that learnt their examples, how many answer the rest\n{}",
-            table(&rows)
+            "of the networks that learnt their examples, how many answer the rest\n{table}"
         ));
         let share = |(k, n): (usize, usize)| k as f64 / n.max(1) as f64;
         let gain: Vec<_> = wide

@@ -3,7 +3,7 @@
 //! The texts claim (Goodfellow et al. 2014): for a fixed generator the best discriminator is
 //! `D*(x) = p_data(x) / (p_data(x) + p_g(x))`; the optimum of the function values is the same; where the generator's density is
 //! that of the data, the value of the game is `-log 4`; and two networks that learn against each other come near to that. The
-//! data are numbers of a mixture of two normal distributions, and then drawn digits of 16 x 16 pixels.
+//! data are numbers of a mixture of two normal distributions; `gan_digits` draws.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -16,16 +16,15 @@ use std::f64::consts::{LN_2, TAU};
 use std::process::ExitCode;
 
 use common::{Example, Failure, mean, rate};
-use thalweg::chart::{Chart, Panel, Picture};
-use thalweg::data::{Dataset, Normalize, Preparation, Spec, TableOptions, Task};
+use thalweg::chart::{Chart, Panel};
+use thalweg::data::Dataset;
 use thalweg::graph::Graph;
-use thalweg::graph::ops::Update;
 use thalweg::kernel::Tick;
-use thalweg::network::{Activation, Loss, Network};
+use thalweg::network::{Activation, Network};
 use thalweg::random::{Random, stream};
 use thalweg::tensor::Element;
-use thalweg::train::adversarial::{Game, Goal, Terms};
-use thalweg::train::{Optimizer, Trainer};
+use thalweg::train::Optimizer;
+use thalweg::train::adversarial::{Game, Terms};
 
 const LOG_4: f64 = 2.0 * LN_2;
 /// The fixed generator: `1.5 z + 0.5`.
@@ -255,133 +254,12 @@ fn played(example: &mut Example) -> Result<Panel, Failure> {
     Ok(panel)
 }
 
-fn digits(rows: u32) -> Result<Dataset, Failure> {
-    let table = format!("glyphs:n={rows},seed=4")
-        .parse::<Spec>()?
-        .load(&TableOptions::default())?;
-    let all: Vec<u32> = (0..rows).collect();
-    Ok(Preparation::fit(&table, &all, Task::Auto, Normalize::Auto)?.prepare(&table)?)
-}
-
-/// Pictures side by side.
-fn sheet(pixels: &[f32], across: usize) -> Picture {
-    let width = across * 16;
-    let at = |i: usize| {
-        let (y, x) = (i / width, i % width);
-        let picture = y / 16 * across + x / 16;
-        f64::from(pixels[picture * 256 + y % 16 * 16 + x % 16])
-    };
-    Picture::gray(width, (0..across * across * 256).map(at).collect())
-}
-
-/// The distance of a picture to the nearest of those that are known, a mean.
-fn nearest(pictures: &[f32], known: &[f32]) -> f64 {
-    let distance =
-        |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
-    let least = |a: &[f32]| {
-        known
-            .chunks(256)
-            .map(|b| distance(a, b))
-            .fold(f32::INFINITY, f32::min)
-    };
-    mean(
-        &pictures
-            .chunks(256)
-            .map(|a| f64::from(least(a)).sqrt())
-            .collect::<Vec<_>>(),
-    )
-}
-
-/// Pictures of digits.
-fn pictures(example: &mut Example) -> Result<[Panel; 2], Failure> {
-    let data = digits(example.either(4000, 1000))?;
-    let (real, others) = (
-        data.select(&(0..data.rows() as u32 / 2).collect::<Vec<_>>()),
-        data.rows() as u32 / 2,
-    );
-    let held_out = data.select(&(others..data.rows() as u32).collect::<Vec<_>>());
-    let known = real.inputs_of(0..real.rows())?;
-    let reader = Trainer::new(
-        Network::mlp(256, &[64], 10, Activation::Relu),
-        Loss::CrossEntropy,
-    )
-    .optimizer(Optimizer::adam(0.003))
-    .batch_size(32)
-    .epochs(10)
-    .device(example.device.clone())
-    .fit(&real)?
-    .model;
-    // Of how many pictures the reader is sure, and how often it sees each digit.
-    let sure = |pixels: &[f32]| -> Result<(f64, Vec<usize>), Failure> {
-        let p = reader.predict(pixels)?;
-        let rows = p.len() / 10;
-        let sure = p.chunks(10).filter(|p| p.iter().any(|p| *p > 0.9)).count() as f64 / rows as f64;
-        let classes = reader.predict_classes(pixels)?;
-        Ok((
-            sure,
-            (0..10)
-                .map(|digit| classes.iter().filter(|c| **c == digit).count())
-                .collect(),
-        ))
-    };
-    let players = [
-        Network::mlp(32, &[128], 256, Activation::LeakyRelu(0.2)).activation(Activation::Sigmoid),
-        Network::mlp(256, &[128], 1, Activation::LeakyRelu(0.2)),
-    ];
-    let adam = |rate| Optimizer {
-        learning_rate: rate,
-        update: Update::Adam {
-            beta1: 0.5,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            weight_decay: 0.0,
-            decoupled: false,
-        },
-    };
-    let terms = Terms {
-        goal: Goal::NonSaturating,
-        generator: adam(5e-4),
-        discriminator: adam(5e-4),
-        ..Terms::default()
-    };
-    let mut game = Game::new(players, &real, terms, &example.device)?;
-    let before = nearest(&game.generate(300)?, &known);
-    game.train(example.either(6000, 300))?;
-    let made = game.generate(1000)?;
-    let (share, seen) = sure(&made)?;
-    let fresh = held_out.inputs_of(0..300)?;
-    let (of_real, _) = sure(&fresh)?;
-    let (after, of_fresh) = (nearest(&made[..300 * 256], &known), nearest(&fresh, &known));
-    let kinds = seen.iter().filter(|count| **count >= 20).count();
-    example.claim(
-        "a generator of pictures comes near to drawn digits, of most kinds, and does not copy them",
-        format!(
-            "distance to the nearest of {} pictures that were shown: {before:.2} before training, {after:.2} behind it, \
-             {of_fresh:.2} of new real ones;\n          a reader of digits sees {kinds} of the 10 in 20 or more of 1000 \
-             generated pictures: {seen:?};\n          it is sure (above 0.9) of {:.0} % of them, and of {:.0} % of real ones; \
-             value {:.2}",
-            known.len() / 256, 100.0 * share, 100.0 * of_real, game.value(1000)?
-        ),
-        after < example.either(0.8, 0.95) * before && after > 0.5 * of_fresh && kinds >= example.either(8, 1),
-    );
-    let shown = |title, pixels: &[f32]| Panel::of(sheet(pixels, 6), title, "");
-    Ok([
-        shown("Generated", &made),
-        shown("Data", &data.inputs_of(0..36)?),
-    ])
-}
-
-fn body(example: &mut Example) -> Result<(), Failure> {
-    let mut chart = Chart::new("Generative adversarial networks")
-        .columns(2)
-        .panel(fixed(example)?)
-        .panel(played(example)?);
-    for panel in pictures(example)? {
-        chart = chart.panel(panel);
-    }
-    example.chart("gan.svg", &chart)
-}
-
 fn main() -> ExitCode {
-    Example::run("gan", body)
+    Example::run("gan", |example| {
+        let chart = Chart::new("Generative adversarial networks")
+            .columns(2)
+            .panel(fixed(example)?)
+            .panel(played(example)?);
+        example.chart("gan.svg", &chart)
+    })
 }

@@ -10,7 +10,7 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{Example, Failure, table};
+use common::{Example, Failure, Table};
 use thalweg::chart::{Chart, Panel};
 use thalweg::data::Dataset;
 use thalweg::network::{Layer, Loss, Network};
@@ -112,11 +112,12 @@ fn main() -> ExitCode {
         );
 
         let pieces = [1, 2, 4, 8];
+        let name = |k| format!("{k} {}", if k == 1 { "piece" } else { "pieces" });
         let mut convex = Vec::new();
         let mut panel = Panel::new("One unit, a parabola", "x", "y");
         for k in pieces {
             let (error, y) = fit(example, 1, k, |x| x * x, seeds)?;
-            panel = panel.line(format!("{k} pieces"), with_x(&y));
+            panel = panel.line(name(k), with_x(&y));
             convex.push(error);
         }
         chart = chart.panel(panel);
@@ -125,26 +126,21 @@ fn main() -> ExitCode {
         let mut panel = Panel::new("Two units, a wave", "x", "y");
         for k in pieces {
             let (error, y) = fit(example, 2, k, wave, seeds)?;
-            panel = panel.line(format!("{k} pieces"), with_x(&y));
+            panel = panel.line(name(k), with_x(&y));
             difference.push(error);
         }
         chart = chart.panel(panel.line(
             "wave",
             with_x(&grid().into_iter().map(wave).collect::<Vec<_>>()),
         ));
-        let mut rows = vec![
-            ["pieces", "one unit, x²", "two units, wave"]
-                .map(str::to_owned)
-                .to_vec(),
-        ];
+        let mut table = Table::new(["pieces", "one unit, x²", "two units, wave"]);
         for (i, k) in pieces.iter().enumerate() {
-            rows.push(vec![
-                k.to_string(),
-                format!("{:.4}", convex[i]),
-                format!("{:.4}", difference[i]),
-            ]);
+            table.row(
+                k,
+                [convex[i], difference[i]].map(|error| format!("{error:.4}")),
+            );
         }
-        example.tell(table(&rows));
+        example.tell(table);
         example.claim(
             "one unit follows a convex curve, the better the more pieces it has",
             format!("errors {convex:.4?} with {pieces:?} pieces"),

@@ -17,7 +17,7 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{Example, Failure, mean, rate, table};
+use common::{Example, Failure, Table, mean, rate};
 use thalweg::chart::{Chart, Panel};
 use thalweg::data::Dataset;
 use thalweg::graph::Graph;
@@ -174,11 +174,7 @@ fn body(example: &mut Example) -> Result<(), Failure> {
         GRU,
     ];
     let mut panel = Panel::new("Gradient at the input of t steps ago", "t", "norm").log_y();
-    let mut rows = vec![
-        ["cell", "now", "10 ago", "first step", "first / now"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
+    let mut told = Table::new(["cell", "now", "10 ago", "first step", "first / now"]);
     let mut ratios = Vec::new();
     for start in starts {
         let each: Vec<_> = seeds
@@ -187,16 +183,12 @@ fn body(example: &mut Example) -> Result<(), Failure> {
             .collect::<Result<_, _>>()?;
         let at = |ago: usize| mean(&each.iter().map(|norms| norms[ago]).collect::<Vec<_>>());
         let ratio = at(steps - 1) / at(0);
-        let cells = [at(0), at(10), at(steps - 1), ratio].map(|x| format!("{x:.2e}"));
-        rows.push(
-            std::iter::once(start.name.to_owned())
-                .chain(cells)
-                .collect(),
-        );
+        let cells = [at(0), at(10), at(steps - 1), ratio];
+        told.row(start.name, cells.map(|x| format!("{x:.2e}")));
         panel = panel.line(start.name, (0..steps).map(|ago| (ago as f64, at(ago))));
         ratios.push(ratio);
     }
-    example.tell(table(&rows));
+    example.tell(told);
     let back = steps - 1;
     example.claim(
         &format!("the gradient of a plain RNN vanishes over {back} steps, or explodes with larger weights"),
@@ -222,7 +214,8 @@ fn body(example: &mut Example) -> Result<(), Failure> {
     );
     let mut learnt = Vec::new();
     let mut shares = Vec::new();
-    for start in [RNN, LSTM, GRU] {
+    // Marks of a seed stand beside each other.
+    for (start, aside) in [(RNN, -0.15), (LSTM, 0.0), (GRU, 0.15)] {
         let each: Vec<_> = seeds
             .iter()
             .map(|&seed| recall(example, start, [steps, updates], seed))
@@ -233,7 +226,7 @@ fn body(example: &mut Example) -> Result<(), Failure> {
             seeds
                 .iter()
                 .zip(&each)
-                .map(|(&seed, &share)| (seed as f64, share)),
+                .map(|(&seed, &share)| (seed as f64 + aside, share)),
         );
         shares.push(
             each.iter()

@@ -10,9 +10,9 @@ mod common;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use common::{Example, Failure, mean, rate};
+use common::{Example, mean, rate, rows};
 use thalweg::chart::{Chart, Panel, Picture};
-use thalweg::data::{Dataset, Normalize, Preparation, Spec, TableOptions, Targets, Task};
+use thalweg::data::Targets;
 use thalweg::explain::{Explainer, Patch, Quantity};
 use thalweg::network::{Activation, Loss, Network};
 use thalweg::train::{Optimizer, Trainer};
@@ -21,7 +21,7 @@ const SIDE: usize = 16;
 
 fn main() -> ExitCode {
     Example::run("occlusion", |example| {
-        let data = glyphs(example.either(4000, 600))?;
+        let data = rows(&format!("glyphs:n={},seed=2", example.either(4000, 600)))?;
         let network = Network::mlp(SIDE * SIDE, &[64, 32], 10, Activation::Relu);
         let trainer = Trainer::new(network, Loss::CrossEntropy).optimizer(Optimizer::adam(0.003));
         let fit = trainer
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         let mut explainer = Explainer::new(&fit.model, example.device.open(None)?.executor)?;
 
         // Other pictures than those that were learnt from, and of them those that are read rightly.
-        let others = glyphs(example.either(4400, 640))?;
+        let others = rows(&format!("glyphs:n={},seed=2", example.either(4400, 640)))?;
         let rows = others.rows();
         let tested: Vec<u32> = (0..)
             .take(rows)
@@ -100,14 +100,6 @@ fn main() -> ExitCode {
         );
         example.chart("occlusion.svg", &chart)
     })
-}
-
-fn glyphs(rows: usize) -> Result<Dataset, Failure> {
-    let table = format!("glyphs:n={rows},seed=2")
-        .parse::<Spec>()?
-        .load(&TableOptions::default())?;
-    let rows: Vec<u32> = (0..).take(table.rows()).collect();
-    Ok(Preparation::fit(&table, &rows, Task::Classification, Normalize::Auto)?.prepare(&table)?)
 }
 
 fn largest(y: &[f64]) -> usize {

@@ -21,7 +21,7 @@ use thalweg::network::{Activation, Loss, Network};
 use thalweg::train::Optimizer;
 use thalweg::train::population::{Common, Member, Population};
 
-use common::{Example, Failure, mean, rate, table};
+use common::{Example, Failure, Table, mean, rate};
 
 /// Rows of a training set, and of one with more data.
 const FEW: usize = 40;
@@ -165,18 +165,11 @@ fn main() -> ExitCode {
         ];
         let mut chart = Chart::new(format!("Two moons, means over {seeds} training sets"));
         let mut courses = Vec::new();
-        let heads = ["", "training loss", "validation loss", "test loss"]
-            .map(str::to_owned)
-            .to_vec();
-        let mut rows = vec![heads];
+        let mut table = Table::new(["", "training loss", "validation loss", "test loss"]);
         for way in &ways {
             let course = course(example, &data, seeds, way)?;
             let figures = [0, 1, 2].map(|part| format!("{:.3}", mean(course.last(part))));
-            rows.push(
-                std::iter::once(way.name.to_owned())
-                    .chain(figures)
-                    .collect(),
-            );
+            table.row(way.name, figures);
             let panel = Panel::new(way.name, "steps", "cross-entropy").log_y();
             chart = chart.panel(
                 panel
@@ -192,14 +185,12 @@ fn main() -> ExitCode {
         let at: Vec<f64> = (0..seeds)
             .map(|seed| f64::from(EVERY) * (large.stop(seed) + 1) as f64)
             .collect();
-        let row = [
-            "early stopping".to_owned(),
-            "-".into(),
-            "-".into(),
-            format!("{:.3}", mean(&stopped)),
-        ];
-        rows.push(row.to_vec());
-        example.tell(table(&rows));
+        let stopped_at = format!("{:.3}", mean(&stopped));
+        table.row(
+            "early stopping",
+            ["-".to_owned(), "-".to_owned(), stopped_at],
+        );
+        example.tell(table);
         example.tell(format!(
             "early stopping stops after {:.0} steps on average\n",
             mean(&at)

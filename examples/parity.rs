@@ -11,7 +11,7 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{Example, Failure, table};
+use common::{Example, Failure, Table, mean};
 use thalweg::chart::{Chart, Panel};
 use thalweg::data::Dataset;
 use thalweg::network::{Activation, Loss, Network};
@@ -19,7 +19,9 @@ use thalweg::random::{Random, stream};
 use thalweg::train::Optimizer;
 use thalweg::train::population::{Common, Member, Population};
 
-const LARGEST: usize = 16;
+/// The most units that are tried for parity, and those with which unseen patterns are asked for.
+const MOST: usize = 10;
+const UNITS: usize = 16;
 
 /// All patterns of n bits as -1 and 1, and their parities.
 fn patterns(n: u32) -> (Vec<f32>, Vec<u32>) {
@@ -73,7 +75,7 @@ fn units_needed(
     layers: usize,
     seeds: u64,
 ) -> Result<Option<usize>, Failure> {
-    let sizes: Vec<_> = (layers.max(2)..=LARGEST).collect();
+    let sizes: Vec<_> = (layers.max(2)..=MOST).collect();
     let member =
         |units: usize, seed| Member::new(network(n, units, layers), seed).learning_rate(0.02);
     let members = sizes
@@ -89,28 +91,43 @@ fn units_needed(
         .next())
 }
 
-/// The share of the patterns that were not shown which are answered rightly, by how many in sixteen were shown.
-fn unseen(example: &Example, n: u32, layers: usize, seeds: u64) -> Result<Vec<f64>, Failure> {
+/// How a network does on patterns that were not shown.
+struct Unseen {
+    /// The fewest that must be shown for half of the seeds to answer all others.
+    needed: Option<usize>,
+    /// The share of the others that is answered rightly, by how many eighths were shown, up to all but one pattern.
+    shares: Vec<f64>,
+}
+
+fn unseen(example: &Example, n: u32, layers: usize, seeds: u64) -> Result<Unseen, Failure> {
     let all = 1_usize << n;
-    let shown = |k: usize| all * k / 16;
-    let parts = [8, 12, 14, 15];
-    let member = |k: usize, seed: u64| {
+    let parts = [all / 2, 3 * all / 4, 7 * all / 8, all - 1];
+    let member = |shown: usize, seed: u64| {
         let mut rows = Random::new(seed, stream::TEST, 19).permutation(all);
-        rows.truncate(shown(k));
-        let member = Member::new(network(n, LARGEST, layers), seed);
+        rows.truncate(shown);
+        let member = Member::new(network(n, UNITS, layers), seed);
         member.learning_rate(0.02).weight_decay(1e-3).rows(rows)
     };
     let members = parts
         .iter()
-        .flat_map(|&k| (0..seeds).map(move |seed| member(k, seed)));
+        .flat_map(|&shown| (0..seeds).map(move |seed| member(shown, seed)));
     let right = right(example, n, members.collect(), example.either(4000, 800))?;
-    let each = parts.iter().zip(right.chunks(seeds as usize));
+    let each: Vec<_> = parts.iter().zip(right.chunks(seeds as usize)).collect();
+    let needed = each.iter().find(|(_, found)| {
+        let whole = found.iter().filter(|right| **right == all).count();
+        2 * whole >= found.len()
+    });
     // What was shown counts as learnt; the rest is what is asked for.
     let share =
-        |k: usize, r: &usize| (*r as f64 - shown(k) as f64).max(0.0) / (all - shown(k)) as f64;
-    Ok(each
-        .map(|(k, found)| found.iter().map(|r| share(*k, r)).sum::<f64>() / found.len() as f64)
-        .collect())
+        |shown: usize, right: usize| (right as f64 - shown as f64).max(0.0) / (all - shown) as f64;
+    let shares = each.iter().map(|(shown, found)| {
+        let shares: Vec<_> = found.iter().map(|right| share(**shown, *right)).collect();
+        mean(&shares)
+    });
+    Ok(Unseen {
+        needed: needed.map(|(shown, _)| **shown),
+        shares: shares.collect(),
+    })
 }
 
 /// The error of one hidden layer on a curve, by its width: the best of some seeds.
@@ -149,26 +166,20 @@ fn main() -> ExitCode {
     Example::run("parity", |example| {
         let seeds = example.either(10, 4);
         let bits: Vec<u32> = (2..=example.either(5, 3)).collect();
-        let mut rows = vec![
-            ["bits", "units, one layer", "units, two layers"]
-                .map(str::to_owned)
-                .to_vec(),
-        ];
+        let mut table = Table::new(["bits", "units, one layer", "units, two layers"]);
         let mut needed = Vec::new();
         for &n in &bits {
             let found = [
                 units_needed(example, n, 1, seeds)?,
                 units_needed(example, n, 2, seeds)?,
             ];
-            let text = |f: Option<usize>| {
-                f.map_or_else(|| format!("more than {LARGEST}"), |u| u.to_string())
-            };
-            rows.push(vec![n.to_string(), text(found[0]), text(found[1])]);
-            needed.push(found.map(|f| f.unwrap_or(LARGEST + 1)));
+            let text =
+                |f: Option<usize>| f.map_or_else(|| format!("more than {MOST}"), |u| u.to_string());
+            table.row(n, found.map(text));
+            needed.push(found.map(|f| f.unwrap_or(MOST + 1)));
         }
         example.tell(format!(
-            "fewest hidden units with which at least half of {seeds} seeds learn all patterns\n{}",
-            table(&rows)
+            "fewest hidden units with which at least half of {seeds} seeds learn all patterns\n{table}"
         ));
         let (first, last) = (needed[0], needed[needed.len() - 1]);
         example.claim(
@@ -177,12 +188,33 @@ fn main() -> ExitCode {
             last[0] > first[0] && last[1] >= first[1] && last[0].min(last[1]) <= 1 << (bits[bits.len() - 1] - 1),
         );
 
-        let n = example.either(6, 5);
-        let [one, two] = [unseen(example, n, 1, seeds)?, unseen(example, n, 2, seeds)?];
+        let mut table = Table::new(["bits", "examples, one layer", "examples, two layers"]);
+        let mut generalised = Vec::new();
+        for n in 3..=example.either(6, 4) {
+            let found = [unseen(example, n, 1, seeds)?, unseen(example, n, 2, seeds)?];
+            let text = |found: &Unseen| {
+                let text = found.needed.map(|shown| shown.to_string());
+                format!("{} of {}", text.as_deref().unwrap_or("all"), 1 << n)
+            };
+            table.row(n, [text(&found[0]), text(&found[1])]);
+            generalised.push(found);
+        }
+        example.tell(format!(
+            "fewest examples with which at least half of {seeds} seeds answer the others, {UNITS} units\n{table}"
+        ));
+        let all = || {
+            generalised
+                .iter()
+                .zip(3_u32..)
+                .flat_map(|(both, n)| both.iter().map(move |f| (f, n)))
+        };
+        let few: Vec<f64> = all().map(|(found, _)| found.shares[0]).collect();
         example.claim(
-            "parity is hard to generalise: shown half of the patterns, neither is better than chance on the others by much",
-            format!("{n} bits, {LARGEST} units: right on unseen patterns {one:.2?} in one layer, {two:.2?} in two, shown 8, 12, 14 and 15 of 16"),
-            one[0] < 0.75 && two[0] < 0.75,
+            "parity is hard to generalise: shown half of the patterns, no network is much better than chance on the others; \
+             seven eighths or more must be shown, so the examples grow as the patterns do",
+            format!("right on unseen patterns {few:.2?}, shown half, in one layer and in two, for 3 bits and more"),
+            few.iter().all(|share| *share < 0.75)
+                && all().all(|(found, n)| found.needed.is_none_or(|k| 8 * k >= 7 << n)),
         );
 
         let widths = example.either(&[1, 2, 4, 8, 16, 32][..], &[1, 2, 4, 8]);
@@ -202,17 +234,20 @@ fn main() -> ExitCode {
         let units = Panel::new("Units that parity needs", "bits", "hidden units")
             .line("one layer", line(0))
             .line("two layers", line(1));
-        let shown = [8.0, 12.0, 14.0, 15.0].map(|k| k / 16.0);
-        let share = |found: &[f64]| {
-            shown
-                .iter()
-                .copied()
-                .zip(found.iter().copied())
-                .collect::<Vec<_>>()
-        };
-        let rest = Panel::new("Patterns that were not shown", "share shown", "share right")
-            .line("one layer", share(&one))
-            .line("two layers", share(&two));
+        let mut rest = Panel::new(
+            "Patterns that were not shown",
+            "eighths shown",
+            "share right",
+        );
+        let [one, two] = &generalised[generalised.len() - 1];
+        for (name, found) in [("one layer", one), ("two layers", two)] {
+            rest = rest.line(
+                name,
+                [4.0, 6.0, 7.0]
+                    .into_iter()
+                    .zip(found.shares.iter().copied()),
+            );
+        }
         let curve = widths.iter().zip(&errors).map(|(w, e)| (*w as f64, *e));
         let errors = Panel::new("A curve, by one hidden layer", "units", "error")
             .log_x()

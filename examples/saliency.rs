@@ -10,9 +10,9 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{Example, Failure, mean, rate};
+use common::{Example, Failure, mean, rate, rows};
 use thalweg::chart::{Chart, Panel, Picture};
-use thalweg::data::{Dataset, Normalize, Preparation, Spec, TableOptions, Task};
+use thalweg::data::Dataset;
 use thalweg::explain::{Explainer, Quantity};
 use thalweg::network::{Activation, Loss, Network};
 use thalweg::train::{Model, Optimizer, Trainer};
@@ -21,7 +21,7 @@ const LOGIT: Quantity = Quantity::Logit;
 
 fn main() -> ExitCode {
     Example::run("saliency", |example| {
-        let data = glyphs(example.either(2000, 600))?;
+        let data = rows(&format!("glyphs:n={},seed=1", example.either(2000, 600)))?;
         let linear = trained(example, &data, &[])?;
         let deep = trained(example, &data, &[48, 32])?;
         agree(example, &linear, &data)?;
@@ -139,14 +139,6 @@ fn agree(example: &mut Example, model: &Model, data: &Dataset) -> Result<(), Fai
         apart[0] < 1e-5 && apart[1] < 1e-5,
     );
     Ok(())
-}
-
-fn glyphs(rows: usize) -> Result<Dataset, Failure> {
-    let table = format!("glyphs:n={rows},seed=1")
-        .parse::<Spec>()?
-        .load(&TableOptions::default())?;
-    let rows: Vec<u32> = (0..).take(table.rows()).collect();
-    Ok(Preparation::fit(&table, &rows, Task::Classification, Normalize::Auto)?.prepare(&table)?)
 }
 
 fn trained(example: &Example, data: &Dataset, hidden: &[usize]) -> Result<Model, Failure> {

@@ -16,7 +16,7 @@ use thalweg::data::{Dataset, Normalize, Preparation, Spec, TableOptions, Task};
 use thalweg::network::Loss;
 use thalweg::search::{Budget, Finalist, Problem, Progress, Search, Space};
 
-use common::{Example, Failure, table};
+use common::{Example, Failure, Table};
 
 /// Spirals in three parts: rows that train, that choose, and that judge.
 fn spirals() -> Result<[Dataset; 3], Failure> {
@@ -32,7 +32,7 @@ fn spirals() -> Result<[Dataset; 3], Failure> {
     Ok(parts.map(|rows| all.select(&rows)))
 }
 
-fn row(name: &str, finalist: &Finalist) -> Vec<String> {
+fn row(finalist: &Finalist) -> [String; 6] {
     let candidate = &finalist.candidate;
     let hidden: Vec<_> = candidate.hidden().iter().map(usize::to_string).collect();
     let loss = finalist.loss.map_or_else(
@@ -43,8 +43,7 @@ fn row(name: &str, finalist: &Finalist) -> Vec<String> {
         },
     );
     let accuracy = finalist.accuracy.map_or(f64::NAN, |accuracy| accuracy.mean);
-    vec![
-        name.to_owned(),
+    [
         hidden.join("-"),
         candidate.activation.to_string(),
         format!("{:?}", candidate.learning_rate),
@@ -112,7 +111,7 @@ fn main() -> ExitCode {
         let place = all.iter().position(|f| f.candidate == winner);
         let place = place.ok_or("the winner is one of the candidates")?;
         let (best, median) = (&all[place], &all[all.len() / 2]);
-        let heads = [
+        let head = [
             "",
             "hidden",
             "activation",
@@ -121,13 +120,12 @@ fn main() -> ExitCode {
             "loss (95 %)",
             "accuracy",
         ];
-        example.tell(table(&[
-            heads.map(str::to_owned).to_vec(),
-            row("chosen", best),
-            row("best", &all[0]),
-            row("median", median),
-            row("worst", &all[all.len() - 1]),
-        ]));
+        let mut table = Table::new(head);
+        table.row("chosen", row(best));
+        table.row("best", row(&all[0]));
+        table.row("median", row(median));
+        table.row("worst", row(&all[all.len() - 1]));
+        example.tell(table);
         let ([low, high], [from, to]) = (interval(best), interval(median));
         example.claim(
             "what the search picks is better than the median candidate, by more than chance",

@@ -8,9 +8,9 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{Example, Failure, mean, table};
+use common::{Example, Failure, Table, mean};
 use thalweg::chart::{Chart, Panel};
-use thalweg::data::{Dataset, Normalize, Preparation, Spec, TableOptions, Task};
+use thalweg::data::Dataset;
 use thalweg::explain::{
     Explainer, Fidelity, Goal, Linear, Locality, Quantity, Spread, Tree, TreeNode, Words,
 };
@@ -124,10 +124,7 @@ fn around(
         .filter(unsure)
         .take(example.either(20, 4))
         .collect();
-    let mut lines = vec![vec![
-        "kernel's width".to_owned(),
-        "R2 on held-out rows".to_owned(),
-    ]];
+    let mut told = Table::new(["kernel's width", "R2 on held-out rows"]);
     let mut course = Vec::new();
     for width in [0.03, 0.1, 0.3, 1.0, 3.0] {
         let how = Locality {
@@ -143,10 +140,10 @@ fn around(
             Ok(local.fidelity.r2.unwrap_or(0.0))
         });
         let found = found.collect::<Result<Vec<f64>, Failure>>()?;
-        lines.push(vec![width.to_string(), format!("{:.4}", mean(&found))]);
+        told.row(width, [format!("{:.4}", mean(&found))]);
         course.push((width, mean(&found)));
     }
-    example.tell(table(&lines));
+    example.tell(told);
     example.claim(
         "a linear model mimics the network around a row better, the nearer it looks",
         format!(
@@ -164,12 +161,7 @@ fn around(
 
 /// The two moons with rows in random order.
 fn moons(rows: usize) -> Result<Dataset, Failure> {
-    let table = format!("moons:n={rows},noise=0.15,seed=4")
-        .parse::<Spec>()?
-        .load(&TableOptions::default())?;
-    let all: Vec<u32> = (0..).take(table.rows()).collect();
-    let data =
-        Preparation::fit(&table, &all, Task::Classification, Normalize::Auto)?.prepare(&table)?;
+    let data = common::rows(&format!("moons:n={rows},noise=0.15,seed=4"))?;
     let order = Random::new(4, stream::SPLIT, 0).permutation(data.rows());
     Ok(data.select(&order))
 }

@@ -9,24 +9,23 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{Example, Failure, mean, table};
+use common::{Example, Failure, Table, mean, rows};
 use thalweg::chart::{Chart, Panel};
-use thalweg::data::{Dataset, Normalize, Preparation, Spec, TableOptions, Task};
+use thalweg::data::Dataset;
 use thalweg::explain::{Affine, Explainer, Quantity};
 use thalweg::network::{Activation, Init, Loss, Network};
 use thalweg::train::{Model, Optimizer, Trainer};
 
 fn main() -> ExitCode {
     Example::run("units", |example| {
-        let data = spirals(example.either(1000, 300))?;
+        let data = rows(&format!(
+            "spirals:n={},noise=0.02,seed=5",
+            example.either(1000, 300)
+        ))?;
         let x = data.inputs_of(0..data.rows())?;
         let widths: &[usize] = example.either(&[2, 4, 8, 16, 32, 64], &[4, 16, 48]);
         let seeds = example.either(5, 2);
-        let mut lines = vec![
-            ["units in each of 2 layers", "regions visited", "accuracy"]
-                .map(str::to_owned)
-                .to_vec(),
-        ];
+        let mut told = Table::new(["units in each of 2 layers", "regions visited", "accuracy"]);
         let (mut course, mut worst) = (Vec::new(), 0.0_f64);
         for &width in widths {
             let (mut regions, mut accuracy) = (Vec::new(), Vec::new());
@@ -38,14 +37,14 @@ fn main() -> ExitCode {
                 accuracy.push(right);
                 worst = worst.max(furthest(&mut explainer, &model, &x[..2 * 50])?);
             }
-            lines.push(vec![
-                width.to_string(),
+            let cells = [
                 format!("{:.0}", mean(&regions)),
                 format!("{:.3}", mean(&accuracy)),
-            ]);
+            ];
+            told.row(width, cells);
             course.push((width as f64, mean(&regions)));
         }
-        example.tell(table(&lines));
+        example.tell(told);
         example.claim(
             "rows fall into more linear regions, the more units there are",
             format!(
@@ -151,12 +150,4 @@ fn saturated(example: &mut Example, x: &[f32]) -> Result<(), Failure> {
         shares[0] == 0 && shares[1] > 32,
     );
     Ok(())
-}
-
-fn spirals(rows: usize) -> Result<Dataset, Failure> {
-    let table = format!("spirals:n={rows},noise=0.02,seed=5")
-        .parse::<Spec>()?
-        .load(&TableOptions::default())?;
-    let rows: Vec<u32> = (0..).take(table.rows()).collect();
-    Ok(Preparation::fit(&table, &rows, Task::Classification, Normalize::Auto)?.prepare(&table)?)
 }

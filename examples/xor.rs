@@ -8,7 +8,7 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{Example, Failure, rate, table};
+use common::{Example, Failure, Table, rate};
 use thalweg::chart::{Chart, Panel};
 use thalweg::data::Dataset;
 use thalweg::network::{Activation, Loss, Network};
@@ -105,18 +105,14 @@ fn tell_tables(example: &Example, all: [&Trained; 4]) {
             .unwrap_or(0)
     };
     let cell = |t: &Trained, row: usize| format!("{:.3}", t.p[best(t)][2 * row + 1]);
-    let mut rows = vec![
-        ["a", "b", "OR", "XOR", "XOR, 2 hidden", "XOR, 4 hidden"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
+    let mut table = Table::new(["a", "b", "OR", "XOR", "XOR, 2 hidden", "XOR, 4 hidden"]);
     for row in 0..4 {
-        let bits = [INPUTS[2 * row], INPUTS[2 * row + 1]].map(|b| b.to_string());
-        rows.push([bits.to_vec(), all.map(|t| cell(t, row)).to_vec()].concat());
+        let b = INPUTS[2 * row + 1].to_string();
+        let cells = std::iter::once(b).chain(all.map(|t| cell(t, row)));
+        table.row(INPUTS[2 * row], cells);
     }
     example.tell(format!(
-        "the probability of 1, by the best network of each kind\n{}",
-        table(&rows)
+        "the probability of 1, by the best network of each kind\n{table}"
     ));
 }
 

@@ -4,12 +4,13 @@
 #![expect(clippy::print_stdout, reason = "an example shows what it found")]
 
 use std::error::Error;
-use std::fmt::Display;
+use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use thalweg::chart::Chart;
+use thalweg::data::{Dataset, Normalize, Preparation, Spec, TableOptions, Task};
 use thalweg::device::Device;
 use thalweg::executor::Workspace;
 use thalweg::metrics::wilson;
@@ -126,6 +127,13 @@ impl Example {
     }
 }
 
+/// The rows of a built-in data set by its spec, prepared as `thalweg train` prepares them.
+pub(crate) fn rows(spec: &str) -> Result<Dataset, Failure> {
+    let table = spec.parse::<Spec>()?.load(&TableOptions::default())?;
+    let all: Vec<u32> = (0..).take(table.rows()).collect();
+    Ok(Preparation::fit(&table, &all, Task::Auto, Normalize::Auto)?.prepare(&table)?)
+}
+
 #[expect(clippy::print_stderr, reason = "this is where errors go")]
 fn eprintln(text: &str) {
     eprintln!("{text}");
@@ -144,20 +152,42 @@ pub(crate) fn rate(k: usize, n: usize) -> String {
     }
 }
 
-/// A table: the first row is the head; columns are as wide as their widest cell, numbers at the right.
-pub(crate) fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |at: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(at));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<_> = (0..columns).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths);
-        let cells: Vec<_> = cells
-            .map(|(cell, width)| format!("{cell:>width$}"))
-            .collect();
-        cells.join("  ")
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n") + "\n"
+/// A table: a head, and rows that begin with a name. Columns are as wide as their widest cell, with numbers at the right.
+pub(crate) struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with this head and no rows.
+    pub(crate) fn new<const N: usize>(head: [&str; N]) -> Self {
+        Self {
+            rows: vec![head.map(str::to_owned).to_vec()],
+        }
+    }
+
+    /// Adds a row.
+    pub(crate) fn row(&mut self, name: impl Display, cells: impl IntoIterator<Item = String>) {
+        let mut row = vec![name.to_string()];
+        row.extend(cells);
+        self.rows.push(row);
+    }
+}
+
+impl Display for Table {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |at: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(at));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<_> = (0..columns).map(width).collect();
+        for row in &self.rows {
+            for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
+                let gap = if at == 0 { "" } else { "  " };
+                write!(f, "{gap}{cell:>width$}")?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
 }

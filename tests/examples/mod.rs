@@ -94,6 +94,7 @@ examples! {
     eight_states,
     function_space,
     gan,
+    gan_digits,
     gradient,
     likelihood,
     local_minima,

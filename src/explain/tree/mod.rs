@@ -148,7 +148,8 @@ type Best = Option<(f64, usize, f32)>;
 
 impl Tree {
     /// Grows a tree on rows `x` `[rows, features]`: at each node the question that leaves the least impurity, the first of
-    /// equal ones, down to `depth` questions, and none that leaves fewer than `least` rows on a side.
+    /// equal ones, down to `depth` questions, and none that leaves fewer than `least` rows on a side. A question whose answers
+    /// both lead to the same class is dropped: no row is told anything else.
     ///
     /// # Errors
     /// If lengths disagree, there are no rows, or a label is not below the number of classes.
@@ -236,6 +237,13 @@ impl Growing<'_> {
         let (below, above): (Vec<_>, Vec<_>) = rows.into_iter().partition(goes_below);
         let below = self.node(below, depth - 1);
         let above = self.node(above, depth - 1);
+        if let (Some(said), Some(other)) = (self.class(below), self.class(above))
+            && said == other
+        {
+            // Whatever is answered, the same is said: the question is not worth reading.
+            self.nodes.truncate(place + 1);
+            return place;
+        }
         self.nodes[place].split = Some(Split {
             feature,
             threshold,
@@ -243,6 +251,18 @@ impl Growing<'_> {
             above,
         });
         place
+    }
+
+    /// The class that a leaf says.
+    fn class(&self, node: usize) -> Option<usize> {
+        match &self.nodes[node] {
+            TreeNode {
+                split: None,
+                answer: Answer::Class(class, _),
+                ..
+            } => Some(*class),
+            _ => None,
+        }
     }
 
     /// The question that leaves the least impurity.
