@@ -165,8 +165,10 @@ impl Export {
         facts.add("format", format);
         facts.add("network", network.to_string());
         let shape = preparation.map(|p| p.sample_shape()).unwrap_or_default();
+        let bytes = preparation.is_some_and(|p| p.takes_bytes());
         let what = if shape.len() > 1 {
-            format!("{shape:?} a row, 0 to 255, the last axis fastest")
+            let of = if bytes { ", 0 to 255" } else { "" };
+            format!("{shape:?} a row{of}, the last axis fastest")
         } else {
             names.join(", ")
         };

@@ -14,7 +14,7 @@ pub(super) fn listen() {
         if !TRAINING.load(Ordering::SeqCst) || ASKED.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
-        note("interrupted: what was learnt is being saved; once more to end at once");
+        note("interrupted: what was learnt so far is kept; once more to end at once");
     };
     if let Err(error) = ctrlc::set_handler(handler) {
         log::warn!("an interruption will not be noticed: {error}");

@@ -271,7 +271,7 @@ fn trainer(config: &Config, loss: Loss, preparation: &Preparation) -> Result<Tra
         // It wants log-probabilities.
         network = network.activation(Activation::LogSoftmax);
     }
-    network.fill_steps(&preparation.sample_shape());
+    network.fill_steps(&preparation.sample_shape())?;
     network.check()?;
     let mut trainer = Trainer::new(network, loss);
     trainer.options = config.options.clone();

@@ -11,11 +11,14 @@ use super::{interrupt, output};
 use crate::data::{Missing, Normalize, Spec, Task};
 use crate::device::Device;
 use crate::network::Activation;
-use crate::run::{self, RunError};
-use crate::search::{Budget, Found, Problem, Progress, Search as Searching, Space};
+use crate::search::{Budget, Candidate, Found, Problem, Progress, Search as Searching, Space};
 
+mod picture;
+mod ranges;
 mod told;
 
+use picture::Picture;
+use ranges::{Span, decays, depths, rates, widths};
 use told::Told;
 
 const EXAMPLES: &str = "Examples:
@@ -29,7 +32,8 @@ logarithms. All are trained a little; one in --eta goes on with its weights and 
 --steps. The finalists are trained again from the beginning over --repeats seeds, which gives the intervals. Many
 networks are trained at once: those of one depth and activation and of similar widths in one step. The validation
 rows are those of `thalweg train` with the same --seed; having chosen by them, a figure on other rows is
-the honest one (keep some, for `thalweg eval`). Ctrl-C ends the search, and what is known by then is told.";
+the honest one (keep some, for `thalweg eval`). The seeds of the finalists are other ones than that which
+chose. Ctrl-C ends the search, and what is known by then is told.";
 
 /// Searches for a network.
 #[derive(Debug, clap::Args)]
@@ -119,62 +123,10 @@ pub(super) struct Search {
     quiet: bool,
 }
 
-/// The ends of a range of numbers.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Span(f64, f64);
-
-/// A range of whole numbers within another, or one number.
-fn whole(text: &str, within: RangeInclusive<usize>) -> Result<RangeInclusive<usize>, String> {
-    let text = text.trim();
-    let (low, high) = text.split_once('-').unwrap_or((text, text));
-    let number = |text: &str| text.trim().parse::<usize>().ok();
-    let range = number(low).zip(number(high)).map(|(low, high)| low..=high);
-    let fits = |r: &RangeInclusive<usize>| {
-        !r.is_empty() && within.contains(r.start()) && within.contains(r.end())
-    };
-    range.filter(fits).ok_or_else(|| {
-        let (low, high) = (within.start(), within.end());
-        format!("expected whole numbers from {low} to {high}, the smaller first, as in 1-3, or one of them")
-    })
-}
-
-fn depths(text: &str) -> Result<RangeInclusive<usize>, String> {
-    whole(text, 0..=100)
-}
-
-fn widths(text: &str) -> Result<RangeInclusive<usize>, String> {
-    whole(text, 1..=65_536)
-}
-
-/// A range of numbers above 0, or one number.
-fn span(text: &str) -> Option<Span> {
-    let text = text.trim();
-    let (low, high) = text.split_once("..").unwrap_or((text, text));
-    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|x| x.is_finite());
-    let (low, high) = number(low).zip(number(high))?;
-    (low > 0.0 && low <= high).then_some(Span(low, high))
-}
-
-fn rates(text: &str) -> Result<Span, String> {
-    span(text).ok_or_else(|| {
-        "expected finite numbers above 0, the smaller first, as in 1e-4..1e-1, or one of them"
-            .to_owned()
-    })
-}
-
-fn decays(text: &str) -> Result<Span, String> {
-    let none = || text.trim().parse() == Ok(0.0);
-    let found = span(text).or_else(|| none().then_some(Span(0.0, 0.0)));
-    found.ok_or_else(|| {
-        "expected finite numbers above 0, the smaller first, as in 1e-6..1e-2, one of them, or 0 for none"
-            .to_owned()
-    })
-}
-
 impl Search {
     pub(super) fn run(self) -> Result<(), Exit> {
         interrupt::listen();
-        let picture = self.picture()?;
+        self.picture().check()?;
         let (space, budget) = (self.space(), self.budget());
         let job = Job::load(self.flags().resolve()?)?;
         if !self.quiet {
@@ -190,6 +142,10 @@ impl Search {
             job::describe(&opened),
             job::name(opened.executor.device()).to_owned(),
         );
+        let budget = Budget {
+            batch_size: budget.batch_size.min(job.training.rows()),
+            ..budget
+        };
         let problem = Problem {
             training: &job.training,
             validation,
@@ -199,7 +155,12 @@ impl Search {
         let begun = Instant::now();
         let mut search = Searching::new(problem, budget.clone(), opened.executor)?;
         interrupt::training_begins();
-        let found = search.run(&space, &mut |progress| self.told(progress))?;
+        let ended = search.run(&space, &mut |progress| self.told(progress));
+        // What is known is told, however the search ended.
+        let (found, failure) = match ended {
+            Ok(found) => (found, None),
+            Err(error) => (search.so_far(), Some(Exit::from(error))),
+        };
         let told = Told {
             found: &found,
             budget: &budget,
@@ -208,23 +169,42 @@ impl Search {
             described,
             seconds: begun.elapsed().as_secs_f64(),
             network_steps: search.training_steps(),
+            judges: validation.rows(),
             training_seconds: search.training_seconds(),
-            command: &|number| self.command(&found, number),
-            picture: picture.display().to_string(),
+            command: &|number| self.command(&found, budget.batch_size, number),
+            picture: None,
         };
-        run::write(&picture, told.chart().svg().as_bytes()).map_err(|source| RunError::Io {
-            path: picture.clone(),
-            what: "written",
-            source,
-        })?;
+        self.tell(told, failure)
+    }
+
+    /// Draws and prints what there is. Without a picture the rest is printed all the same.
+    fn tell(&self, mut told: Told<'_>, failure: Option<Exit>) -> Result<(), Exit> {
+        let nothing = told.found.rungs.is_empty();
+        let failure = match failure {
+            Some(failure) if nothing => return Err(failure),
+            failure => failure,
+        };
+        let drawn = match nothing {
+            true => Ok(None),
+            false => self.picture().draw(&told.chart()).map(Some),
+        };
+        told.picture = drawn.as_ref().ok().cloned().flatten();
         if self.json {
             output::print_json(&told.json())?;
         } else {
             output::print(&told.text())?;
         }
-        match found.stopped {
-            true => Err(Exit::INTERRUPTED),
-            false => Ok(()),
+        match (failure, drawn, told.found.stopped) {
+            (Some(failure), ..) | (None, Err(failure), _) => Err(failure),
+            (None, Ok(_), true) => Err(Exit::INTERRUPTED),
+            (None, Ok(_), false) => Ok(()),
+        }
+    }
+
+    fn picture(&self) -> Picture<'_> {
+        Picture {
+            out: self.out.as_deref(),
+            force: self.force,
         }
     }
 
@@ -238,7 +218,9 @@ impl Search {
             let (count, steps) = (rung.scores.len(), rung.steps);
             let best = rung.scores.first().map_or(f64::NAN, |s| s.1.loss);
             output::note(&format!(
-                "{count} networks after {steps} steps: the best validation loss is {}; {share:.0} % done",
+                "{count} network{} after {steps} step{}: the best validation loss is {}; {share:.0} % done",
+                if count == 1 { "" } else { "s" },
+                if steps == 1 { "" } else { "s" },
                 output::short(best)
             ));
         }
@@ -288,17 +270,18 @@ impl Search {
     }
 
     /// The command that trains a finalist, or the best that there is.
-    fn command(&self, found: &Found, finalist: usize) -> Option<String> {
+    fn command(&self, found: &Found, batch_size: usize, finalist: usize) -> Option<String> {
         let candidate = match found.finalists.get(finalist) {
             Some(finalist) => &finalist.candidate,
             None if finalist > 0 => return None,
             None => &found.candidates[found.rungs.last()?.scores.first()?.0],
         };
-        let hidden: Vec<_> = candidate.hidden().iter().map(usize::to_string).collect();
         let mut command = "thalweg train".to_owned();
         let mut put = |flag: &str, value: Option<String>| {
             if let Some(value) = value {
-                command.push_str(&format!(" --{flag} {}", quoted(&value)));
+                // What begins like a flag would be taken for one.
+                let between = if value.starts_with('-') { '=' } else { ' ' };
+                command.push_str(&format!(" --{flag}{between}{}", quoted(&value)));
             }
         };
         put("data", self.data.as_ref().map(ToString::to_string));
@@ -312,44 +295,23 @@ impl Search {
             "drop",
             self.drop.as_ref().map(|Columns(names)| names.join(",")),
         );
-        put("hidden", Some(hidden.join(",")));
+        put("hidden", Some(hidden(candidate, ",")));
         put("activation", Some(candidate.activation.to_string()));
         put("lr", Some(format!("{:?}", candidate.learning_rate)));
         put("l2", Some(format!("{:?}", candidate.weight_decay)));
-        put("batch-size", Some(self.batch_size.to_string()));
+        put("batch-size", Some(batch_size.to_string()));
         put("steps", Some(self.steps.to_string()));
         put("seed", Some(self.seed.to_string()));
         put("device", self.device.as_ref().map(ToString::to_string));
+        put("threads", self.threads.map(|threads| threads.to_string()));
         Some(command)
     }
+}
 
-    /// Where the picture goes. None that is there is replaced unasked.
-    fn picture(&self) -> Result<PathBuf, Exit> {
-        let Some(path) = &self.out else {
-            let path = |n: u64| PathBuf::from(format!("search-{n}.svg"));
-            let free = (1..).map(path).find(|p| p.symlink_metadata().is_err());
-            return Ok(free.expect("there is no end of numbers"));
-        };
-        let shown = path.display();
-        if path.is_dir() || path.file_name().is_none() {
-            return Err(Exit::usage(format!(
-                "--out {shown}: is no file's name; expected one, such as search.svg"
-            )));
-        }
-        if path.symlink_metadata().is_ok() && !self.force {
-            let hint = "; choose another picture, or replace this one by `--force`";
-            let path = path.clone();
-            return Err(RunError::Exists { path, hint }.into());
-        }
-        let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
-        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            return Err(Exit::usage(format!(
-                "--out {shown}: there is no folder {}; make it first, or choose another place",
-                folder.display()
-            )));
-        }
-        Ok(path.clone())
-    }
+/// The widths of the hidden layers, one behind the other.
+fn hidden(candidate: &Candidate, between: &str) -> String {
+    let widths: Vec<_> = candidate.hidden().iter().map(usize::to_string).collect();
+    widths.join(between)
 }
 
 /// As a shell reads one word.
@@ -365,21 +327,6 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ranges_are_read() {
-        assert_eq!(widths("8-128"), Ok(8..=128));
-        assert_eq!(depths("2"), Ok(2..=2));
-        assert_eq!(rates("1e-4..1e-1"), Ok(Span(1e-4, 0.1)));
-        assert_eq!(rates(" 0.01 "), Ok(Span(0.01, 0.01)));
-        assert_eq!(decays("0"), Ok(Span(0.0, 0.0)));
-        for text in ["", "3-1", "0-5", "a", "1-b", "-3", "1-70000", "1..5"] {
-            assert!(widths(text).is_err(), "{text}");
-        }
-        for text in ["", "0", "0..1", "1..0.1", "nan", "1..inf", "-1..1", "x..y"] {
-            assert!(rates(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn words_are_quoted() {

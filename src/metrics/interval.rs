@@ -102,4 +102,11 @@ impl Summary {
             interval,
         })
     }
+
+    /// The same with an interval that ends where the numbers must: an accuracy is not above 1.
+    #[must_use]
+    pub fn within(mut self, low: f64, high: f64) -> Self {
+        self.interval = self.interval.map(|[a, b]| [a.max(low), b.min(high)]);
+        self
+    }
 }

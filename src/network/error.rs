@@ -97,8 +97,10 @@ pub enum NetworkError {
 /// What is wrong with the time steps of a layer that gets so many columns.
 fn time_steps(steps: usize, columns: usize) -> String {
     if steps == 0 {
-        return "its time steps are not known; give it `steps = 50`, say, or data whose rows have the shape [time, features]"
-            .to_owned();
+        return format!(
+            "its time steps are not known, and it gets {columns} columns; give it `steps = 50`, say, or data whose rows have the \
+             shape [time, features], with no layer between that mixes time steps, as a linear one does"
+        );
     }
     format!(
         "its {steps} time steps do not divide the {columns} columns that it gets; a row is [time, features], and a recurrent \

@@ -209,11 +209,18 @@ impl Network {
     }
 
     /// Gives recurrent layers with 0 time steps those of the data, whose rows have this shape: the first extent of
-    /// `[time, features]`. Of rows of another rank nothing is taken, and [`Network::check`] will refuse the layers.
-    pub fn fill_steps(&mut self, sample_shape: &[usize]) {
-        if let &[time, _] = sample_shape {
-            layers::fill_steps(&mut self.layers, time);
-        }
+    /// `[time, features]`. Of rows of another rank nothing is taken, nor behind a layer that mixes the time steps, such as a linear
+    /// one; [`Network::check`] will refuse recurrent layers that are left without.
+    ///
+    /// # Errors
+    /// If a layer that gets the data's sequences has other time steps.
+    pub fn fill_steps(&mut self, sample_shape: &[usize]) -> Result<(), NetworkError> {
+        let time = match *sample_shape {
+            [time, _] => Some(time),
+            _ => None,
+        };
+        layers::fill_steps(&mut self.layers, time, &|index| At { index, depth: 0 })?;
+        Ok(())
     }
 
     /// Whether there is a recurrent layer, in a residual block or outside.

@@ -101,12 +101,17 @@ impl<'a> Builder<'a> {
     /// Lets each part be computed in its place where nobody else reads it; the others are copied there.
     fn pack(&mut self, node: &'a Node, offsets: &[usize]) {
         let whole = node.outputs[0];
+        let readers = self.readers();
+        let alone = self.work.iter().filter(|w| w.outputs.len() == 1);
+        let computed: HashSet<_> = alone.map(|w| w.outputs[0]).collect();
         for (part, &offset) in node.inputs.iter().zip(offsets) {
             let root = self.roots[part.0];
-            let computed = self.work.iter().any(|w| w.outputs == [root]);
-            let shared = self.readers(root) > 1 || self.packed.contains_key(&root);
+            let shared = readers[root.0] > 1 || self.packed.contains_key(&root);
             let len = self.graph.tensor(root).shape.len();
-            if computed && !shared && self.graph.tensor(root).origin == Origin::Computed {
+            if computed.contains(&root)
+                && !shared
+                && self.graph.tensor(root).origin == Origin::Computed
+            {
                 self.packed.insert(root, Packed { whole, offset });
             } else {
                 self.copy_into(node, root, whole, offset, len);
@@ -137,16 +142,18 @@ impl<'a> Builder<'a> {
         });
     }
 
-    /// How many nodes of the graph read a tensor or a view of it.
-    fn readers(&self, root: TensorId) -> usize {
-        let nodes = self.graph.nodes().iter();
-        nodes
-            .flat_map(|n| n.inputs.iter().map(move |input| (n, input)))
-            .filter(|(n, input)| {
-                self.root_of(**input) == root
-                    && !matches!(n.outputs.as_slice(), [o] if self.root_of(*o) == root)
-            })
-            .count()
+    /// How many nodes of the graph read each tensor or a view of it.
+    fn readers(&self) -> Vec<usize> {
+        let mut readers = vec![0; self.roots.len()];
+        for node in self.graph.nodes() {
+            for input in &node.inputs {
+                let root = self.root_of(*input);
+                if !matches!(node.outputs.as_slice(), [o] if self.root_of(*o) == root) {
+                    readers[root.0] += 1;
+                }
+            }
+        }
+        readers
     }
 
     /// Fuses steps whose result nobody else sees: neither the plan's reader nor a packed tensor.

@@ -1,6 +1,7 @@
 //! Buffers that are used again as soon as their tensor is no longer needed.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
 use super::{Buffer, BufferId};
 use crate::graph::TensorId;
@@ -10,9 +11,12 @@ use crate::tensor::Element;
 #[derive(Debug, Default)]
 pub(super) struct Placer {
     pub(super) buffers: Vec<Buffer>,
-    /// Buffers in use, and the last step that needs them.
-    busy: Vec<(usize, usize)>,
-    free: Vec<usize>,
+    /// The last steps that need buffers in use, the earliest first, and the buffers.
+    busy: BinaryHeap<Reverse<(usize, usize)>>,
+    /// Buffers that nobody needs now, by their elements and lengths.
+    free: HashMap<Element, BTreeSet<(usize, usize)>>,
+    /// Buffers that something is written into.
+    written: HashSet<usize>,
     owned: HashMap<TensorId, usize>,
 }
 
@@ -20,31 +24,25 @@ impl Placer {
     /// Frees the buffers whose tensors no step from `at` on needs. A tensor read by step `at` is still held, so no
     /// step writes into what it reads.
     pub(super) fn release(&mut self, at: usize) {
-        let free = &mut self.free;
-        self.busy.retain(|&(buffer, last)| {
-            let held = last >= at;
-            if !held {
-                free.push(buffer);
-            }
-            held
-        });
+        while let Some(&Reverse((last, buffer))) = self.busy.peek()
+            && last < at
+        {
+            self.busy.pop();
+            let Buffer { element, len, .. } = self.buffers[buffer];
+            self.free.entry(element).or_default().insert((len, buffer));
+        }
     }
 
     /// A buffer for a tensor that is needed up to the step `last`. Of the free ones: the smallest that is large enough,
     /// else the largest, which grows.
     pub(super) fn passing(&mut self, element: Element, len: usize, last: usize) -> BufferId {
-        let fitting = self
-            .free
-            .iter()
-            .copied()
-            .filter(|&b| self.buffers[b].element == element);
-        let (large, small): (Vec<_>, Vec<_>) = fitting.partition(|&b| self.buffers[b].len >= len);
-        let best = large.into_iter().min_by_key(|&b| self.buffers[b].len);
-        let chosen = best.or_else(|| small.into_iter().max_by_key(|&b| self.buffers[b].len));
-        let buffer = match chosen {
-            Some(buffer) => {
-                self.free.retain(|&b| b != buffer);
-                self.buffers[buffer].len = self.buffers[buffer].len.max(len);
+        let free = self.free.entry(element).or_default();
+        let best = free.range((len, 0)..).next().or_else(|| free.last());
+        let buffer = match best.copied() {
+            Some(chosen) => {
+                free.remove(&chosen);
+                let (has, buffer) = chosen;
+                self.buffers[buffer].len = has.max(len);
                 buffer
             }
             None => self.add(Buffer {
@@ -53,7 +51,8 @@ impl Placer {
                 fill: 0.0,
             }),
         };
-        self.busy.push((buffer, last));
+        self.written.insert(buffer);
+        self.busy.push(Reverse((last, buffer)));
         buffer.into()
     }
 
@@ -67,6 +66,7 @@ impl Placer {
                 fill: 0.0,
             }),
         };
+        self.written.insert(buffer);
         self.owned.insert(tensor, buffer);
         buffer.into()
     }
@@ -74,11 +74,8 @@ impl Placer {
     /// A buffer filled with a value, which nobody writes. Constants of one value share theirs.
     pub(super) fn constant(&mut self, value: f64, len: usize) -> BufferId {
         let same = |b: &Buffer| b.fill.to_bits() == value.to_bits();
-        let written =
-            |index: usize| self.busy.iter().any(|(b, _)| *b == index) || self.free.contains(&index);
-        let owned = |index: usize| self.owned.values().any(|&b| b == index);
         let known =
-            (0..self.buffers.len()).find(|&i| same(&self.buffers[i]) && !written(i) && !owned(i));
+            (0..self.buffers.len()).find(|i| same(&self.buffers[*i]) && !self.written.contains(i));
         let buffer = known.unwrap_or_else(|| {
             self.add(Buffer {
                 element: Element::F32,

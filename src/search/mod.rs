@@ -3,7 +3,8 @@
 //! Candidates are drawn from a [`Space`] by the library's own random numbers. All are trained a little, the best of them go on,
 //! and so forth (Jamieson and Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter optimization"), each
 //! rung with [`Budget::eta`] times fewer candidates and as many times the steps. Those that are left are trained again from
-//! the beginning, over several seeds: what is told of them is a mean with its interval, and no lucky draw.
+//! the beginning, over seeds that had no part in the choice: what is told of them is a mean with its interval, and no lucky
+//! draw. Only the rows that judge are the same.
 //!
 //! Candidates of one depth and activation, and of similar widths, are one [`Population`]. A candidate that goes on does so
 //! with its weights and the state of its optimiser, to the bit, though its company is another.
@@ -26,13 +27,14 @@
 //! ```
 
 mod company;
+mod found;
 mod rungs;
 mod score;
 mod space;
 
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+pub use found::{Finalist, Found, Progress, Rung, Watch};
 pub use rungs::Budget;
 pub use score::Score;
 pub use space::{Candidate, Space};
@@ -60,56 +62,27 @@ pub struct Problem<'a> {
     pub units: Option<Vec<f64>>,
 }
 
-/// What all candidates of a rung came to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rung {
-    /// Steps that each has been trained, with those of the rungs before.
-    pub steps: u32,
-    /// The number of each candidate and its score, the best first.
-    pub scores: Vec<(usize, Score)>,
+/// A network that was trained up to some step.
+#[derive(Debug, Clone)]
+struct Trained {
+    score: Score,
+    /// Where it goes on, if it may be one of those that do.
+    standing: Option<Standing>,
 }
 
-/// A candidate that was trained from the beginning over several seeds.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Finalist {
-    /// The candidate.
-    pub candidate: Candidate,
-    /// Its scores, from the seed of the budget on.
-    pub scores: Vec<Score>,
-    /// What the losses come to; none if one is not finite.
-    pub loss: Option<Summary>,
-    /// What the accuracies come to, if there are classes.
-    pub accuracy: Option<Summary>,
+/// Forgets the standings of all but the best, which alone go on: those of all would fill the memory.
+fn thin(trained: &mut [Option<Trained>], go_on: usize) {
+    let mut losses: Vec<_> = trained.iter().flatten().map(|t| t.score.loss).collect();
+    if go_on == 0 || losses.len() <= go_on {
+        return;
+    }
+    let worst = *losses.select_nth_unstable_by(go_on - 1, f64::total_cmp).1;
+    for trained in trained.iter_mut().flatten() {
+        if trained.score.loss > worst {
+            trained.standing = None;
+        }
+    }
 }
-
-/// What a search has found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Found {
-    /// All candidates, by number.
-    pub candidates: Vec<Candidate>,
-    /// The rungs that are whole.
-    pub rungs: Vec<Rung>,
-    /// Those that were trained over several seeds, the best first. None if the search was stopped before that was done.
-    pub finalists: Vec<Finalist>,
-    /// Whether it was stopped.
-    pub stopped: bool,
-}
-
-/// How far a search is.
-#[derive(Debug)]
-pub struct Progress<'a> {
-    /// Training steps so far, those of all networks together.
-    pub done: u64,
-    /// And at the end.
-    pub all: u64,
-    /// The rungs that are whole.
-    pub rungs: &'a [Rung],
-    /// The rung that has just become whole.
-    pub rung: Option<&'a Rung>,
-}
-
-/// Whom a search tells how far it is, and who says whether it goes on.
-pub type Watch<'a> = dyn FnMut(&Progress<'_>) -> ControlFlow<()> + 'a;
 
 /// A search on a device.
 pub struct Search<'a> {
@@ -119,6 +92,7 @@ pub struct Search<'a> {
     workspace: Option<Workspace>,
     done: u64,
     all: u64,
+    candidates: Vec<Candidate>,
     rungs: Vec<Rung>,
     /// Steps between two looks, and training time so far.
     piece: u32,
@@ -132,17 +106,20 @@ impl<'a> Search<'a> {
     /// If a number makes no sense, or rows have weights, which populations do not know.
     pub fn new(
         problem: Problem<'a>,
-        budget: Budget,
+        mut budget: Budget,
         executor: Box<dyn Executor>,
     ) -> Result<Self, TrainError> {
         budget.check()?;
         score::check(&problem)?;
+        // A larger batch would have each row several times.
+        budget.batch_size = budget.batch_size.min(problem.training.rows());
         Ok(Self {
             problem,
             budget,
             workspace: Some(Workspace::new(executor)),
             done: 0,
             all: 0,
+            candidates: Vec::new(),
             rungs: Vec::new(),
             piece: 4,
             seconds: 0.0,
@@ -165,11 +142,15 @@ impl<'a> Search<'a> {
     /// If the space makes no sense, the data do not fit the loss, or the device failed.
     pub fn run(&mut self, space: &Space, watch: &mut Watch<'_>) -> Result<Found, TrainError> {
         space.check()?;
-        let draw = |number| space.draw(number, self.budget.seed);
-        let candidates: Vec<_> = (0..self.budget.trials).map(draw).collect();
+        self.candidates = space.candidates(self.budget.trials, self.budget.seed);
         self.rungs.clear();
-        self.all = self.done + self.budget.network_steps();
-        let best = self.halve(&candidates, watch)?;
+        let budget = Budget {
+            trials: self.candidates.len(),
+            ..self.budget.clone()
+        };
+        self.all = self.done + budget.network_steps();
+        let candidates = self.candidates.clone();
+        let best = self.halve(&candidates, &budget.rungs(), watch)?;
         let finalists = match &best {
             Some(best) => {
                 let best: Vec<_> = best.iter().map(|&at| candidates[at].clone()).collect();
@@ -178,23 +159,34 @@ impl<'a> Search<'a> {
             None => None,
         };
         Ok(Found {
-            candidates,
-            rungs: std::mem::take(&mut self.rungs),
             stopped: finalists.is_none(),
             finalists: finalists.unwrap_or_default(),
+            ..self.so_far()
         })
+    }
+
+    /// What the last run had found when it was stopped or failed.
+    pub fn so_far(&self) -> Found {
+        Found {
+            candidates: self.candidates.clone(),
+            rungs: self.rungs.clone(),
+            finalists: Vec::new(),
+            stopped: true,
+        }
     }
 
     /// The candidates that are left, the best first; none if the search was stopped.
     fn halve(
         &mut self,
         candidates: &[Candidate],
+        rungs: &[(usize, u32)],
         watch: &mut Watch<'_>,
     ) -> Result<Option<Vec<usize>>, TrainError> {
         let mut left: Vec<usize> = (0..candidates.len()).collect();
         let mut standings: Vec<Option<Standing>> = vec![None; candidates.len()];
-        for (count, steps) in self.budget.rungs() {
+        for (rung, &(count, steps)) in rungs.iter().enumerate() {
             left.truncate(count);
+            let go_on = rungs.get(rung + 1).map_or(0, |next| next.0);
             let chosen: Vec<_> = left.iter().map(|&at| &candidates[at]).collect();
             let members = (left.iter().zip(&chosen))
                 .map(|(&at, candidate)| {
@@ -202,18 +194,24 @@ impl<'a> Search<'a> {
                     member.standing(standings[at].take())
                 })
                 .collect();
-            let Some(trained) = self.train(members, &chosen, steps, watch)? else {
-                return Ok(None);
-            };
+            let mut trained = vec![None; left.len()];
+            let whole = self.train(members, &chosen, steps, go_on, &mut trained, watch);
             let mut scores = Vec::new();
-            for (&at, (score, standing)) in left.iter().zip(trained) {
-                scores.push((at, score));
-                standings[at] = Some(standing);
+            for (&at, trained) in left.iter().zip(trained) {
+                if let Some(Trained { score, standing }) = trained {
+                    scores.push((at, score));
+                    standings[at] = standing;
+                }
             }
             // Equals stay in their order, so that the same seed finds the same.
             scores.sort_by(|a, b| a.1.loss.total_cmp(&b.1.loss));
             left = scores.iter().map(|(at, _)| *at).collect();
-            self.rungs.push(Rung { steps, scores });
+            if !scores.is_empty() {
+                self.rungs.push(Rung { steps, scores });
+            }
+            if !whole? {
+                return Ok(None);
+            }
             let progress = Progress {
                 rung: self.rungs.last(),
                 ..self.progress()
@@ -226,8 +224,8 @@ impl<'a> Search<'a> {
         Ok(Some(left))
     }
 
-    /// Trains candidates from the beginning to the end over [`Budget::repeats`] seeds, all at once. The best comes first. None
-    /// if `watch` has stopped it.
+    /// Trains candidates from the beginning to the end over [`Budget::repeats`] seeds, those behind that of the budget, many at
+    /// once. The best comes first. None if `watch` has stopped it.
     ///
     /// # Errors
     /// As [`Search::run`].
@@ -239,15 +237,16 @@ impl<'a> Search<'a> {
         let repeats = self.budget.repeats;
         let (mut members, mut of) = (Vec::new(), Vec::new());
         for candidate in candidates {
-            for repeat in 0..repeats as u64 {
+            for repeat in 1..=repeats as u64 {
                 members.push(self.member(candidate, self.budget.seed.wrapping_add(repeat)));
                 of.push(candidate);
             }
         }
-        let Some(trained) = self.train(members, &of, self.budget.steps, watch)? else {
+        let mut trained = vec![None; of.len()];
+        if !self.train(members, &of, self.budget.steps, 0, &mut trained, watch)? {
             return Ok(None);
-        };
-        let scores: Vec<Score> = trained.into_iter().map(|(score, _)| score).collect();
+        }
+        let scores: Vec<Score> = trained.into_iter().flatten().map(|t| t.score).collect();
         let finalist = |(candidate, scores): (&Candidate, &[Score])| {
             let losses: Vec<_> = scores.iter().map(|s| s.loss).collect();
             let accuracies: Option<Vec<_>> = scores.iter().map(|s| s.accuracy).collect();
@@ -255,8 +254,12 @@ impl<'a> Search<'a> {
             Finalist {
                 candidate: candidate.clone(),
                 scores: scores.to_vec(),
-                loss: Summary::of(&losses).filter(|_| finite),
-                accuracy: accuracies.and_then(|values| Summary::of(&values)),
+                loss: Summary::of(&losses)
+                    .filter(|_| finite)
+                    .map(|s| s.within(0.0, f64::INFINITY)),
+                accuracy: accuracies
+                    .and_then(|values| Summary::of(&values))
+                    .map(|s| s.within(0.0, 1.0)),
             }
         };
         let each = candidates.iter().zip(scores.chunks(repeats));
@@ -273,14 +276,17 @@ impl<'a> Search<'a> {
             .weight_decay(candidate.weight_decay)
     }
 
-    /// Trains members up to so many steps, and judges them. None if it was stopped.
+    /// Trains members up to so many steps, and puts into `trained` how good they are, and of so many as go on how far they have
+    /// come. False if it was stopped: members that were not done by then have none.
     fn train(
         &mut self,
         members: Vec<Member>,
         candidates: &[&Candidate],
         steps: u32,
+        go_on: usize,
+        trained: &mut [Option<Trained>],
         watch: &mut Watch<'_>,
-    ) -> Result<Option<Vec<(Score, Standing)>>, TrainError> {
+    ) -> Result<bool, TrainError> {
         let common = Common {
             loss: self.problem.loss,
             batch_size: self.budget.batch_size,
@@ -288,7 +294,6 @@ impl<'a> Search<'a> {
             update: Optimizer::adam(0.0).update,
         };
         let mut members: Vec<_> = members.into_iter().map(Some).collect();
-        let mut trained: Vec<Option<(Score, Standing)>> = members.iter().map(|_| None).collect();
         for group in company::groups(candidates, self.problem.training, common.batch_size) {
             let take = |&at: &usize| members[at].take().expect("each is in one group");
             let group_members = group.iter().map(take).collect();
@@ -302,17 +307,23 @@ impl<'a> Search<'a> {
             let whole = self.go(&mut population, steps, watch)?;
             if whole {
                 let scores = score::scores(&mut population, &self.problem)?;
-                let both = scores.into_iter().zip(population.standings()?);
-                for (&at, both) in group.iter().zip(both) {
-                    trained[at] = Some(both);
+                let mut standings = match go_on {
+                    0 => Vec::new(),
+                    _ => population.standings()?,
                 }
+                .into_iter();
+                for (&at, score) in group.iter().zip(scores) {
+                    let standing = standings.next();
+                    trained[at] = Some(Trained { score, standing });
+                }
+                thin(trained, go_on);
             }
             self.workspace = Some(population.into_workspace());
             if !whole {
-                return Ok(None);
+                return Ok(false);
             }
         }
-        Ok(trained.into_iter().collect())
+        Ok(true)
     }
 
     /// Trains a population up to so many steps; false if it was stopped.

@@ -52,7 +52,10 @@ impl Budget {
             divided.max(1)
         };
         let each = counts.iter().enumerate();
-        each.map(|(rung, &count)| (count, steps(rung))).collect()
+        let mut rungs: Vec<_> = each.map(|(rung, &count)| (count, steps(rung))).collect();
+        // With few steps several rungs would have the same, and judge the same networks again.
+        rungs.dedup_by_key(|rung| rung.1);
+        rungs
     }
 
     /// Training steps of all networks together.
@@ -115,7 +118,8 @@ mod tests {
             [(64, 18), (21, 55), (7, 166), (3, 500)]
         );
         assert_eq!(rungs(5, 9, 3, 100), [(5, 100)], "all are finalists");
-        assert_eq!(rungs(9, 1, 3, 2), [(9, 1), (3, 1), (1, 2)], "never no step");
+        assert_eq!(rungs(9, 1, 3, 2), [(9, 1), (1, 2)], "never no step");
+        assert_eq!(rungs(64, 3, 3, 1), [(64, 1)]);
         let budget = Budget {
             trials: 9,
             steps: 90,

@@ -35,6 +35,21 @@ pub(super) fn check(problem: &Problem<'_>) -> Result<(), TrainError> {
         );
     }
     let (training, validation) = (problem.training, problem.validation);
+    for (name, data) in [
+        ("the training rows of a search", training),
+        ("the validation rows of a search", validation),
+    ] {
+        let (found, fits) = match data.targets() {
+            Targets::Classes { .. } => ("classes", true),
+            Targets::Numbers { .. } => ("numbers", problem.loss == Loss::SquaredError),
+            Targets::None => ("no targets", false),
+        };
+        let like = std::mem::discriminant(data.targets());
+        if !fits || like != std::mem::discriminant(training.targets()) {
+            let expected = "targets that the loss takes, of one kind in both";
+            return refused(name, found.to_owned(), expected);
+        }
+    }
     if training.weights().is_some() || validation.weights().is_some() {
         let found = "rows with weights".to_owned();
         return refused("the data of a search", found, "rows that all count alike");
@@ -53,23 +68,21 @@ pub(super) fn scores(
     problem: &Problem<'_>,
 ) -> Result<Vec<Score>, TrainError> {
     let data = problem.validation;
-    let predicted = population.predict(&data.inputs_of(0..data.rows())?)?;
+    let predicted = population.logits(&data.inputs_of(0..data.rows())?)?;
     let units = problem.units.as_deref();
     let score = |y: &Vec<f32>| match (data.targets(), problem.loss) {
-        (Targets::Classes { labels, classes }, Loss::CrossEntropy) => by_class(y, labels, *classes),
-        (Targets::Classes { labels, classes }, _) => {
-            let hot = |&label: &u32| (0..*classes).map(move |c| f32::from(c == label as usize));
-            let hot: Vec<f32> = labels.iter().flat_map(hot).collect();
-            Score {
-                accuracy: by_class(y, labels, *classes).accuracy,
-                loss: squared(y, &hot, *classes, None),
-            }
-        }
+        (Targets::Classes { labels, classes }, loss) => Score {
+            accuracy: Some(accuracy(y, labels, *classes)),
+            loss: match loss {
+                Loss::CrossEntropy => cross_entropy(y, labels, *classes),
+                _ => squared(y, &hot(labels, *classes), *classes, None),
+            },
+        },
         (Targets::Numbers { values, outputs }, _) => Score {
             loss: squared(y, values, *outputs, units),
             accuracy: None,
         },
-        (Targets::None, _) => unreachable!("a population is not trained without targets"),
+        (Targets::None, _) => unreachable!("`check` refuses rows without targets"),
     };
     Ok(predicted.iter().map(score).collect())
 }
@@ -80,25 +93,30 @@ fn mean(sum: f64, count: usize) -> f64 {
     if mean.is_nan() { f64::INFINITY } else { mean }
 }
 
-/// The negative log-likelihood of the labels, and the share that is right.
-fn by_class(probabilities: &[f32], labels: &[u32], classes: usize) -> Score {
-    let (mut loss, mut right) = (0.0, 0_usize);
-    for (row, &label) in probabilities.chunks(classes).zip(labels) {
-        // A probability that is too small for single precision is not 0.
-        let p = row[label as usize];
-        let p = if p.is_nan() {
-            p
-        } else {
-            p.max(f32::MIN_POSITIVE)
-        };
-        loss -= f64::from(p).ln();
+/// A row of zeros and a one for each label.
+fn hot(labels: &[u32], classes: usize) -> Vec<f32> {
+    let row = |&label: &u32| (0..classes).map(move |c| f32::from(c == label as usize));
+    labels.iter().flat_map(row).collect()
+}
+
+/// The mean negative log-likelihood of the labels.
+fn cross_entropy(logits: &[f32], labels: &[u32], classes: usize) -> f64 {
+    let each = logits.chunks(classes).zip(labels).map(|(row, &label)| {
+        let most = row.iter().fold(f32::NEG_INFINITY, |most, x| x.max(most));
+        let above = |x: f32| f64::from(x) - f64::from(most);
+        let sum: f64 = row.iter().map(|&x| above(x).exp()).sum();
+        sum.ln() - above(row[label as usize])
+    });
+    mean(each.sum(), labels.len())
+}
+
+/// The share of rows that are classified right.
+fn accuracy(y: &[f32], labels: &[u32], classes: usize) -> f64 {
+    let right = y.chunks(classes).zip(labels).filter(|(row, label)| {
         let best = (0..classes).fold(0, |best, c| if row[c] > row[best] { c } else { best });
-        right += usize::from(best == label as usize);
-    }
-    Score {
-        loss: mean(loss, labels.len()),
-        accuracy: Some(right as f64 / labels.len() as f64),
-    }
+        best == **label as usize
+    });
+    right.count() as f64 / labels.len() as f64
 }
 
 /// The mean squared error, each output in its own units.
@@ -115,15 +133,16 @@ mod tests {
 
     #[test]
     fn scores_by_hand() {
-        let score = by_class(&[0.5, 0.5, 0.25, 0.75], &[0, 1], 2);
+        let logits = [0.5_f32.ln(), 0.5_f32.ln(), 0.25_f32.ln(), 0.75_f32.ln()];
         let expected = -(0.5_f64.ln() + 0.75_f64.ln()) / 2.0;
-        assert!((score.loss - expected).abs() < 1e-12, "{score:?}");
-        assert_eq!(score.accuracy, Some(1.0));
-        assert!(
-            by_class(&[0.0, 1.0], &[0], 2).loss > 80.0,
-            "finite, but bad"
-        );
-        assert!(by_class(&[f32::NAN, f32::NAN], &[0], 2).loss.is_infinite());
+        let loss = cross_entropy(&logits, &[0, 1], 2);
+        assert!((loss - expected).abs() < 1e-7, "{loss}");
+        assert_eq!(accuracy(&logits, &[0, 1], 2), 1.0);
+        assert_eq!(accuracy(&logits, &[1, 0], 2), 0.0, "equals are the first");
+        let far = cross_entropy(&[-3e8, 0.0, 1e3, 0.0], &[0, 0], 2);
+        assert!((far - 1.5e8).abs() < 1.0, "no loss is too large: {far}");
+        assert!(cross_entropy(&[f32::NAN, 0.0], &[0], 2).is_infinite());
+        assert!(cross_entropy(&[f32::INFINITY, 0.0], &[0], 2).is_infinite());
         let error = squared(&[1.0, 2.0], &[0.0, 0.0], 2, Some(&[2.0, 3.0]));
         assert!((error - (4.0 + 36.0) / 2.0).abs() < 1e-12, "{error}");
     }

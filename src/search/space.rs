@@ -1,5 +1,6 @@
 //! From what candidates are drawn.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use crate::network::{Activation, Network};
@@ -86,6 +87,17 @@ impl Space {
             learning_rate: short(&self.rates, random.uniform(3)),
             weight_decay: short(&self.decays, random.uniform(4)),
         }
+    }
+
+    /// The first candidates, without those that are the same as one before.
+    pub(super) fn candidates(&self, count: usize, seed: u64) -> Vec<Candidate> {
+        let mut known = HashSet::new();
+        let draw = |number| self.draw(number, seed);
+        let is_new = |c: &Candidate| {
+            let numbers = [c.learning_rate, c.weight_decay].map(f64::to_bits);
+            known.insert((c.hidden(), c.activation.to_string(), numbers))
+        };
+        (0..count).map(draw).filter(is_new).collect()
     }
 
     /// Refuses a space that is empty or makes no sense.

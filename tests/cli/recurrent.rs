@@ -120,6 +120,47 @@ fn a_run_with_memory_goes_on_as_if_it_had_not_stopped() {
     );
 }
 
+/// Sequences whose axes are the other way round have the same count of numbers, and are no sequences of this run.
+#[test]
+fn rows_of_another_layout_are_refused() {
+    let place = place(LIST);
+    place.ok("train --config c.toml --device cpu --out run --quiet");
+    let turned = String::from_utf8_lossy(&waves()).contains("(60, 5, 3)");
+    assert!(turned, "the header says so");
+    let x: Vec<f32> = (0..ROWS * TIME * FEATURES)
+        .map(|i| i as f32 * 0.01)
+        .collect();
+    let y: Vec<u8> = (0..ROWS as i64)
+        .flat_map(|i| (i % 2).to_le_bytes())
+        .collect();
+    let file = |shape: &str| {
+        let x = npy_bytes("'<f4'", false, shape, &f4(&x));
+        let y = npy_bytes("'<i8'", false, &format!("({ROWS},)"), &y);
+        npz_bytes(Stored, &[("x.npy", &x), ("y.npy", &y)])
+    };
+    std::fs::write(place.path("turned.npz"), file("(60, 3, 5)")).unwrap();
+    std::fs::write(place.path("flat.npz"), file("(60, 15)")).unwrap();
+    std::fs::write(place.path("same.npz"), file("(60, 5, 3)")).unwrap();
+    for verb in ["eval run --data", "predict run --data"] {
+        refused(
+            &place,
+            &format!("{verb} turned.npz"),
+            &["[3, 5]", "[5, 3]", "as in training"],
+        );
+    }
+    let predicted = |data: &str| place.ok(&format!("predict run --data {data}"));
+    assert_eq!(
+        predicted("flat.npz"),
+        predicted("same.npz"),
+        "flat rows are taken as they come"
+    );
+    refused(
+        &place,
+        "train --config c.toml --val-data turned.npz --device cpu --out other",
+        &["[3, 5]", "[5, 3]"],
+    );
+}
+
 #[test]
 fn what_is_wrong_is_told() {
     let fails = |layer: &str, data: &str, parts: &[&str]| {
@@ -142,6 +183,16 @@ fn what_is_wrong_is_told() {
             "steps = 50",
             "[time, features]",
         ],
+    );
+    fails(
+        r#"{ kind = "lstm", units = 4, steps = 3 }"#,
+        "waves.npz",
+        &["layer 0", "time steps is 3", "have 5", "leave them out"],
+    );
+    fails(
+        r#"{ kind = "linear", units = 10 }, { kind = "gru", units = 4 }"#,
+        "waves.npz",
+        &["layer 1", "10 columns", "linear"],
     );
     fails(
         r#"{ kind = "gru", units = 4, steps = 3 }"#,

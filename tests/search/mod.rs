@@ -2,10 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use thalweg::data::{Dataset, Normalize, Preparation, Spec, TableOptions, Task, split};
+use thalweg::data::{Dataset, Normalize, Preparation, Spec, TableOptions, Targets, Task, split};
 use thalweg::device::Device;
 use thalweg::network::{Activation, Loss};
-use thalweg::search::{Budget, Found, Problem, Progress, Search, Space};
+use thalweg::search::{Budget, Candidate, Found, Problem, Progress, Search, Space};
+use thalweg::train::Optimizer;
+use thalweg::train::population::{Common, Member, Population};
 
 /// Moons in two parts: 128 rows to train on, and 64 that judge.
 fn moons() -> (Dataset, Dataset) {
@@ -119,21 +121,91 @@ fn halving_keeps_the_best() {
     assert!(means[0] <= means[1], "{means:?}");
 }
 
-/// A candidate that was halted at each rung is at the end what it is without a halt: the final run of the same seed. So its
-/// weights, Adam's state, the count of its steps and its rows are carried over, on every device.
+/// The loss on the validation rows of a candidate that was trained alone, without a halt.
+fn alone(candidate: &Candidate, seed: u64, device: &Device) -> f64 {
+    let (training, validation) = moons();
+    let member = Member::new(candidate.network(2, 2), seed)
+        .learning_rate(candidate.learning_rate)
+        .weight_decay(candidate.weight_decay);
+    let common = Common {
+        loss: Loss::CrossEntropy,
+        batch_size: budget().batch_size,
+        shuffle: true,
+        update: Optimizer::adam(0.0).update,
+    };
+    let mut population = Population::new(vec![member], &training, common, device).expect("it fits");
+    population.train(budget().steps).expect("it trains");
+    let x = validation.inputs_of(0..64).expect("they are in memory");
+    let p = population.predict(&x).expect("it predicts").remove(0);
+    let Targets::Classes { labels, .. } = validation.targets() else {
+        panic!("moons have classes");
+    };
+    let each = p.chunks(2).zip(labels);
+    each.map(|(p, &label)| -f64::from(p[label as usize]).ln())
+        .sum::<f64>()
+        / 64.0
+}
+
+/// A candidate that was halted at each rung is at the end what it is without a halt: so its weights, Adam's state, the count of
+/// its steps and its rows are carried over, on every device. A finalist's runs are those of the seeds behind.
 #[test]
 fn a_halt_changes_nothing() {
     let gpu = crate::common::gpu().map(|_| Device::Gpu);
     for device in [Device::Reference, Device::Cpu].into_iter().chain(gpu) {
         let found = search(budget(), &device);
+        let alike = |what: &str, loss: f64, expected: f64| {
+            let apart = (loss - expected).abs() / expected;
+            assert!(apart < 1e-3, "{device}, {what}: {loss} and {expected}");
+        };
         for &(at, score) in &found.rungs[2].scores {
-            let candidate = &found.candidates[at];
-            let finalist = found.finalists.iter().find(|f| f.candidate == *candidate);
-            let again = finalist.expect("both are finalists").scores[0];
-            let apart = (again.loss - score.loss).abs() / score.loss;
-            assert!(apart < 1e-3, "{device}: {} and {}", again.loss, score.loss);
+            let expected = alone(&found.candidates[at], budget().seed, &device);
+            alike("halted", score.loss, expected);
+        }
+        for (finalist, seed) in found.finalists.iter().zip([4, 4]) {
+            for (score, seed) in finalist.scores.iter().zip(seed..) {
+                let expected = alone(&finalist.candidate, seed, &device);
+                alike("again", score.loss, expected);
+            }
         }
     }
+}
+
+/// What is drawn twice is trained once, and a batch is no larger than the rows.
+#[test]
+fn a_space_of_few_points() {
+    let (training, validation) = moons();
+    let executor = Device::Cpu.open(None).expect("it is there").executor;
+    let budget = Budget {
+        batch_size: 1 << 20,
+        repeats: 1,
+        steps: 12,
+        ..budget()
+    };
+    let space = Space {
+        depths: 1..=1,
+        widths: 4..=5,
+        activations: vec![Activation::Relu],
+        rates: 0.01..=0.01,
+        decays: 0.0..=0.0,
+    };
+    let mut search =
+        Search::new(problem(&training, &validation), budget, executor).expect("it makes sense");
+    let mut all = 0;
+    let mut watch = |progress: &Progress<'_>| {
+        all = progress.all;
+        assert!(progress.done <= progress.all, "{progress:?}");
+        ControlFlow::Continue(())
+    };
+    let found = search.run(&space, &mut watch).expect("it searches");
+    let mut widths: Vec<_> = found.candidates.iter().map(|c| c.width).collect();
+    widths.sort_unstable();
+    assert_eq!(widths, [4, 5]);
+    assert_eq!(
+        search.training_steps(),
+        2 * 12 + 2 * 12,
+        "all of them once, and once more"
+    );
+    assert_eq!(all, search.training_steps());
 }
 
 #[test]
@@ -154,6 +226,11 @@ fn it_stops_when_it_is_told_to() {
     };
     let at_once = stopped(|_| true);
     assert!(at_once.stopped && at_once.rungs.is_empty());
+    // What was judged by then is kept, though the rung is not whole.
+    let within = stopped(|progress| progress.done >= 12 * 6 - 6);
+    assert!(within.stopped && within.rungs.len() == 1);
+    let judged = within.rungs[0].scores.len();
+    assert!((1..12).contains(&judged), "{judged} of 12");
     let later = stopped(|progress| progress.rungs.len() == 2);
     assert!(later.stopped && later.rungs.len() == 2 && later.finalists.is_empty());
     let never = stopped(|progress| progress.done > progress.all);
@@ -219,6 +296,14 @@ fn what_makes_no_sense_is_refused() {
         .with_weights(vec![1.0; 128])
         .expect("they fit");
     assert!(refused(problem(&weighed, &validation), budget()).contains("weights"));
+    let numbers = Dataset::numbers(&[0.0; 128], 2, &[0.0; 128], 2).expect("it is well formed");
+    let mixed = Problem {
+        loss: Loss::SquaredError,
+        ..problem(&training, &numbers)
+    };
+    assert!(refused(mixed, budget()).contains("of one kind in both"));
+    let none = Dataset::inputs_only(&[0.0; 128], 2).expect("it is well formed");
+    assert!(refused(problem(&training, &none), budget()).contains("no targets"));
     let other = Dataset::classes(&[0.0, 1.0], 1, &[0, 1]).expect("it is well formed");
     assert!(refused(problem(&training, &other), budget()).contains("1 and 2"));
     let mut search = Search::new(good(), budget(), open()).expect("it makes sense");

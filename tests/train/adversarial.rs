@@ -314,3 +314,37 @@ fn what_is_no_game_is_refused() {
     ));
     assert!(game.set_generator(&[vec![0.0]]).is_err());
 }
+
+/// The order of the rows is written anew when it is used up, behind the steps that are still to be taken on the one before.
+#[test]
+fn rounds_in_one_go_and_one_by_one_are_the_same() {
+    let terms = Terms {
+        batch_size: 256,
+        discriminator_steps: 3,
+        generator: Optimizer::adam(1e-3),
+        discriminator: Optimizer::with_momentum(1e-3, 0.9, false),
+        seed: SEED,
+        ..Terms::default()
+    };
+    let new = || Game::new(players(), &data(600), terms, &Device::Cpu).expect("it is a game");
+    let models = |game: &mut Game| {
+        let models = game.models().expect("they can be read");
+        models.map(|model| model.values)
+    };
+    // 2^16 rows are on the device at once: 256 batches.
+    let (mut whole, mut parts) = (new(), new());
+    whole.train_discriminator(600).expect("it trains");
+    for _ in 0..600 {
+        parts.train_discriminator(1).expect("it trains");
+    }
+    assert_eq!(models(&mut whole), models(&mut parts), "to the bit");
+    // A round is three steps of the one and one of the other.
+    whole.train(5).expect("it trains");
+    for _ in 0..5 {
+        parts.train_discriminator(3).expect("it trains");
+        parts.train_generator(1).expect("it trains");
+    }
+    assert_eq!(whole.steps(), [5, 615]);
+    assert_eq!(whole.steps(), parts.steps());
+    assert_eq!(models(&mut whole), models(&mut parts), "to the bit");
+}

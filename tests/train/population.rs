@@ -173,6 +173,70 @@ fn members_go_on_where_they_were() {
     }
 }
 
+/// The device holds the rows of about a million entries; behind them come the next.
+#[test]
+fn rows_are_refilled() {
+    let data = classes(64, 6, 3);
+    let common = Common {
+        batch_size: 100,
+        ..common(Loss::CrossEntropy, sgd(0.0))
+    };
+    let new = || Population::new(members(6, 3), &data, common, &Device::Cpu).expect("it fits");
+    let (mut whole, mut parts) = (new(), new());
+    let steps = 3600;
+    assert!(steps * 3 * 100 > 1 << 20);
+    whole.train(steps).expect("it trains");
+    for _ in 0..9 {
+        parts.train(steps / 9).expect("it trains");
+    }
+    let [whole, parts] = [&mut whole, &mut parts].map(|p| p.models().expect("they can be read"));
+    for (whole, parts) in whole.iter().zip(&parts) {
+        assert_eq!(whole.values, parts.values, "to the bit");
+    }
+}
+
+/// Dropout drops in training by the first member's seed, and not in predictions.
+#[test]
+fn dropout_drops_in_training_alone() {
+    let data = classes(64, 6, 3);
+    let network = |p: f64| {
+        let network = Network::new(6).linear(12).activation(Activation::Tanh);
+        network.dropout(p).linear(3)
+    };
+    let common = common(Loss::CrossEntropy, Optimizer::adam(0.1).update);
+    let after = |p: f64, seed: u64| {
+        let mut member = Member::new(network(p), seed).learning_rate(0.01);
+        // Everything but the masks is the same.
+        member.initial = Some(network(p).initial(thalweg::network::Init::Default, 1));
+        member.rows = Some((0..16).collect());
+        let shuffled = Common {
+            shuffle: false,
+            ..common
+        };
+        let mut population =
+            Population::new(vec![member], &data, shuffled, &Device::Cpu).expect("it fits");
+        population.train(20).expect("it trains");
+        let x = data.inputs_of(0..8).expect("they are in memory");
+        let y = population.predict(&x).expect("it predicts").remove(0);
+        let model = population.models().expect("they can be read").remove(0);
+        assert_alike(
+            &y,
+            &model.predict(&x).expect("it predicts"),
+            1e-5,
+            "evaluation",
+        );
+        model.values
+    };
+    assert_eq!(
+        after(0.0, 3),
+        after(0.0, 4),
+        "without dropout the seed has no part"
+    );
+    assert_eq!(after(0.5, 3), after(0.5, 3));
+    assert_ne!(after(0.5, 3), after(0.5, 4), "other masks");
+    assert_ne!(after(0.5, 3), after(0.0, 3));
+}
+
 #[test]
 fn standings_that_do_not_fit_are_refused() {
     let data = classes(64, 6, 3);
@@ -235,6 +299,11 @@ fn what_makes_no_sense_is_refused() {
         ..plain
     };
     assert!(refused(members(6, 3), decayed, &data).contains("SGD or Adam"));
+    let mad = Common {
+        update: sgd(f64::NAN),
+        ..plain
+    };
+    assert!(refused(members(6, 3), mad, &data).contains("momentum"));
     let empty = Common {
         batch_size: 0,
         ..plain

@@ -257,6 +257,58 @@ fn first_values_are_drawn_as_pytorch_does() {
     assert!(bound <= 0.2 && bound > 0.199, "{bound}");
 }
 
+/// Time steps are those of the data as long as rows are sequences.
+#[test]
+fn time_steps_are_filled_where_there_is_time() {
+    let filled = |mut network: Network| -> Result<Network, NetworkError> {
+        network.fill_steps(&[4, 3])?;
+        network.check()?;
+        Ok(network)
+    };
+    let steps = |network: &Network| -> Vec<usize> {
+        let of = |layer: &Layer| match layer {
+            Layer::Recurrent { steps, .. } => Some(*steps),
+            _ => None,
+        };
+        network.layers.iter().filter_map(of).collect()
+    };
+    let stacked = Network::new(12)
+        .dropout(0.1)
+        .layer(lstm(5, 0, true))
+        .layer(Layer::LayerNorm { epsilon: 1e-5 })
+        .layer(lstm(2, 0, false))
+        .linear(1);
+    assert_eq!(steps(&filled(stacked).expect("all are sequences")), [4, 4]);
+    let block = vec![lstm(3, 0, true)];
+    let residual = Network::new(12)
+        .layer(Layer::Residual { layers: block })
+        .layer(lstm(2, 0, false));
+    assert_eq!(steps(&filled(residual).expect("so is a block")), [4]);
+    // A linear layer mixes the steps, and what steps there are behind it must be said.
+    let behind = |steps| Network::new(12).linear(10).layer(lstm(2, steps, false));
+    let error = filled(behind(0)).expect_err("it is not known").to_string();
+    assert!(
+        error.contains("layer 1") && error.contains("10 columns"),
+        "{error}"
+    );
+    assert_eq!(steps(&filled(behind(5)).expect("it is said")), [5]);
+    let behind_last = Network::new(12)
+        .layer(lstm(5, 0, false))
+        .layer(lstm(2, 0, false));
+    assert!(
+        filled(behind_last).is_err(),
+        "the last result is no sequence"
+    );
+    // Another number than the data's would cut across features.
+    let error = filled(Network::new(12).layer(lstm(2, 3, false)));
+    let error = error.expect_err("the data have 4").to_string();
+    assert!(
+        error.contains("layer 0") && error.contains("have 4"),
+        "{error}"
+    );
+    assert!(filled(Network::new(12).layer(lstm(2, 4, false))).is_ok());
+}
+
 #[test]
 fn what_cannot_be_unrolled_is_refused() {
     let error = |network: Network| network.check().expect_err("it cannot be built").to_string();
@@ -267,9 +319,9 @@ fn what_cannot_be_unrolled_is_refused() {
         error(unknown.clone())
     );
     let mut known = unknown.clone();
-    known.fill_steps(&[12]);
+    known.fill_steps(&[12]).expect("there is nothing to fill");
     assert_eq!(known, unknown, "rows of one axis have no time");
-    known.fill_steps(&[4, 3]);
+    known.fill_steps(&[4, 3]).expect("it has none");
     known.check().expect("4 time steps of 3 features");
     assert_eq!(known.to_string(), "12-4-1");
     let odd = error(Network::new(12).layer(lstm(4, 5, false)));

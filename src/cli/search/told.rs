@@ -1,5 +1,7 @@
 //! What is told of a search: tables, JSON and a picture.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
 use super::super::job::Job;
@@ -20,24 +22,23 @@ pub(super) struct Told<'a> {
     pub(super) described: String,
     pub(super) seconds: f64,
     pub(super) network_steps: u64,
+    /// Rows that judge.
+    pub(super) judges: usize,
     pub(super) training_seconds: f64,
     /// The command that trains a finalist.
     pub(super) command: &'a dyn Fn(usize) -> Option<String>,
-    pub(super) picture: String,
+    /// Where the picture is, if there is one.
+    pub(super) picture: Option<PathBuf>,
 }
 
 impl Told<'_> {
     /// Each candidate that was judged, with its last score and the steps before it, the best of those that came farthest first.
     fn judged(&self) -> Vec<(usize, Score, u32)> {
-        let mut judged: Vec<(usize, Score, u32)> = Vec::new();
-        for rung in self.found.rungs.iter().rev() {
-            for &(at, score) in &rung.scores {
-                if !judged.iter().any(|(known, ..)| *known == at) {
-                    judged.push((at, score, rung.steps));
-                }
-            }
-        }
-        judged
+        let mut known = vec![false; self.found.candidates.len()];
+        let rungs = self.found.rungs.iter().rev();
+        let each = rungs.flat_map(|rung| rung.scores.iter().map(|&(at, s)| (at, s, rung.steps)));
+        each.filter(|(at, ..)| !std::mem::replace(&mut known[*at], true))
+            .collect()
     }
 
     fn parameters(&self, candidate: &Candidate) -> usize {
@@ -46,13 +47,8 @@ impl Told<'_> {
     }
 
     fn cells(&self, candidate: &Candidate) -> Vec<String> {
-        let hidden: Vec<_> = candidate.hidden().iter().map(usize::to_string).collect();
         vec![
-            if hidden.is_empty() {
-                "none".to_owned()
-            } else {
-                hidden.join("-")
-            },
+            layers(candidate),
             candidate.activation.to_string(),
             format!("{:?}", candidate.learning_rate),
             format!("{:?}", candidate.weight_decay),
@@ -114,10 +110,7 @@ impl Told<'_> {
             "no network has been judged\n".to_owned()
         };
         if !self.found.finalists.is_empty() {
-            text.push_str(&format!(
-                "95 %: Student's t, for the mean over {} seeds; the others were trained once, for fewer steps\n",
-                self.budget.repeats
-            ));
+            text.push_str(&self.footer());
         }
         text.push('\n');
         text.push_str(&self.facts().text());
@@ -125,6 +118,18 @@ impl Told<'_> {
             text.push_str(&format!("The best: `{command}`\n"));
         }
         text
+    }
+
+    /// What the figures are, and are not.
+    fn footer(&self) -> String {
+        let rows = grouped(self.judges as u64);
+        let spread = match self.budget.repeats {
+            1 => "trained once more, with another seed".to_owned(),
+            seeds => format!("95 %: Student's t, for the mean over {seeds} other seeds"),
+        };
+        format!(
+            "{spread}, on the same {rows} rows that chose; the others were trained once, for fewer steps\n"
+        )
     }
 
     fn facts(&self) -> Facts {
@@ -136,6 +141,13 @@ impl Told<'_> {
             .collect();
         if !rungs.is_empty() {
             facts.add("searched", rungs.join(", "));
+        }
+        let (distinct, drawn) = (self.found.candidates.len(), self.budget.trials);
+        if distinct < drawn {
+            facts.add(
+                "candidates",
+                format!("{distinct} different of {drawn} drawn"),
+            );
         }
         let rate = self.network_steps as f64 / self.training_seconds.max(1e-9);
         facts.add(
@@ -150,7 +162,9 @@ impl Told<'_> {
         if self.found.stopped {
             facts.add("stopped", "before its end; this is what is known");
         }
-        facts.add("picture", &self.picture);
+        if let Some(picture) = &self.picture {
+            facts.add("picture", picture.display().to_string());
+        }
         facts
     }
 
@@ -170,7 +184,7 @@ impl Told<'_> {
                 "steps": rung.steps,
                 "candidates": rung.scores.len(),
                 "best_val_loss": rung.scores.first().map(|s| s.1.loss),
-                "median_val_loss": rung.scores.get(rung.scores.len() / 2).map(|s| s.1.loss),
+                "median_val_loss": median(&rung.scores),
             })
         };
         let finalists = self.found.finalists.iter().enumerate();
@@ -203,7 +217,7 @@ impl Told<'_> {
             "network_steps": self.network_steps,
             "training_seconds": self.training_seconds,
             "seconds": self.seconds,
-            "picture": self.picture,
+            "picture": self.picture.as_ref().map(|path| path.display().to_string()),
         })
     }
 
@@ -255,13 +269,8 @@ impl Told<'_> {
         let mut finals = Panel::new("Finalists, mean and 95 %", "place", loss);
         for (finalist, place) in found.finalists.iter().zip(1_u32..) {
             let place = f64::from(place);
-            let hidden: Vec<_> = finalist
-                .candidate
-                .hidden()
-                .iter()
-                .map(usize::to_string)
-                .collect();
-            let name = format!("{} {}", hidden.join("-"), finalist.candidate.activation);
+            let candidate = &finalist.candidate;
+            let name = format!("{} {}", layers(candidate), candidate.activation);
             if let Some(loss) = finalist.loss {
                 let [low, high] = loss.interval.unwrap_or([loss.mean; 2]);
                 finals = finals.line(name, [(place, low), (place, loss.mean), (place, high)]);
@@ -273,4 +282,18 @@ impl Told<'_> {
             .fold(chart, |chart, (panel, _)| chart.panel(panel));
         chart.panel(finals)
     }
+}
+
+/// The hidden layers: `16-16`, or `none`.
+fn layers(candidate: &Candidate) -> String {
+    match candidate.depth {
+        0 => "none".to_owned(),
+        _ => super::hidden(candidate, "-"),
+    }
+}
+
+/// The median loss of scores that stand in order.
+fn median(scores: &[(usize, Score)]) -> Option<f64> {
+    let (last, at) = (scores.len().checked_sub(1)?, scores.len() / 2);
+    Some((scores[at].1.loss + scores[last - at].1.loss) / 2.0)
 }

@@ -28,6 +28,18 @@ pub(super) enum InputPreparation {
     Columns { columns: Vec<ColumnPreparation> },
 }
 
+/// Whether rows of these shapes have the same numbers in the same places: as many where one is flat, else the same extents, but
+/// for those of 1 at the end. Sequences `[5, 3]` are not `[3, 5]`.
+fn same_layout(a: &[usize], b: &[usize]) -> bool {
+    let extents = |shape: &[usize]| {
+        let ones = shape.iter().rev().take_while(|&&n| n == 1).count();
+        shape[..shape.len() - ones].to_vec()
+    };
+    let count = |shape: &[usize]| shape.iter().product::<usize>();
+    let flat = a.len() < 2 || b.len() < 2;
+    count(a) == count(b) && (flat || extents(a) == extents(b))
+}
+
 impl InputPreparation {
     /// That of no inputs.
     pub(super) const fn none() -> Self {
@@ -81,8 +93,7 @@ impl InputPreparation {
             )
         };
         let shape = self.shape();
-        let fits =
-            |given: &[usize]| given.iter().product::<usize>() == shape.iter().product::<usize>();
+        let fits = |given: &[usize]| same_layout(given, &shape);
         let inputs = match (self, table.inputs()) {
             (Self::Pixels { scale, .. }, TableInputs::Pixels { values, shape }) if fits(shape) => {
                 Inputs::U8 {
@@ -131,8 +142,8 @@ impl InputPreparation {
         &self,
         mut table: Table,
     ) -> Result<(Inputs, Vec<usize>), DataError> {
-        let features: usize = self.shape().iter().product();
-        let fits = |given: &[usize]| given.iter().product::<usize>() == features;
+        let shape = self.shape();
+        let fits = |given: &[usize]| same_layout(given, &shape);
         let inputs = match (self, table.inputs_mut()) {
             (Self::Pixels { scale, .. }, TableInputs::Pixels { values, shape }) if fits(shape) => {
                 Inputs::U8 {

@@ -270,15 +270,43 @@ pub(super) fn widths(layers: &[Layer]) -> Vec<String> {
         .collect()
 }
 
-/// Sets the time steps of all recurrent layers that have none.
-pub(super) fn fill_steps(layers: &mut [Layer], time: usize) {
-    for layer in layers {
-        match layer {
-            Layer::Recurrent { steps, .. } if *steps == 0 => *steps = time,
-            Layer::Residual { layers } => fill_steps(layers, time),
-            _ => {}
-        }
+/// Sets the time steps of recurrent layers that have none, as long as rows are still `time` steps one behind the other, and
+/// refuses others of a layer that has its own. What rows are behind the list.
+pub(super) fn fill_steps(
+    layers: &mut [Layer],
+    mut time: Option<usize>,
+    at: &dyn Fn(usize) -> At,
+) -> Result<Option<usize>, NetworkError> {
+    for (index, layer) in layers.iter_mut().enumerate() {
+        let at = at(index);
+        time = match layer {
+            Layer::Recurrent {
+                steps, sequence, ..
+            } => {
+                match time {
+                    Some(time) if *steps == 0 => *steps = time,
+                    Some(time) if *steps != time => {
+                        let found = format!("{steps}, and the sequences that it gets have {time}");
+                        let expected = "theirs; leave them out";
+                        return Err(at.value("the number of time steps", found, expected));
+                    }
+                    _ => {}
+                }
+                // Steps of its own, behind a layer that mixes time steps, make sequences of what they say.
+                Some(*steps).filter(|steps| *sequence && *steps > 0)
+            }
+            Layer::Residual { layers } => {
+                fill_steps(layers, time, &|_| at)?.filter(|_| time.is_some())
+            }
+            Layer::Linear { .. } | Layer::Maxout { .. } => None,
+            Layer::Activation { .. }
+            | Layer::Dropout { .. }
+            | Layer::BatchNorm { .. }
+            | Layer::LayerNorm { .. }
+            | Layer::Noise { .. } => time,
+        };
     }
+    Ok(time)
 }
 
 /// Whether one of them is recurrent.

@@ -170,10 +170,20 @@ impl Game {
     pub fn train(&mut self, steps: u32) -> Result<(), TrainError> {
         for _ in 0..steps {
             self.train_discriminator(self.terms.discriminator_steps)?;
-            let tick = self.tick(Player::Generator, 0);
-            self.run(Player::Generator, &[tick])?;
+            self.train_generator(1)?;
         }
         Ok(())
+    }
+
+    /// So many steps of the generator alone, against the discriminator as it is.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub fn train_generator(&mut self, steps: u32) -> Result<(), TrainError> {
+        let ticks: Vec<_> = (0..steps)
+            .map(|_| self.tick(Player::Generator, 0))
+            .collect();
+        self.run(Player::Generator, &ticks)
     }
 
     /// So many steps of the discriminator alone, against the generator as it is.
@@ -364,7 +374,11 @@ fn check(players: &Players, data: &Dataset, terms: &Terms) -> Result<(), TrainEr
         discriminator,
         discriminator.inputs,
     )?;
-    fits("features", data.features(), generator, generator.outputs())?;
+    if generator.outputs() != data.features() {
+        let (outputs, features) = (generator.outputs(), data.features());
+        let found = format!("{generator}, {outputs} outputs for data of {features} features");
+        return option("the generator", found, "as many outputs as features");
+    }
     if discriminator.outputs() != 1 {
         let found = format!("{} outputs", discriminator.outputs());
         return option(
@@ -385,6 +399,7 @@ fn check(players: &Players, data: &Dataset, terms: &Terms) -> Result<(), TrainEr
             let expected = "a finite number of at least 0";
             return option("learning_rate", optimizer.learning_rate, expected);
         }
+        optimizer.update.check()?;
     }
     Ok(())
 }

@@ -2,7 +2,6 @@
 
 use crate::random::{Random, stream};
 use crate::train::sequence::Sequence;
-use crate::train::tables::row_numbers;
 
 /// Entries of the order that are on the device at once, about.
 const ORDERED: usize = 1 << 16;
@@ -20,7 +19,7 @@ impl Rows {
     pub(super) fn new(seed: u64, count: usize, batch: usize) -> Self {
         let entries = batch * (ORDERED / batch).max(1);
         Self {
-            sequence: Sequence::new(seed, row_numbers(count).collect(), true),
+            sequence: Sequence::new(seed, None, count, true, 0),
             batch,
             entries,
             used: entries,

@@ -54,7 +54,7 @@ fn layers(
             Layer::Dropout { p } => {
                 if training {
                     let key = DropoutKey {
-                        seed: 0,
+                        seed: stack.seed,
                         stream: dropouts,
                     };
                     y = graph.dropout(y, *p, key)?;

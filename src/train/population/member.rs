@@ -14,7 +14,8 @@ pub struct Member {
     /// The network: linear layers, activations and dropout. All members have the same layers but for the units of those
     /// between.
     pub network: Network,
-    /// Decides the first weights and the order of the rows.
+    /// Decides the first weights and the order of the rows. What dropout drops is drawn for the population as a whole, by the
+    /// seed of its first member: with dropout a member comes to something else in other company.
     pub seed: u64,
     /// The learning rate.
     pub learning_rate: f64,
@@ -124,6 +125,7 @@ pub(super) fn check(members: &[Member], data: &Dataset, common: &Common) -> Resu
             "SGD or Adam, with the weight decay of each member its own",
         );
     }
+    common.update.check()?;
     if common.batch_size == 0 {
         return option("batch_size", 0, "at least 1");
     }

@@ -16,6 +16,8 @@ mod stack;
 
 pub use member::{Member, Standing};
 
+use std::collections::HashMap;
+
 use self::stack::Stack;
 use super::error::option;
 use super::sequence::Sequence;
@@ -34,8 +36,8 @@ use crate::tensor::Element;
 const MARK: &str = "mark";
 /// How many rows of the next steps, member by member in each, are on the device at once.
 const ORDERED: usize = 1 << 20;
-/// Rows of all members that are predicted at once.
-const PREDICTED: usize = 1 << 16;
+/// What layers give in one prediction of many rows by all members, in numbers, about.
+const PREDICTED: usize = 1 << 22;
 
 /// What all members share.
 #[derive(Debug, Clone, Copy)]
@@ -59,13 +61,14 @@ pub struct Population {
     common: Common,
     output: Activation,
     training: Program,
-    /// The rows of each member.
-    rows: Vec<Sequence>,
+    /// The rows that members are trained on, and of each member which of them: many have the same.
+    sequences: Vec<Sequence>,
+    sequence_of: Vec<usize>,
     /// The tensor of the rows of the next steps, and how many of its entries are used, which are whole steps.
     order: (String, usize),
     steps: u32,
-    /// The plan that predicts, for so many rows.
-    predicting: Option<(usize, Program)>,
+    /// The plan that predicts, for so many rows, with this behind the last layer.
+    predicting: Option<(usize, Activation, Program)>,
 }
 
 impl Population {
@@ -121,15 +124,11 @@ impl Population {
         let graph = graphs::training(&workspace.store, &stack, &common, &order.0, decays)?;
         let training = workspace.load("train a population", &graph, &[])?;
         let steps = steps.unwrap_or(0);
-        let seen = u64::from(steps) * common.batch_size as u64;
-        let rows = |member: &Member| {
-            let all = || row_numbers(data.rows()).collect();
-            let rows = member.rows.clone().unwrap_or_else(all);
-            Sequence::new(member.seed, rows, common.shuffle).behind(seen)
-        };
+        let (sequences, sequence_of) = sequences(&members, data.rows(), &common, steps);
         Ok(Self {
             output: common.loss.output(),
-            rows: members.iter().map(rows).collect(),
+            sequences,
+            sequence_of,
             order,
             stack,
             common,
@@ -173,6 +172,8 @@ impl Population {
             let (name, entries) = &self.order;
             let mut order = Vec::new();
             let mut ticks = Vec::new();
+            let batch = self.common.batch_size;
+            let mut drawn = Vec::new();
             while order.len() < *entries && self.steps < last {
                 self.steps += 1;
                 ticks.push(Tick {
@@ -181,8 +182,12 @@ impl Population {
                     learning_rate: 1.0,
                     ..Tick::default()
                 });
-                for rows in &mut self.rows {
-                    order.extend((0..self.common.batch_size).map(|_| rows.next()));
+                drawn.clear();
+                for sequence in &mut self.sequences {
+                    drawn.extend((0..batch).map(|_| sequence.next()));
+                }
+                for &which in &self.sequence_of {
+                    order.extend_from_slice(&drawn[which * batch..(which + 1) * batch]);
                 }
             }
             self.workspace.executor.write_part(
@@ -226,16 +231,29 @@ impl Population {
     /// # Errors
     /// If the inputs are not whole rows, or the device failed.
     pub fn predict(&mut self, x: &[f32]) -> Result<Vec<Vec<f32>>, TrainError> {
+        self.forward(x, self.output)
+    }
+
+    /// The same as the loss takes it: logits where [`Population::predict`] has probabilities.
+    ///
+    /// # Errors
+    /// As [`Population::predict`].
+    pub fn logits(&mut self, x: &[f32]) -> Result<Vec<Vec<f32>>, TrainError> {
+        self.forward(x, Activation::Identity)
+    }
+
+    fn forward(&mut self, x: &[f32], output: Activation) -> Result<Vec<Vec<f32>>, TrainError> {
         let (features, outputs) = (self.stack.inputs(), self.stack.outputs());
         if x.is_empty() || !x.len().is_multiple_of(features) {
             let found = format!("{} numbers", x.len());
             return option("x", found, "whole rows of inputs, at least one");
         }
         let rows = x.len() / features;
-        let at_once = rows.min((PREDICTED / self.members.len()).max(1));
+        let numbers = self.members.len() * self.stack.units();
+        let at_once = rows.min((PREDICTED / numbers).max(1));
         let mut all = vec![Vec::with_capacity(rows * outputs); self.members.len()];
         for part in x.chunks(at_once * features) {
-            let program = self.predicting(at_once)?;
+            let program = self.predicting(at_once, output)?;
             // The last part is filled up; what comes of that is left out.
             let mut filled = part.to_vec();
             filled.resize(at_once * features, 0.0);
@@ -252,9 +270,9 @@ impl Population {
         Ok(all)
     }
 
-    fn predicting(&mut self, rows: usize) -> Result<Program, TrainError> {
-        if let Some((known, program)) = &self.predicting
-            && *known == rows
+    fn predicting(&mut self, rows: usize, output: Activation) -> Result<Program, TrainError> {
+        if let Some((known, behind, program)) = &self.predicting
+            && (*known, *behind) == (rows, output)
         {
             return Ok(program.clone());
         }
@@ -270,11 +288,11 @@ impl Population {
             let index: Vec<u32> = (0..members).flat_map(|_| row_numbers(rows)).collect();
             self.workspace.put(&name, [members * rows], index)?;
         }
-        let (graph, y) = graphs::prediction(&self.workspace.store, &self.stack, rows, self.output)?;
+        let (graph, y) = graphs::prediction(&self.workspace.store, &self.stack, rows, output)?;
         let program = self
             .workspace
             .load("predict by a population", &graph, &[y])?;
-        self.predicting = Some((rows, program.clone()));
+        self.predicting = Some((rows, output, program.clone()));
         Ok(program)
     }
 
@@ -313,6 +331,29 @@ impl Population {
         };
         Ok(each.map(standing).collect())
     }
+}
+
+/// The rows of members, each sequence once, and which of them is each member's.
+fn sequences(
+    members: &[Member],
+    rows: usize,
+    common: &Common,
+    steps: u32,
+) -> (Vec<Sequence>, Vec<usize>) {
+    let seen = u64::from(steps) * common.batch_size as u64;
+    let (mut sequences, mut known) = (Vec::new(), HashMap::new());
+    let mut of = |member: &Member| {
+        *known
+            .entry((member.seed, member.rows.clone()))
+            .or_insert_with(|| {
+                let named = member.rows.clone();
+                let sequence = Sequence::new(member.seed, named, rows, common.shuffle, seen);
+                sequences.push(sequence);
+                sequences.len() - 1
+            })
+    };
+    let of = members.iter().map(&mut of).collect();
+    (sequences, of)
 }
 
 /// Declares parameters, what they are multiplied by, their decay, and the states of the optimiser.

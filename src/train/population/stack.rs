@@ -14,6 +14,8 @@ pub(super) struct Stack {
     /// A network as wide as the widest in each layer.
     pub(super) widest: Network,
     pub(super) count: usize,
+    /// Decides what dropout drops.
+    pub(super) seed: u64,
     /// What stands before the names of its tensors, as a store may hold several.
     prefix: String,
 }
@@ -67,6 +69,7 @@ impl Stack {
         let mut stack = Self {
             widest,
             count: members.len(),
+            seed: first.seed,
             prefix: String::new(),
         };
         let mut number = 1;
@@ -89,6 +92,15 @@ impl Stack {
 
     pub(super) fn outputs(&self) -> usize {
         self.widest.outputs()
+    }
+
+    /// The inputs of a row, and what the layers of one member give for it, together.
+    pub(super) fn units(&self) -> usize {
+        let of = |layer: &Layer| match layer {
+            Layer::Linear { outputs, .. } => *outputs,
+            _ => 0,
+        };
+        self.inputs() + self.widest.layers.iter().map(of).sum::<usize>()
     }
 
     /// The tensors of the parameters.
