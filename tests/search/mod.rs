@@ -174,13 +174,6 @@ fn a_halt_changes_nothing() {
 #[test]
 fn a_space_of_few_points() {
     let (training, validation) = moons();
-    let executor = Device::Cpu.open(None).expect("it is there").executor;
-    let budget = Budget {
-        batch_size: 1 << 20,
-        repeats: 1,
-        steps: 12,
-        ..budget()
-    };
     let space = Space {
         depths: 1..=1,
         widths: 4..=5,
@@ -188,24 +181,32 @@ fn a_space_of_few_points() {
         rates: 0.01..=0.01,
         decays: 0.0..=0.0,
     };
-    let mut search =
-        Search::new(problem(&training, &validation), budget, executor).expect("it makes sense");
-    let mut all = 0;
-    let mut watch = |progress: &Progress<'_>| {
-        all = progress.all;
-        assert!(progress.done <= progress.all, "{progress:?}");
-        ControlFlow::Continue(())
+    let with = |batch_size: usize| {
+        let executor = Device::Cpu.open(None).expect("it is there").executor;
+        let budget = Budget {
+            batch_size,
+            repeats: 1,
+            steps: 12,
+            ..budget()
+        };
+        let mut search =
+            Search::new(problem(&training, &validation), budget, executor).expect("it makes sense");
+        let mut all = 0;
+        let mut watch = |progress: &Progress<'_>| {
+            all = progress.all;
+            assert!(progress.done <= progress.all, "{progress:?}");
+            ControlFlow::Continue(())
+        };
+        let found = search.run(&space, &mut watch).expect("it searches");
+        assert_eq!(all, search.training_steps());
+        (found, all)
     };
-    let found = search.run(&space, &mut watch).expect("it searches");
+    let (found, steps) = with(1 << 20);
     let mut widths: Vec<_> = found.candidates.iter().map(|c| c.width).collect();
     widths.sort_unstable();
     assert_eq!(widths, [4, 5]);
-    assert_eq!(
-        search.training_steps(),
-        2 * 12 + 2 * 12,
-        "all of them once, and once more"
-    );
-    assert_eq!(all, search.training_steps());
+    assert_eq!(steps, 2 * 12 + 2 * 12, "all of them once, and once more");
+    assert_eq!(found, with(128).0, "128 rows train");
 }
 
 #[test]
