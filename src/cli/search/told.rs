@@ -116,6 +116,16 @@ impl Told<'_> {
         text.push_str(&self.facts().text());
         if let Some(command) = (self.command)(0) {
             text.push_str(&format!("The best: `{command}`\n"));
+            if !self
+                .job
+                .training
+                .rows()
+                .is_multiple_of(self.budget.batch_size)
+            {
+                text.push_str(
+                    "(its batches end with each epoch, and here one may go on into the next: the figures differ a little)\n",
+                );
+            }
         }
         text
     }

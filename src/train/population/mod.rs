@@ -160,7 +160,7 @@ impl Population {
         self.steps
     }
 
-    /// Trains each member for so many steps more.
+    /// Trains each member for so many steps more. One that runs away is no error: its numbers are then infinite or none.
     ///
     /// # Errors
     /// If the device failed, or the steps are more than can be counted.
