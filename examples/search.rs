@@ -14,7 +14,7 @@ use thalweg::bench::{Bounds, Many, measure};
 use thalweg::chart::{Chart, Panel};
 use thalweg::data::{Dataset, Normalize, Preparation, Spec, TableOptions, Task};
 use thalweg::network::Loss;
-use thalweg::search::{Budget, Finalist, Problem, Progress, Search, Space};
+use thalweg::search::{Budget, Finalist, Found, Problem, Progress, Search, Space};
 
 use common::{Example, Failure, Table};
 
@@ -78,6 +78,38 @@ fn throughput(example: &Example, members: usize) -> Result<[f64; 2], Failure> {
     Ok([1.0 / alone, members as f64 / at_once])
 }
 
+/// The rungs, and where each candidate ends on other rows.
+fn drawn(found: &Found, all: &[Finalist]) -> Chart {
+    let mut halving = Panel::new("Halving", "training steps", "validation loss")
+        .log_x()
+        .log_y();
+    for (number, rung) in found.rungs.iter().enumerate() {
+        let points = rung
+            .scores
+            .iter()
+            .map(|s| (f64::from(rung.steps), s.1.loss));
+        halving = halving.points(format!("rung {}", number + 1), points);
+    }
+    let mut ranks = Panel::new("All candidates, on other rows", "place", "loss, 95 %").log_y();
+    for (place, finalist) in (1_u32..).zip(all) {
+        let chosen = finalist.candidate == found.finalists[0].candidate;
+        let name = if chosen { "chosen" } else { "candidate" };
+        ranks = ranks.line(name, interval(finalist).map(|end| (f64::from(place), end)));
+    }
+    Chart::new("A search on spirals")
+        .panel(halving)
+        .panel(ranks)
+}
+
+/// Steps of networks that halving takes, without the repeats.
+fn halved(budget: &Budget) -> u64 {
+    let rungs = budget.rungs();
+    let before = std::iter::once(0).chain(rungs.iter().map(|rung| rung.1));
+    let each = rungs.iter().zip(before);
+    each.map(|(&(count, steps), before)| count as u64 * u64::from(steps - before))
+        .sum()
+}
+
 fn main() -> ExitCode {
     Example::run("search", |example| {
         let [training, choosing, judging] = spirals()?;
@@ -136,13 +168,7 @@ fn main() -> ExitCode {
             ),
             high < from,
         );
-        let halving: u64 = {
-            let rungs = budget.rungs();
-            let before = std::iter::once(0).chain(rungs.iter().map(|rung| rung.1));
-            let each = rungs.iter().zip(before);
-            each.map(|(&(count, steps), before)| count as u64 * u64::from(steps - before))
-                .sum()
-        };
+        let halving = halved(&budget);
         let every = found.candidates.len() as u64 * u64::from(budget.steps);
         example.claim(
             "halving takes less than a quarter of the steps that training every candidate to the end takes",
@@ -156,31 +182,6 @@ fn main() -> ExitCode {
             at_once / alone
         ));
 
-        let mut halving = Panel::new("Halving", "training steps", "validation loss")
-            .log_x()
-            .log_y();
-        for (number, rung) in found.rungs.iter().enumerate() {
-            let points = rung
-                .scores
-                .iter()
-                .map(|s| (f64::from(rung.steps), s.1.loss));
-            halving = halving.points(format!("rung {}", number + 1), points);
-        }
-        let mut ranks = Panel::new("All candidates, on other rows", "place", "loss, 95 %").log_y();
-        for (place, finalist) in (1_u32..).zip(&all) {
-            let name = if finalist.candidate == winner {
-                "chosen"
-            } else {
-                "candidate"
-            };
-            let ends = interval(finalist).map(|end| (f64::from(place), end));
-            ranks = ranks.line(name, ends);
-        }
-        example.chart(
-            "search.svg",
-            &Chart::new("A search on spirals")
-                .panel(halving)
-                .panel(ranks),
-        )
+        example.chart("search.svg", &drawn(&found, &all))
     })
 }
