@@ -17,9 +17,12 @@ impl Scale {
     }
 }
 
+/// Powers of ten that are marked at most.
+const MOST: usize = 8;
+
 /// An axis with its ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Axis {
+pub(crate) struct Axis {
     scale: Scale,
     low: f64,
     high: f64,
@@ -29,7 +32,7 @@ pub(super) struct Axis {
 
 impl Axis {
     /// From the round number below the smallest value to that above the largest; none without values.
-    pub(super) fn over(scale: Scale, values: impl Iterator<Item = f64>) -> Option<Self> {
+    pub(crate) fn over(scale: Scale, values: impl Iterator<Item = f64>) -> Option<Self> {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         values.for_each(|v| (low, high) = (low.min(v), high.max(v)));
         if low > high {
@@ -42,13 +45,13 @@ impl Axis {
     }
 
     fn linear(low: f64, high: f64) -> Self {
-        // One value has an axis too.
-        let span = match high - low {
-            0.0 if low == 0.0 => 1.0,
-            0.0 => low.abs(),
-            span => span,
+        // One value has an axis too, with room around it.
+        let (low, high) = match high - low {
+            0.0 if low == 0.0 => (0.0, 1.0),
+            0.0 => (low - low.abs() / 2.0, low + low.abs() / 2.0),
+            _ => (low, high),
         };
-        let rough = span / 4.0;
+        let rough = (high - low) / 4.0;
         let ten = 10_f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0]
             .map(|f| f * ten)
@@ -59,7 +62,7 @@ impl Axis {
         Self {
             scale: Scale::Linear,
             low: (low / step + slack).floor() * step,
-            high: ((low + span).max(high) / step - slack).ceil() * step,
+            high: (high / step - slack).ceil() * step,
             step,
         }
     }
@@ -76,17 +79,17 @@ impl Axis {
     }
 
     /// Where a value is, from 0 to 1.
-    pub(super) fn share(&self, value: f64) -> f64 {
+    pub(crate) fn share(&self, value: f64) -> f64 {
         match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
             Scale::Logarithmic => (value / self.low).ln() / (self.high / self.low).ln(),
         }
     }
 
-    /// The marks and what stands beside them. On a logarithmic axis powers of ten, and where there are fewer than 3 of them
-    /// twice and five times those too.
-    pub(super) fn marks(&self) -> Vec<(f64, String)> {
-        let marks = match self.scale {
+    /// Where the marks are. On a logarithmic axis at powers of ten, each second or third of them where there are many, and where
+    /// there are fewer than 3 at twice and five times those too.
+    pub(crate) fn places(&self) -> Vec<f64> {
+        match self.scale {
             Scale::Linear => {
                 let count = ((self.high - self.low) / self.step).round();
                 #[expect(
@@ -102,13 +105,18 @@ impl Axis {
             Scale::Logarithmic => {
                 let all = ticks(self.low, self.high);
                 let tens: Vec<_> = all.iter().copied().filter(|t| is_ten(*t)).collect();
-                if tens.len() < 3 { all } else { tens }
+                match tens.len() {
+                    ..3 => all,
+                    count => tens.into_iter().step_by(count.div_ceil(MOST)).collect(),
+                }
             }
-        };
-        marks
-            .into_iter()
-            .map(|mark| (mark, self.label(mark)))
-            .collect()
+        }
+    }
+
+    /// The marks and what stands beside them.
+    pub(super) fn marks(&self) -> Vec<(f64, String)> {
+        let places = self.places().into_iter();
+        places.map(|mark| (mark, self.label(mark))).collect()
     }
 
     fn label(&self, mark: f64) -> String {
@@ -186,9 +194,9 @@ mod tests {
             (&[0.3, 7.0][..], 0.0, 8.0, 5),
             (&[-1.0, 1.0], -1.0, 1.0, 5),
             (&[0.971, 0.978], 0.97, 0.978, 5),
-            (&[5.0], 4.0, 10.0, 4),
+            (&[5.0], 2.0, 8.0, 4),
             (&[0.0], 0.0, 1.0, 3),
-            (&[-3.0], -3.0, 0.0, 4),
+            (&[-3.0], -5.0, -1.0, 5),
         ] {
             let axis = over(Scale::Linear, values);
             assert!(
@@ -203,6 +211,9 @@ mod tests {
     #[test]
     fn marks_are_powers_of_ten_or_closer() {
         assert_eq!(over(Scale::Logarithmic, &[1.0, 1e6]).marks().len(), 7);
+        let wide = over(Scale::Logarithmic, &[1e-14, 10.0]);
+        let places: Vec<_> = wide.places().iter().map(|p| p.log10().round()).collect();
+        assert_eq!(places, [-14.0, -12.0, -10.0, -8.0, -6.0, -4.0, -2.0, 0.0]);
         let narrow = over(Scale::Logarithmic, &[2.0, 50.0]);
         assert_eq!(narrow.marks().len(), 5, "{:?}", narrow.marks());
         assert_eq!([label(4000.0), label(0.5), label(2e6)], ["4k", "0.5", "2M"]);

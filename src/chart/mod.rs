@@ -14,10 +14,9 @@ pub(crate) mod png;
 
 use std::fmt::Write;
 
+pub(crate) use axis::Axis;
 pub use axis::Scale;
 pub use picture::{Colours, Picture};
-
-use axis::Axis;
 
 /// Panels in rows.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::chart::{Axis, Scale};
+
 use super::history::{Curve, thinned};
 use super::html::{escaped, json, name, number, put};
 
@@ -189,18 +191,16 @@ impl Chart {
             let points = self.series.iter().flat_map(|s| &s.points);
             points.filter(shown).map(|p| p[1])
         };
-        let low = all().fold(f64::INFINITY, f64::min);
-        let high = all().fold(f64::NEG_INFINITY, f64::max);
-        let (low, high, ticks) = if log {
-            log_ticks(low, high)
+        let scale = if log {
+            Scale::Logarithmic
         } else {
-            ticks(low, high, 5)
+            Scale::Linear
         };
+        // A chart without points is not drawn.
+        let up = Axis::over(scale, all()).or_else(|| Axis::over(Scale::Linear, [0.0].into_iter()));
         Frame {
             across: self.across(),
-            up: [low, high],
-            ticks,
-            log,
+            up: up.expect("one number has an axis"),
         }
     }
 
@@ -220,9 +220,7 @@ impl Chart {
 /// Where numbers fall in the picture.
 struct Frame {
     across: [f64; 2],
-    up: [f64; 2],
-    ticks: Vec<f64>,
-    log: bool,
+    up: Axis,
 }
 
 impl Frame {
@@ -232,15 +230,13 @@ impl Frame {
     }
 
     fn y(&self, y: f64) -> f64 {
-        let scaled = |y: f64| if self.log { y.ln() } else { y };
-        let [low, high] = self.up.map(scaled);
-        BOTTOM - (scaled(y) - low) / (high - low) * (BOTTOM - TOP)
+        BOTTOM - self.up.share(y) * (BOTTOM - TOP)
     }
 
     /// Lines across, and the numbers on both sides.
     fn rules(&self, label: &str) -> String {
         let mut out = String::new();
-        for &tick in &self.ticks {
+        for tick in self.up.places() {
             let (y, left) = (self.y(tick), LEFT - 8.0);
             put(
                 &mut out,
@@ -252,7 +248,10 @@ impl Frame {
             );
         }
         let [first, last] = self.across;
-        for tick in whole_ticks(first, last) {
+        let along = Axis::over(Scale::Linear, self.across.into_iter());
+        let places = along.map_or_else(Vec::new, |axis| axis.places());
+        let whole = |tick: &f64| tick.fract() == 0.0 && (first..=last).contains(tick);
+        for tick in places.into_iter().filter(whole) {
             let (x, y) = (self.x(tick), BOTTOM + 18.0);
             let text = number(tick);
             put(
@@ -274,96 +273,9 @@ fn rounded(value: f64) -> f64 {
     format!("{value:.5e}").parse().unwrap_or(value)
 }
 
-/// Round places from below the least value to above the greatest, about so many.
-pub(super) fn ticks(low: f64, high: f64, about: usize) -> (f64, f64, Vec<f64>) {
-    let (low, high) = if low < high {
-        (low, high)
-    } else if low == 0.0 {
-        (0.0, 1.0)
-    } else {
-        let around = low.abs() * 0.5;
-        (low - around, low + around)
-    };
-    let rough = (high - low) / about as f64;
-    let power = 10_f64.powf(rough.log10().floor());
-    let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|s| s * power);
-    let step = steps
-        .into_iter()
-        .find(|s| *s >= rough * 0.999)
-        .unwrap_or(10.0 * power);
-    let (first, last) = ((low / step).floor(), (high / step).ceil());
-    let mut places = Vec::new();
-    let mut place = first;
-    while place <= last && places.len() < 20 {
-        places.push(place * step);
-        place += 1.0;
-    }
-    (first * step, last * step, places)
-}
-
-/// Powers of ten; with few of them in reach also their doubles and fives.
-fn log_ticks(low: f64, high: f64) -> (f64, f64, Vec<f64>) {
-    let (first, last) = (low.log10().floor(), high.log10().ceil());
-    let decades = last - first;
-    let within: &[f64] = if decades <= 3.0 {
-        &[1.0, 2.0, 5.0]
-    } else {
-        &[1.0]
-    };
-    let stride = (decades / 6.0).ceil().max(1.0);
-    let mut all = Vec::new();
-    let mut power = first;
-    while power <= last {
-        all.extend(within.iter().map(|w| w * 10_f64.powf(power)));
-        power += stride;
-    }
-    let below = all
-        .iter()
-        .copied()
-        .filter(|t| *t <= low)
-        .fold(f64::NEG_INFINITY, f64::max);
-    let above = all
-        .iter()
-        .copied()
-        .filter(|t| *t >= high)
-        .fold(f64::INFINITY, f64::min);
-    let low = if below.is_finite() { below } else { low };
-    let high = if above.is_finite() && above > low {
-        above
-    } else {
-        high.max(low * 10.0)
-    };
-    all.retain(|t| (low..=high).contains(t));
-    (low, high, all)
-}
-
-/// Whole numbers within reach, about six.
-fn whole_ticks(first: f64, last: f64) -> Vec<f64> {
-    let (_, _, places) = ticks(first, last, 6);
-    let whole = places.into_iter().filter(|t| t.fract() == 0.0);
-    whole.filter(|t| (first..=last).contains(t)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ticks_are_round_and_around_all() {
-        let (low, high, places) = ticks(0.13, 0.92, 5);
-        assert!(
-            low <= 0.13 && high >= 0.92 && (4..9).contains(&places.len()),
-            "{places:?}"
-        );
-        let (low, high, _) = ticks(3.0, 3.0, 5);
-        assert!(low < 3.0 && high > 3.0, "a constant has room around it");
-        let (low, high, places) = log_ticks(0.003, 40.0);
-        assert!(
-            low <= 0.003 && high >= 40.0 && places.contains(&0.1),
-            "{places:?}"
-        );
-        assert_eq!(whole_ticks(1.0, 5.0), [1.0, 2.0, 3.0, 4.0, 5.0]);
-    }
 
     #[test]
     fn long_curves_are_thinned_and_odd_numbers_left_out() {

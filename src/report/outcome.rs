@@ -1,9 +1,9 @@
 //! How a network answers: which classes it takes for which, or how near its numbers are.
 
-use super::chart::ticks;
 use super::html::{escaped, name, number, put, table};
 use super::mistakes::{self, Mistake};
 use crate::chart::png::{Pixels, address};
+use crate::chart::{Axis, Scale};
 
 /// A confusion matrix of more classes is a picture.
 const CLASSES: usize = 26;
@@ -193,23 +193,18 @@ impl Scatter {
             .into_iter()
             .filter(|p| p[0].is_finite() && p[1].is_finite())
             .collect();
-        let all = || points.iter().flatten().copied();
-        let (low, high) = (
-            all().fold(f64::INFINITY, f64::min),
-            all().fold(f64::NEG_INFINITY, f64::max),
-        );
-        if low > high {
+        let all = points.iter().flatten().copied();
+        let Some(axis) = Axis::over(Scale::Linear, all) else {
             return "<p>No row has a finite prediction.</p>\n".to_owned();
-        }
-        let (low, high, marks) = ticks(low, high, 4);
-        let at_x = |x: f64| LEFT + (x - low) / (high - low) * (RIGHT - LEFT);
-        let at_y = |y: f64| BOTTOM - (y - low) / (high - low) * (BOTTOM - TOP);
+        };
+        let at_x = |x: f64| LEFT + axis.share(x) * (RIGHT - LEFT);
+        let at_y = |y: f64| BOTTOM - axis.share(y) * (BOTTOM - TOP);
         let title = name(&self.name);
         let mut out = format!(
             "<figure class=\"chart\"><h3>{title}</h3>\n<svg viewBox=\"0 0 412 396\" role=\"img\" aria-label=\"Predicted and true {title}, {} rows\">\n",
             points.len()
         );
-        for mark in marks {
+        for mark in axis.places() {
             let (x, y) = (at_x(mark), at_y(mark));
             put(
                 &mut out,
