@@ -151,6 +151,29 @@ impl Workspace {
         Ok(self.executor.read(program.handle, place)?.to_f64())
     }
 
+    /// Computes a program that takes so many rows at once for any number of rows `x` of so many columns: they are written to the
+    /// tensor of this name part by part, the last filled up with zeros. `take` gets the first output of each part, and how many
+    /// of its rows were meant.
+    ///
+    /// # Errors
+    /// If the device failed, or there is no such tensor.
+    pub fn in_parts(
+        &mut self,
+        program: &Program,
+        (name, at_once): (&str, usize),
+        (x, columns): (&[f32], usize),
+        mut take: impl FnMut(&[f64], usize),
+    ) -> Result<(), ExecutorError> {
+        for part in x.chunks(at_once * columns) {
+            let mut filled = part.to_vec();
+            filled.resize(at_once * columns, 0.0);
+            self.write(name, filled)?;
+            self.run(program, &[Tick::default()])?;
+            take(&self.read(program, 0)?, part.len() / columns);
+        }
+        Ok(())
+    }
+
     /// Runs a program once and reads all its outputs.
     ///
     /// # Errors

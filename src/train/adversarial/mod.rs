@@ -15,7 +15,7 @@ use super::model::check_parameters;
 use super::{Model, Optimizer, TrainError};
 use crate::data::Dataset;
 use crate::device::Device;
-use crate::executor::{Data, Program, Workspace};
+use crate::executor::{Program, Workspace};
 use crate::kernel::Tick;
 use crate::network::{Activation, Init, Network};
 use crate::tensor::Element;
@@ -304,16 +304,12 @@ impl Game {
             Player::Discriminator => (&self.judging, graphs::JUDGED),
         };
         let mut all = Vec::with_capacity(x.len() / inputs * outputs);
-        for part in x.chunks(AT_ONCE * inputs) {
-            // The last part is filled up; what comes of that is left out.
-            let mut filled = part.to_vec();
-            filled.resize(AT_ONCE * inputs, 0.0);
-            self.workspace.write(name, Data::F32(filled))?;
-            self.workspace.run(program, &[Tick::default()])?;
-            let y = self.workspace.read(program, 0)?;
+        let take = |y: &[f64], rows: usize| {
             #[expect(clippy::cast_possible_truncation, reason = "they come from f32")]
-            all.extend(y[..part.len() / inputs * outputs].iter().map(|&y| y as f32));
-        }
+            all.extend(y[..rows * outputs].iter().map(|&y| y as f32));
+        };
+        self.workspace
+            .in_parts(program, (name, AT_ONCE), (x, inputs), take)?;
         Ok(all)
     }
 

@@ -252,21 +252,16 @@ impl Population {
         let numbers = self.members.len() * self.stack.units();
         let at_once = rows.min((PREDICTED / numbers).max(1));
         let mut all = vec![Vec::with_capacity(rows * outputs); self.members.len()];
-        for part in x.chunks(at_once * features) {
-            let program = self.predicting(at_once, output)?;
-            // The last part is filled up; what comes of that is left out.
-            let mut filled = part.to_vec();
-            filled.resize(at_once * features, 0.0);
-            self.workspace
-                .write(&graphs::rows_of(at_once), Data::F32(filled))?;
-            self.workspace.run(&program, &[Tick::default()])?;
-            let y = self.workspace.read(&program, 0)?;
-            let wanted = part.len() / features * outputs;
+        let program = self.predicting(at_once, output)?;
+        let name = graphs::rows_of(at_once);
+        let take = |y: &[f64], rows: usize| {
             for (member, y) in all.iter_mut().zip(y.chunks(at_once * outputs)) {
                 #[expect(clippy::cast_possible_truncation, reason = "they come from f32")]
-                member.extend(y[..wanted].iter().map(|&y| y as f32));
+                member.extend(y[..rows * outputs].iter().map(|&y| y as f32));
             }
-        }
+        };
+        self.workspace
+            .in_parts(&program, (&name, at_once), (x, features), take)?;
         Ok(all)
     }
 
