@@ -38,33 +38,43 @@ impl Example {
         name: &'static str,
         body: impl FnOnce(&mut Self) -> Result<(), Failure>,
     ) -> ExitCode {
-        let begun = Instant::now();
-        let mut example = match Self::from_arguments(name) {
-            Ok(example) => example,
+        match Self::from_arguments(name, std::env::args().skip(1)) {
+            Ok(example) => example.conclude(body),
             Err(message) => {
                 eprintln(&format!(
                     "error: {message}\nusage: {name} [--device cpu|gpu|reference|auto] [--short]"
                 ));
-                return ExitCode::from(2);
+                ExitCode::from(2)
             }
-        };
-        if let Err(failure) = body(&mut example) {
+        }
+    }
+
+    /// Runs `body`, and concludes from its claims.
+    pub(crate) fn conclude(
+        mut self,
+        body: impl FnOnce(&mut Self) -> Result<(), Failure>,
+    ) -> ExitCode {
+        let begun = Instant::now();
+        if let Err(failure) = body(&mut self) {
             eprintln(&format!("error: {failure}"));
             return ExitCode::FAILURE;
         }
-        let (held, all) = (example.claims - example.failed, example.claims);
+        let (held, all) = (self.claims - self.failed, self.claims);
         println!(
             "{held} of {all} claims hold ({:.1} s)",
             begun.elapsed().as_secs_f64()
         );
-        if example.failed == 0 && all > 0 {
+        if self.failed == 0 && all > 0 {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
         }
     }
 
-    fn from_arguments(name: &'static str) -> Result<Self, Failure> {
+    pub(crate) fn from_arguments(
+        name: &'static str,
+        mut arguments: impl Iterator<Item = String>,
+    ) -> Result<Self, Failure> {
         let mut example = Self {
             name,
             device: Device::Cpu,
@@ -72,7 +82,6 @@ impl Example {
             claims: 0,
             failed: 0,
         };
-        let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--short" => example.short = true,

@@ -1,10 +1,16 @@
 //! Every example in its short form, on the CPU and the GPU: its claims hold, and its picture is written.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::sync::Once;
 
 use crate::common::gpu;
+
+/// What the examples share, of which each is a program of its own.
+#[path = "../../examples/common/mod.rs"]
+mod shared;
+
+use shared::{Example, Table};
 
 /// The folder of the built examples, which stands beside the binary. `cargo test` builds them before the tests; where only
 /// this test was built, they are built now.
@@ -151,4 +157,37 @@ fn arguments_that_are_none() {
     let (status, said) = run(&["--device", "no such device"]);
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("no such device"), "{said}");
+}
+
+#[test]
+fn an_example_ends_as_its_claims_do() {
+    let ends = |claims: &[bool], fails: bool| {
+        let example = Example::from_arguments("test", std::iter::empty()).expect("none is needed");
+        let status = example.conclude(|example| {
+            for &holds in claims {
+                example.claim("that it holds", "whether it does", holds);
+            }
+            if fails {
+                Err("it fails".into())
+            } else {
+                Ok(())
+            }
+        });
+        status == ExitCode::SUCCESS
+    };
+    assert!(ends(&[true, true], false));
+    assert!(!ends(&[true, false, true], false), "one does not hold");
+    assert!(!ends(&[], false), "nothing was claimed");
+    assert!(!ends(&[true], true), "it failed");
+}
+
+#[test]
+fn tables_are_as_wide_as_their_cells() {
+    let mut table = Table::new(["", "a", "long head"]);
+    table.row("first", ["1".to_owned(), "2".to_owned()]);
+    table.row("é", ["100".to_owned()]);
+    assert_eq!(
+        table.to_string(),
+        "         a  long head\nfirst    1          2\n    é  100\n"
+    );
 }
