@@ -1,6 +1,6 @@
 //! What excites a unit most: inputs that are made for it, and rows that there are.
 
-use super::units::Tap;
+use super::taps::Tap;
 use super::{ExplainError, Explainer, Quantity, check_below, mask_of};
 use crate::graph::ops::Update;
 use crate::graph::{Graph, TensorId};
@@ -19,7 +19,7 @@ pub enum Place {
 /// How an input is made that excites a unit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exciting {
-    /// Steps of Adam.
+    /// Steps of Adam, at most 100,000.
     pub steps: u32,
     /// The first learning rate, as a share of the mean range of the inputs; it falls to 0 in a straight line.
     pub rate: f64,
@@ -32,6 +32,12 @@ pub struct Exciting {
     /// The largest of each input, `[features]`.
     pub high: Vec<f32>,
 }
+
+/// Steps that are taken, at most, and how many of them at once.
+const STEPS: u32 = 100_000;
+const AT_ONCE: u32 = 1024;
+/// Numbers of all inputs that are made, at most.
+const MADE: usize = 1 << 24;
 
 /// An input that excites a unit.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,8 +108,11 @@ impl Explainer {
             learning_rate: rate * f64::from(how.steps - step) / f64::from(how.steps),
             ..Tick::default()
         };
-        let ticks: Vec<_> = (0..how.steps).map(tick).collect();
-        self.workspace.run(&program, &ticks)?;
+        for first in (0..how.steps).step_by(AT_ONCE as usize) {
+            let steps = first..how.steps.min(first + AT_ONCE);
+            let ticks: Vec<_> = steps.map(tick).collect();
+            self.workspace.run(&program, &ticks)?;
+        }
         let values = self.workspace.get(&format!("{name}.x"))?;
         #[expect(clippy::cast_possible_truncation, reason = "inputs are f32")]
         let x: Vec<f32> = values.iter().map(|&v| v as f32).collect();
@@ -142,7 +151,7 @@ impl Explainer {
         let y = match place {
             Place::Outputs(Quantity::Logit) => y,
             Place::Outputs(Quantity::Probability) => graph.activation(y, self.output)?,
-            Place::Hidden(place) => super::units::taps(&graph)[place].before,
+            Place::Hidden(place) => super::taps::taps(&self.network, &graph)[place].before,
         };
         let columns = graph.tensor(y).shape.dims()[1];
         let mask = graph.stored(store, &mask_of(rows, columns))?;
@@ -172,7 +181,7 @@ impl Explainer {
             Place::Hidden(place) => {
                 let taps = self.unit_taps()?;
                 check_below("layer of hidden units", &[place], taps.len())?;
-                Ok(taps[place].units)
+                Ok(taps[place].of.units)
             }
         }
     }
@@ -189,7 +198,7 @@ impl Explainer {
         };
         let taps: Vec<Tap> = self.unit_taps()?;
         let mut values = Vec::new();
-        self.each_unit(x, &taps, |_, place, row| {
+        self.each_unit(x, &taps, |place, row| {
             if place == wanted {
                 values.extend(taps[place].values(row));
             }
@@ -197,7 +206,8 @@ impl Explainer {
         Ok(values)
     }
 
-    /// The numbers and values of the rows that excite a unit most, the strongest first.
+    /// The numbers and values of the rows that excite a unit most, the strongest first. None of a unit that is the same on
+    /// all rows, as one that is dead.
     ///
     /// # Errors
     /// As [`Explainer::unit_values`], or if there is no such unit.
@@ -215,6 +225,10 @@ impl Explainer {
             let of_rows = values.chunks(width).map(|row| row[unit]);
             let mut rows: Vec<_> = of_rows.enumerate().collect();
             rows.sort_by(|a, b| b.1.total_cmp(&a.1));
+            let ends = rows.first().zip(rows.last());
+            if rows.len() > 1 && ends.is_some_and(|(first, last)| first.1 == last.1) {
+                return Vec::new();
+            }
             rows.truncate(most);
             rows
         };
@@ -242,16 +256,19 @@ fn check(units: &[usize], how: &Exciting, features: usize) -> Result<(), Explain
     if units.is_empty() {
         return Err(ExplainError::value("units", "none", "at least one"));
     }
-    if how.steps == 0 {
-        return Err(ExplainError::value("steps", 0, "at least 1"));
+    if units.len().saturating_mul(features) > MADE {
+        let found = format!("{} of them, for {features} inputs each", units.len());
+        let expected = format!("at most {}", MADE / features);
+        return Err(ExplainError::value("units", found, expected));
+    }
+    if !(1..=STEPS).contains(&how.steps) {
+        let expected = format!("a number from 1 to {STEPS}");
+        return Err(ExplainError::value("steps", how.steps, expected));
     }
     for (what, value) in [("the rate", how.rate), ("l2", how.l2)] {
-        if !(value.is_finite() && value >= 0.0) {
-            return Err(ExplainError::value(
-                what,
-                value,
-                "a finite number of at least 0",
-            ));
+        if !(0.0..=f64::from(f32::MAX)).contains(&value) {
+            let expected = "a number of at least 0 that f32 holds";
+            return Err(ExplainError::value(what, format!("{value:e}"), expected));
         }
     }
     for (what, row) in [

@@ -1,0 +1,292 @@
+//! Integrated gradients: what inputs contribute along a path.
+
+use super::{ExplainError, Explainer, Quantity};
+
+/// What integrated gradients found for a row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Integrated {
+    /// What each input contributes, `[features]`.
+    pub attributions: Vec<f64>,
+    /// The output at the baseline.
+    pub from: f64,
+    /// The output at the row.
+    pub to: f64,
+    /// How many gradients were taken on the way.
+    pub gradients: usize,
+    /// By how much the gradients do not explain the output, added up over the stretches of the path whatever the sign.
+    pub missed: f64,
+    /// Whether what was missed is within bounds: 5e-4 of the largest contribution or 5e-5 of the difference of the outputs,
+    /// whichever is more, beside what the rounding of f32 hides.
+    pub is_complete: bool,
+}
+
+impl Integrated {
+    /// By how much the contributions do not sum to the difference of the outputs, which they would if the path were
+    /// followed exactly.
+    pub fn gap(&self) -> f64 {
+        self.attributions.iter().sum::<f64>() - (self.to - self.from)
+    }
+
+    /// What [`Integrated::gap`] and the contributions are to be held against: the difference of the outputs, or the largest
+    /// contribution.
+    pub fn scale(&self) -> f64 {
+        largest_of(&self.attributions).max((self.to - self.from).abs())
+    }
+}
+
+/// What may be missed: these shares of the largest contribution, and of the difference of the outputs.
+const COMPLETE: [f64; 2] = [5e-4, 5e-5];
+/// What rounding makes of an output, as a share of it: a stretch that misses less is not looked into.
+const ROUNDED: f64 = 4.0 * f32::EPSILON as f64;
+/// A path that bends is parted into stretches of at most this share, since one that bends twice may miss nothing in sum.
+const COARSEST: f64 = 1.0 / 32.0;
+/// How often stretches of a path are halved, at most.
+const HALVINGS: usize = 18;
+/// Stretches that a path comes to, at most.
+pub(super) const STRETCHES: usize = 8192;
+/// Numbers of the gradients that are kept, at most.
+const KEPT: usize = 1 << 24;
+
+/// A stretch of the path from the baseline to a row, with the gradient in its middle.
+struct Stretch {
+    /// Where on the path it is, from 0 to 1.
+    span: [f64; 2],
+    /// The outputs at its ends, and in the middle.
+    ends: [f64; 2],
+    middle: f64,
+    gradient: Vec<f64>,
+    /// By how much the gradient does not explain the difference of the ends.
+    gap: f64,
+}
+
+impl Stretch {
+    fn new(span: [f64; 2], ends: [f64; 2]) -> Self {
+        Self {
+            span,
+            ends,
+            middle: 0.0,
+            gradient: Vec::new(),
+            gap: 0.0,
+        }
+    }
+
+    fn length(&self) -> f64 {
+        self.span[1] - self.span[0]
+    }
+
+    fn halves(self) -> [Self; 2] {
+        let [a, b] = self.span;
+        let m = 0.5 * (a + b);
+        [
+            Self::new([a, m], [self.ends[0], self.middle]),
+            Self::new([m, b], [self.middle, self.ends[1]]),
+        ]
+    }
+}
+
+/// A straight path, and the output that is followed along it.
+struct Path<'a> {
+    of: Quantity,
+    output: usize,
+    from: &'a [f32],
+    to: &'a [f32],
+    /// What its stretches have come to.
+    settled: Vec<Stretch>,
+    gradients: usize,
+}
+
+impl Explainer {
+    /// Integrated gradients (Sundararajan et al. 2017): each input's way from the baseline to the row times the mean of its
+    /// gradient on the straight path between them. The contributions sum to the difference of the outputs.
+    ///
+    /// The path is first parted into `steps` stretches of equal length, each with the gradient in its middle. Where a
+    /// gradient does not explain the difference of its ends, the stretch is halved, until what they miss in all, whatever
+    /// its sign, is within the bounds of [`Integrated::is_complete`]: a network of straight pieces bends at few places of a
+    /// path. There are at most 8192 stretches, and fewer of more than 2048 inputs, as many as 2^24 numbers hold.
+    ///
+    /// # Errors
+    /// As [`Explainer::gradients`], or if the baseline is no row, or there are no steps or too many.
+    pub fn integrated_gradients(
+        &mut self,
+        of: Quantity,
+        x: &[f32],
+        outputs: &[usize],
+        baseline: &[f32],
+        steps: usize,
+    ) -> Result<Vec<Integrated>, ExplainError> {
+        let rows = self.rows_of(x)?;
+        self.check_outputs(outputs, rows)?;
+        let features = self.network.inputs;
+        let most = (KEPT / features).clamp(64, STRETCHES);
+        if !(1..=most).contains(&steps) {
+            let expected = format!("a number from 1 to {most}");
+            return Err(ExplainError::value("steps", steps, expected));
+        }
+        if baseline.len() != features {
+            let found = format!("{} numbers", baseline.len());
+            let expected = format!("a row of {features}");
+            return Err(ExplainError::value("the baseline", found, expected));
+        }
+        let each = x.chunks(features).zip(outputs);
+        each.map(|(to, &output)| {
+            let path = Path {
+                of,
+                output,
+                from: baseline,
+                to,
+                settled: Vec::new(),
+                gradients: 0,
+            };
+            self.follow(path, steps, most)
+        })
+        .collect()
+    }
+
+    fn follow(
+        &mut self,
+        mut path: Path<'_>,
+        steps: usize,
+        most: usize,
+    ) -> Result<Integrated, ExplainError> {
+        let y = self.along(&path, steps)?;
+        let (from, to) = (y[0], y[steps]);
+        let noise = ROUNDED * largest_of(&y);
+        let share = |i: usize| i as f64 / steps as f64;
+        let mut fresh: Vec<_> = (0..steps)
+            .map(|i| Stretch::new([share(i), share(i + 1)], [y[i], y[i + 1]]))
+            .collect();
+        for round in 0..=HALVINGS {
+            self.measure(&mut path, &mut fresh)?;
+            path.settled.append(&mut fresh);
+            let missed = path.missed(noise);
+            let is_right = missed <= path.bound(to - from) && path.is_fine(noise);
+            if is_right || missed.is_infinite() || round == HALVINGS {
+                break;
+            }
+            fresh = path.split(noise, most);
+            if fresh.is_empty() {
+                break;
+            }
+        }
+        Ok(Integrated {
+            attributions: path.contributions(),
+            from,
+            to,
+            gradients: path.gradients,
+            missed: path.missed(0.0),
+            is_complete: path.missed(noise) <= path.bound(to - from),
+        })
+    }
+
+    /// The outputs at the ends of so many stretches.
+    fn along(&mut self, path: &Path<'_>, steps: usize) -> Result<Vec<f64>, ExplainError> {
+        let width = self.network.outputs();
+        let mut y = Vec::with_capacity(steps + 1);
+        let ends: Vec<usize> = (0..=steps).collect();
+        for part in ends.chunks(self.at_once()) {
+            let points = part
+                .iter()
+                .flat_map(|&i| path.point(i as f64 / steps as f64));
+            let points: Vec<f32> = points.collect();
+            let found = self.answers(path.of, &points)?;
+            y.extend(found.chunks(width).map(|y| y[path.output]));
+        }
+        Ok(y)
+    }
+
+    /// Takes the gradients in the middles of stretches.
+    fn measure(
+        &mut self,
+        path: &mut Path<'_>,
+        stretches: &mut [Stretch],
+    ) -> Result<(), ExplainError> {
+        let ways = path.ways();
+        path.gradients += stretches.len();
+        for part in stretches.chunks_mut(self.at_once()) {
+            let middles = part
+                .iter()
+                .flat_map(|s| path.point(0.5 * (s.span[0] + s.span[1])));
+            let middles: Vec<f32> = middles.collect();
+            let found = self.gradients(path.of, &middles, &vec![path.output; part.len()])?;
+            let gradients = found.gradients.chunks(ways.len());
+            for ((stretch, value), gradient) in part.iter_mut().zip(found.values).zip(gradients) {
+                let slope: f64 = ways.iter().zip(gradient).map(|(way, g)| way * g).sum();
+                stretch.gap = stretch.ends[1] - stretch.ends[0] - slope * stretch.length();
+                stretch.middle = value;
+                stretch.gradient = gradient.to_vec();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Path<'_> {
+    /// A point of it.
+    #[expect(clippy::cast_possible_truncation, reason = "inputs are f32")]
+    fn point(&self, share: f64) -> Vec<f32> {
+        let between =
+            |(&a, &b): (&f32, &f32)| (f64::from(a) + share * (f64::from(b) - f64::from(a))) as f32;
+        self.from.iter().zip(self.to).map(between).collect()
+    }
+
+    /// How far each input goes.
+    fn ways(&self) -> Vec<f64> {
+        let ends = self.to.iter().zip(self.from);
+        ends.map(|(&to, &from)| f64::from(to) - f64::from(from))
+            .collect()
+    }
+
+    fn contributions(&self) -> Vec<f64> {
+        let mut sums = vec![0.0; self.to.len()];
+        for stretch in &self.settled {
+            let gradient = stretch.gradient.iter();
+            sums.iter_mut()
+                .zip(gradient)
+                .for_each(|(sum, g)| *sum += stretch.length() * g);
+        }
+        sums.iter_mut()
+            .zip(self.ways())
+            .for_each(|(sum, way)| *sum *= way);
+        sums
+    }
+
+    /// What the stretches miss in all, each beyond what rounding hides.
+    fn missed(&self, noise: f64) -> f64 {
+        let beyond = |s: &Stretch| match s.gap.abs() - noise {
+            beyond if beyond.is_nan() => f64::INFINITY,
+            beyond => beyond.max(0.0),
+        };
+        self.settled.iter().map(beyond).sum()
+    }
+
+    /// What they may miss.
+    fn bound(&self, difference: f64) -> f64 {
+        let [of_largest, of_difference] = COMPLETE;
+        (of_largest * largest_of(&self.contributions())).max(of_difference * difference.abs())
+    }
+
+    /// Whether it does not bend, or no stretch is too long to be trusted.
+    fn is_fine(&self, noise: f64) -> bool {
+        let straight = self.settled.iter().all(|s| s.gap.abs() <= noise);
+        straight || self.settled.iter().all(|s| s.length() <= COARSEST)
+    }
+
+    /// Takes out the stretches that miss most, and those that are too long, and gives their halves; so many that there are
+    /// at most `most` in all.
+    fn split(&mut self, noise: f64, most: usize) -> Vec<Stretch> {
+        let mean = self.missed(0.0) / self.settled.len() as f64;
+        let (mut split, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.settled)
+            .into_iter()
+            .partition(|s| s.gap.abs() >= mean.max(noise) && s.gap != 0.0 || s.length() > COARSEST);
+        self.settled = kept;
+        split.sort_by(|a, b| b.gap.abs().total_cmp(&a.gap.abs()));
+        let room = most.saturating_sub(self.settled.len() + split.len());
+        let back = split.split_off(room.min(split.len()));
+        self.settled.extend(back);
+        split.into_iter().flat_map(Stretch::halves).collect()
+    }
+}
+
+fn largest_of(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |most, v| most.max(v.abs()))
+}
