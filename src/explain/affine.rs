@@ -55,6 +55,11 @@ impl Affine {
         stages.try_for_each(|(index, stage)| check_straight(stage.layer, index))
     }
 
+    /// The softmax, log-softmax or sigmoid that a network ends in.
+    pub fn end_of(network: &Network) -> Option<Activation> {
+        without_end(network).1
+    }
+
     /// The linear network that a model is at an input.
     ///
     /// # Errors
@@ -225,7 +230,7 @@ fn pieces<'a>(
             },
             Layer::BatchNorm { epsilon, .. } => all.push(normed(x.len(), *epsilon, of)),
             Layer::Residual { .. } => {
-                all.push(Piece::Beside(pieces(&stage.block(), values, x.clone()).0))
+                all.push(Piece::Beside(pieces(&stage.block(), values, x.clone()).0));
             }
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! What excites a unit most: inputs that are made for it, and rows that there are.
 
 use super::taps::Tap;
-use super::{ExplainError, Explainer, Quantity, check_below, mask_of};
+use super::{ExplainError, Explainer, Quantity, Spread, check_below, mask_of};
 use crate::graph::ops::Update;
 use crate::graph::{Graph, TensorId};
 use crate::kernel::Tick;
@@ -48,6 +48,15 @@ pub struct Excited {
     pub x: Vec<f32>,
     /// The unit's value at the first input, and at this one.
     pub values: [f64; 2],
+}
+
+/// What rows do to a unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ranked {
+    /// The numbers and values of those that excite it most, the strongest first; none if it is the same on all rows.
+    pub rows: Vec<(usize, f64)>,
+    /// The standard deviation of its values.
+    pub deviation: f64,
 }
 
 impl Explainer {
@@ -218,21 +227,50 @@ impl Explainer {
         x: &[f32],
         most: usize,
     ) -> Result<Vec<Vec<(usize, f64)>>, ExplainError> {
+        let parts = std::iter::once(Ok::<_, ExplainError>(x));
+        let ranked = self.ranked(place, units, parts, most)?;
+        Ok(ranked.into_iter().map(|ranked| ranked.rows).collect())
+    }
+
+    /// The same of rows that come in parts, and need not be in memory at once, with how the units' values are spread.
+    ///
+    /// # Errors
+    /// As [`Explainer::most_excited`], or what a part is an error of.
+    pub fn ranked<X: AsRef<[f32]>, E: From<ExplainError>>(
+        &mut self,
+        place: Place,
+        units: &[usize],
+        parts: impl IntoIterator<Item = Result<X, E>>,
+        most: usize,
+    ) -> Result<Vec<Ranked>, E> {
         let width = self.width_of(place)?;
         check_below("unit", units, width)?;
-        let values = self.unit_values(place, x)?;
-        let strongest = |&unit: &usize| {
-            let of_rows = values.chunks(width).map(|row| row[unit]);
-            let mut rows: Vec<_> = of_rows.enumerate().collect();
-            rows.sort_by(|a, b| b.1.total_cmp(&a.1));
-            let ends = rows.first().zip(rows.last());
-            if rows.len() > 1 && ends.is_some_and(|(first, last)| first.1 == last.1) {
-                return Vec::new();
+        let mut rows = vec![Vec::new(); units.len()];
+        let (mut spread, mut first) = (Spread::default(), 0);
+        for part in parts {
+            let values = self.unit_values(place, part?.as_ref())?;
+            let of_part = values.len() / width;
+            let mut meant = Vec::with_capacity(of_part * units.len());
+            for row in values.chunks(width) {
+                #[expect(clippy::cast_possible_truncation, reason = "devices compute in f32")]
+                meant.extend(units.iter().map(|&unit| row[unit] as f32));
             }
-            rows.truncate(most);
-            rows
-        };
-        Ok(units.iter().map(strongest).collect())
+            spread.add(&meant, units.len());
+            for (&unit, rows) in units.iter().zip(&mut rows) {
+                let of_rows = (first..).zip(values.chunks(width).map(|row| row[unit]));
+                rows.extend(of_rows);
+                rows.sort_by(|a: &(usize, f64), b| b.1.total_cmp(&a.1));
+                rows.truncate(most);
+            }
+            first += of_part;
+        }
+        let ranked = rows.into_iter().enumerate().map(|(at, rows)| {
+            let varies = spread.rows < 2 || spread.low[at] < spread.high[at];
+            let deviation = spread.deviation.get(at).copied().unwrap_or(0.0);
+            let rows = if varies { rows } else { Vec::new() };
+            Ranked { rows, deviation }
+        });
+        Ok(ranked.collect())
     }
 }
 

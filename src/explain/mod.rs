@@ -45,7 +45,7 @@ use std::collections::HashMap;
 
 pub use affine::Affine;
 pub use error::ExplainError;
-pub use excite::{Excited, Exciting, Place};
+pub use excite::{Excited, Exciting, Place, Ranked};
 pub use gradients::Gradients;
 pub use linear::{Fidelity, Linear};
 pub use local::{Cells, Local, Locality};

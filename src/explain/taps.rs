@@ -194,11 +194,13 @@ pub(super) fn taps(network: &Network, graph: &Graph) -> Vec<Tap> {
         };
         if expected.is_state {
             // A step multiplies or adds to it last of all.
-            let users = graph
+            let mut users = graph
                 .nodes()
                 .iter()
                 .filter(|node| node.inputs.contains(&one.tensor));
-            let Some(state) = users.last() else { break };
+            let Some(state) = users.next_back() else {
+                break;
+            };
             (one.tensor, one.before) = (state.outputs[0], state.outputs[0]);
             one.kind = Kind::Other;
         }
