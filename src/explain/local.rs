@@ -124,9 +124,10 @@ impl Explainer {
             counts.push((-distance / (width * width)).exp());
         };
         let y = self.drawn(of, how.samples, output, draw)?;
-        let varies = spread.deviation.iter().any(|s| *s > 0.0);
-        if varies && seen.iter().all(|by| *by == 0.0) {
-            let expected = "one that changes the inputs; make it larger";
+        let varied = spread.deviation.iter().filter(|s| **s > 0.0).count();
+        let moved = seen.iter().filter(|by| **by != 0.0).count();
+        if moved < varied * how.samples / 2 {
+            let expected = "one within which inputs change in f32; make it larger";
             return Err(ExplainError::value("the kernel's width", width, expected));
         }
         modelled(&Drawn { seen, y, counts }, width, how.ridge)

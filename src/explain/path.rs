@@ -15,7 +15,7 @@ pub struct Integrated {
     pub gradients: usize,
     /// By how much the gradients do not explain the output, added up over the stretches of the path whatever the sign.
     pub missed: f64,
-    /// Whether what was missed is within bounds: 5e-4 of the largest contribution or 5e-5 of the difference of the outputs,
+    /// Whether what was missed is within bounds: 2e-4 of the largest contribution or 2e-5 of the difference of the outputs,
     /// whichever is more, beside what the rounding of f32 hides.
     pub is_complete: bool,
 }
@@ -35,7 +35,7 @@ impl Integrated {
 }
 
 /// What may be missed: these shares of the largest contribution, and of the difference of the outputs.
-const COMPLETE: [f64; 2] = [5e-4, 5e-5];
+const COMPLETE: [f64; 2] = [2e-4, 2e-5];
 /// What rounding makes of an output, as a share of it: a stretch that misses less is not looked into.
 const ROUNDED: f64 = 4.0 * f32::EPSILON as f64;
 /// A path that bends is parted into stretches of at most this share, since one that bends twice may miss nothing in sum.

@@ -1,10 +1,14 @@
 //! Surrogates of networks that are such models themselves.
 
-use thalweg::explain::{Cells, Fidelity, Goal, Linear, Locality, Quantity, Spread, Tree};
+use thalweg::explain::{
+    Answer, Cells, Fidelity, Goal, Linear, Locality, Quantity, Spread, Tree, TreeNode, Words,
+};
 use thalweg::network::{Activation, Network};
+use thalweg::random::{Random, stream};
+use thalweg::reference::Reference;
 
 use super::{drawn, explainer, near, rows};
-use crate::common::executors;
+use crate::common::{executors, named};
 
 const HOW: Locality = Locality {
     samples: 400,
@@ -148,4 +152,287 @@ fn a_tree_finds_boxes() {
     assert_eq!(tree.leaves(), 3, "{tree:?}");
     let error = Tree::grow(&x, 3, goal, 3, 1).unwrap_err();
     assert!(error.is_bad_input(), "{error}");
+}
+
+/// What is drawn, what each row counts, and on which rows it is held, as the documentation says.
+#[test]
+#[expect(clippy::cast_possible_truncation, reason = "inputs are f32")]
+fn a_local_model_is_as_documented() {
+    let model = drawn(
+        Network::mlp(2, &[9], 2, Activation::Tanh),
+        Activation::Softmax,
+        43,
+    );
+    let (_, mut explainer) = explainer(&model, named("reference", Reference::f64()));
+    let (x, of) = ([0.3_f32, -0.8], Quantity::Probability);
+    let spread = Spread::of(&rows(50, 2, 44), 2);
+    let (width, usual) = (0.5_f64, 0.75 * 2.0_f64.sqrt());
+    let how = Locality {
+        width: Some(width),
+        ..HOW
+    };
+    let random = Random::new(how.seed, stream::AROUND, 0);
+    let (mut seen, mut drawn, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+    for sample in 0..how.samples {
+        let mut square = 0.0;
+        for (i, x) in x.iter().enumerate() {
+            let z = random.normal((2 * sample + i) as u64) * width / usual;
+            square += z * z;
+            seen.push(z);
+            drawn.push((f64::from(*x) + z * spread.deviation[i]) as f32);
+        }
+        counts.push((-square / (width * width)).exp());
+    }
+    let y = explainer.answers(of, &drawn).unwrap();
+    let y: Vec<f64> = y.chunks(2).map(|y| y[1]).collect();
+    let expected =
+        Linear::fit(&seen[..560], &y[..280], 1, Some(&counts[..280]), how.ridge).unwrap();
+    let said = expected.answers(&seen[560..]);
+    let fidelity = Fidelity::of(&said, &y[280..], 1, Some(&counts[280..]));
+    let found = explainer.local(of, &x, 1, &spread, how).unwrap();
+    near(&found.weights, &expected.weight, 1e-5, "weights");
+    near(&[found.bias], &expected.bias, 1e-6, "bias");
+    assert_eq!(found.fidelity.rows, 120, "three tenths are held out");
+    near(
+        &[found.fidelity.r2.unwrap()],
+        &[fidelity.r2.unwrap()],
+        1e-5,
+        "fidelity",
+    );
+    assert!((100.0..280.0).contains(&found.counted), "{}", found.counted);
+}
+
+/// A kernel as narrow as f32 lets it be still counts rows, and finds the gradient.
+#[test]
+fn a_narrow_kernel_finds_the_gradient() {
+    let model = drawn(
+        Network::mlp(5, &[30], 1, Activation::Tanh),
+        Activation::Identity,
+        23,
+    );
+    let x: Vec<f32> = rows(300, 5, 35).iter().map(|x| 2.0 * x).collect();
+    let spread = Spread::of(&x, 5);
+    let (_, mut explainer) = explainer(&model, named("reference", Reference::f64()));
+    let exact = explainer
+        .gradients(Quantity::Logit, &x[..5], &[0])
+        .unwrap()
+        .gradients;
+    let slopes: Vec<f64> = exact
+        .iter()
+        .zip(&spread.deviation)
+        .map(|(g, s)| g * s)
+        .collect();
+    for width in [0.05, 0.03, 0.01] {
+        let how = Locality {
+            width: Some(width),
+            ..HOW
+        };
+        let found = explainer
+            .local(Quantity::Logit, &x[..5], 0, &spread, how)
+            .unwrap();
+        near(&found.weights, &slopes, 2e-2, &format!("width {width}"));
+        assert!(
+            found.fidelity.r2 > Some(0.99),
+            "{width}: {:?}",
+            found.fidelity
+        );
+        assert!(found.counted > 100.0, "{width}: {}", found.counted);
+    }
+    let how = Locality {
+        width: Some(1e-12),
+        ..HOW
+    };
+    let error = explainer
+        .local(Quantity::Logit, &x[..5], 0, &spread, how)
+        .unwrap_err();
+    assert!(error.to_string().contains("larger"), "{error}");
+}
+
+/// Cells that a picture cuts off, of colour, whatever the order of the channels; and what makes no sense is refused.
+#[test]
+fn cells_of_a_bent_network() {
+    let (wide, high) = (7, 5);
+    let features = wide * high * 3;
+    let model = drawn(
+        Network::mlp(features, &[9], 2, Activation::Tanh),
+        Activation::Softmax,
+        45,
+    );
+    let (_, mut explainer) = explainer(&model, named("reference", Reference::f64()));
+    let (x, of) = (rows(1, features, 46), Quantity::Probability);
+    for planes in [false, true] {
+        let cells = Cells {
+            size: 2,
+            shape: [wide, high, 3],
+            planes,
+            grey: 0.25,
+        };
+        assert_eq!(cells.counts(), [4, 3]);
+        let random = Random::new(HOW.seed, stream::AROUND, 1);
+        let (mut seen, mut pictures, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+        for sample in 0..HOW.samples {
+            let coin = |cell: usize| random.bits((sample * 12 + cell) as u64) & 1 == 1;
+            let cell = |at: usize| {
+                let pixel = if planes { at % (wide * high) } else { at / 3 };
+                pixel / wide / 2 * 4 + pixel % wide / 2
+            };
+            pictures.extend((0..features).map(|at| if coin(cell(at)) { x[at] } else { 0.25 }));
+            let shown = (0..12).filter(|cell| coin(*cell)).count() as f64;
+            seen.extend((0..12).map(|cell| f64::from(u8::from(coin(cell)))));
+            let distance = 1.0 - (shown / 12.0).sqrt();
+            counts.push((-distance * distance / 0.0625).exp());
+        }
+        let y = explainer.answers(of, &pictures).unwrap();
+        let y: Vec<f64> = y.chunks(2).map(|y| y[0]).collect();
+        let (rows, ridge) = (HOW.samples * 7 / 10, HOW.ridge);
+        let expected = Linear::fit(
+            &seen[..rows * 12],
+            &y[..rows],
+            1,
+            Some(&counts[..rows]),
+            ridge,
+        );
+        let expected = expected.unwrap();
+        let found = explainer.local_cells(of, &x, 0, cells, HOW).unwrap();
+        near(&found.weights, &expected.weight, 1e-6, "cells");
+        near(&[found.bias], &expected.bias, 1e-6, "bias");
+        for (cells, how) in [
+            (Cells { size: 7, ..cells }, HOW),
+            (
+                Cells {
+                    grey: f32::NAN,
+                    ..cells
+                },
+                HOW,
+            ),
+            (
+                cells,
+                Locality {
+                    width: Some(0.01),
+                    ..HOW
+                },
+            ),
+            (cells, Locality { samples: 19, ..HOW }),
+            (
+                cells,
+                Locality {
+                    samples: usize::MAX,
+                    ..HOW
+                },
+            ),
+        ] {
+            let error = explainer.local_cells(of, &x, 0, cells, how).unwrap_err();
+            assert!(
+                error.is_bad_input() && error.to_string().contains("expected"),
+                "{error}"
+            );
+        }
+    }
+    let spread = Spread::of(&x, features);
+    let how = Locality {
+        samples: 1 << 40,
+        ..HOW
+    };
+    let error = explainer.local(of, &x, 0, &spread, how).unwrap_err();
+    assert!(
+        error.to_string().contains("samples is 1099511627776"),
+        "{error}"
+    );
+}
+
+/// A tree of numbers is the same tree whatever their offset and scale.
+#[test]
+fn a_tree_of_numbers_has_no_unit() {
+    let x = rows(400, 3, 47);
+    let y: Vec<f64> = x
+        .chunks(3)
+        .map(|row| f64::from(u8::from(row[0] > 0.2)) * 4.0 + f64::from(row[1]))
+        .collect();
+    let grow = |offset: f64, scale: f64| {
+        let own: Vec<f64> = y.iter().map(|y| offset + scale * y).collect();
+        Tree::grow(&x, 3, Goal::Numbers(&own), 4, 5).unwrap()
+    };
+    let plain = grow(0.0, 1.0);
+    assert!(plain.leaves() > 8, "{plain:?}");
+    for (offset, scale) in [
+        (1.6e9, 1.0),
+        (0.0, 1e-8),
+        (-3e5, 1e-4),
+        (0.0, 1e200),
+        (7.0, 1e-160),
+    ] {
+        let found = grow(offset, scale);
+        let splits = |tree: &Tree| tree.nodes.iter().map(|n| n.split).collect::<Vec<_>>();
+        if scale > 1e-100 {
+            assert_eq!(splits(&found), splits(&plain), "{offset}, {scale}");
+        } else {
+            assert_eq!(found.leaves(), 1, "nothing is left of it beside the offset");
+            continue;
+        }
+        let back = found
+            .answers(&x, 3)
+            .into_iter()
+            .map(|y| (y - offset) / scale);
+        let rounding = 1e-9 + 1e-15 * offset.abs() / scale;
+        near(
+            &back.collect::<Vec<_>>(),
+            &plain.answers(&x, 3),
+            4.0 * rounding,
+            "answers",
+        );
+        let impurity = found.nodes[0].impurity / scale / scale;
+        assert!(!impurity.is_finite() || (impurity / plain.nodes[0].impurity - 1.0).abs() < 1e-4);
+    }
+    let error = Tree::grow(&x, 3, Goal::Numbers(&[f64::NAN; 400]), 4, 5).unwrap_err();
+    assert!(error.is_bad_input(), "{error}");
+}
+
+/// No tree asks more than it may, of rows that no question tells apart.
+#[test]
+fn a_tree_is_no_deeper_than_asked() {
+    let x = rows(500, 4, 49);
+    let random = Random::new(4, stream::TEST, 3);
+    let labels: Vec<usize> = (0..500).map(|i| (random.bits(i) & 1) as usize).collect();
+    let goal = Goal::Classes {
+        labels: &labels,
+        classes: 2,
+    };
+    for depth in 0..6 {
+        let tree = Tree::grow(&x, 4, goal, depth, 1).unwrap();
+        assert!(
+            tree.leaves() <= 1 << depth,
+            "{} leaves at depth {depth}",
+            tree.leaves()
+        );
+        assert!(depth == 0 || tree.leaves() > 1, "noise is asked of");
+    }
+    assert!(Tree::grow(&x, 4, goal, 100_000, 1).is_err());
+}
+
+/// Yes is below, in the text and to the left of the picture.
+#[test]
+fn yes_is_below() {
+    let x: Vec<f32> = (0..20).map(|i| i as f32).collect();
+    let y: Vec<f64> = (0..20).map(|i| if i < 7 { 1.0 } else { 5.0 }).collect();
+    let tree = Tree::grow(&x, 1, Goal::Numbers(&y), 3, 1).unwrap();
+    let words = Words {
+        question: &|split| format!("a <= {}", split.threshold),
+        answer: &|node: &TreeNode| match node.answer {
+            Answer::Number(number) => format!("leaf {number:.1}"),
+            Answer::Class(..) => String::new(),
+        },
+    };
+    let text = tree.text(&words);
+    let expected = "a <= 6.5 (20 rows)\n├─ yes: leaf 1.0 (7 rows)\n└─ no: leaf 5.0 (13 rows)\n";
+    assert_eq!(text, expected);
+    let svg = tree.svg(&words);
+    let place = |text: &str| -> f64 {
+        let end = svg.find(&format!(">{text}</text>")).expect("it is drawn");
+        let start = svg[..end].rfind("<text x=\"").expect("it has a place") + 9;
+        let x = svg[start..end].split('"').next();
+        x.and_then(|x| x.parse().ok()).expect("it is a number")
+    };
+    assert!(place("leaf 1.0") < place("leaf 5.0"), "{svg}");
+    assert!(place("yes") < place("no"), "{svg}");
+    assert!((place("leaf 1.0") - place("yes")).abs() < (place("leaf 5.0") - place("yes")).abs());
 }

@@ -4,6 +4,8 @@ mod contributions;
 mod covering;
 mod exciting;
 mod mimicking;
+mod names;
+mod paths;
 mod units;
 
 use thalweg::explain::Explainer;

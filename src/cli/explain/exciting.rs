@@ -16,6 +16,8 @@ const UNITS: usize = 10;
 const STEPS: usize = 200;
 /// Of pictures, as a share of the units' standard deviation; the inputs of a table are cut to their range alone.
 const L2: f64 = 0.05;
+/// What is less by no more than this share of the units' standard deviation is not less.
+const ALIKE: f64 = 1e-3;
 
 /// A unit with what excites it; values of an output are in its own units.
 struct Found {
@@ -24,6 +26,8 @@ struct Found {
     rows: Vec<(usize, f64)>,
     /// The row that it was begun with, where the ascent from the mean came to less.
     from: Option<usize>,
+    /// Whether a row excites it more nonetheless, by more than rounding.
+    is_less: bool,
 }
 
 pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome, Exit> {
@@ -62,9 +66,13 @@ pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome,
         (
             "ascent".to_owned(),
             format!(
-                "{} steps of Adam from the mean of the data, L2 {}, cut to the range of the data",
+                "{} steps of Adam from the mean of the data, {}, cut to the range of the data",
                 how.steps,
-                short(how.l2)
+                if how.l2 > 0.0 {
+                    format!("L2 {}", short(how.l2))
+                } else {
+                    "no L2".to_owned()
+                }
             ),
         ),
     ];
@@ -115,10 +123,11 @@ fn found(
         .excite(place, units, how)
         .map_err(by_flag)?;
     let mut all = Vec::with_capacity(units.len());
-    for (mut excited, Ranked { rows, .. }) in made.into_iter().zip(ranked) {
+    for (mut excited, Ranked { rows, deviation }) in made.into_iter().zip(ranked) {
         let best = rows.first().copied();
+        let is_less = |made: f64| best.is_some_and(|(_, y)| made < y - ALIKE * deviation);
         let mut from = None;
-        if let Some((row, _)) = best.filter(|(_, y)| asked.l2.is_none() && excited.values[1] < *y) {
+        if let Some((row, _)) = best.filter(|_| asked.l2.is_none() && is_less(excited.values[1])) {
             let start = subject.data.inputs_of(row..row + 1)?;
             let again = Exciting {
                 l2: 0.0,
@@ -138,6 +147,7 @@ fn found(
                 };
             }
         }
+        let is_less = is_less(excited.values[1]);
         let (name, own): (_, &dyn Fn(f64) -> f64) = match place {
             Place::Outputs(_) => (subject.outputs[excited.unit].clone(), &|y| {
                 subject.own(excited.unit, y)
@@ -157,6 +167,7 @@ fn found(
             excited,
             rows,
             from,
+            is_less,
         });
     }
     Ok(all)
@@ -168,11 +179,7 @@ fn fallen_short(found: &[Found]) -> Vec<(String, String)> {
         found.iter().filter(is).map(|f| f.name.clone()).collect()
     };
     let again = named(&|f| f.from.is_some());
-    let less = named(&|f| {
-        f.rows
-            .first()
-            .is_some_and(|(_, y)| f.excited.values[1] < *y)
-    });
+    let less = named(&|f| f.is_less);
     let mut facts = Vec::new();
     if !again.is_empty() {
         let text = "from the row that excites them most, without L2, as the ascent from the mean came to less";

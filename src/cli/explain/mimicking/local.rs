@@ -9,6 +9,7 @@ use crate::cli::explain::allowed::by_flag;
 use crate::cli::explain::covering::patch;
 use crate::cli::explain::outcome::listing;
 use crate::cli::explain::subject::{Row, Subject};
+use crate::cli::output::short;
 use crate::explain::{Cells, Local, Locality, Quantity};
 use crate::report::{Block, Map as Picture, Shown};
 
@@ -56,7 +57,7 @@ pub(super) fn part(asked: &Explain, subject: &mut Subject, of: Quantity) -> Resu
             row.number.to_string(),
             row.predicted.clone(),
             row.name.clone(),
-            format!("{:.3}", one.width),
+            short(one.width),
             format!("{:.0}", one.counted),
             r2.map_or_else(|| "does not vary".to_owned(), |r2| format!("R2 {r2:.4}")),
             in_line(&bars, 3),
@@ -125,7 +126,7 @@ fn cell_names(cells: Cells) -> Vec<String> {
     let [across, down] = cells.counts();
     let name = |at: usize| {
         format!(
-            "cell {}, {}",
+            "cell at row {} column {}",
             at / across * cells.size,
             at % across * cells.size
         )

@@ -56,7 +56,8 @@ pub(super) fn part(asked: &Explain, subject: &Subject, sample: &Sample) -> Resul
     };
     let names = subject.names();
     let question = |split: &Split| question(subject, &names, split);
-    let answer = |node: &TreeNode| answer(subject, node);
+    let range = range(&tree);
+    let answer = |node: &TreeNode| answer(subject, node, range);
     let words = Words {
         question: &question,
         answer: &answer,
@@ -76,13 +77,42 @@ pub(super) fn part(asked: &Explain, subject: &Subject, sample: &Sample) -> Resul
     })
 }
 
-fn answer(subject: &Subject, node: &TreeNode) -> String {
+/// The least and the largest number of the leaves.
+fn range(tree: &Tree) -> [f64; 2] {
+    let numbers = tree.nodes.iter().filter_map(|node| match node.answer {
+        Answer::Number(number) => Some(number),
+        Answer::Class(..) => None,
+    });
+    numbers.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], n| {
+        [low.min(n), high.max(n)]
+    })
+}
+
+/// A number of leaves in as many digits as tell them apart, whatever their offset and scale.
+fn told_apart(number: f64, [low, high]: [f64; 2]) -> String {
+    let (most, span) = (low.abs().max(high.abs()), high - low);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 to 12"
+    )]
+    let digits = |of: f64| of.log10().clamp(0.0, 12.0).ceil() as usize;
+    if !(span > 0.0 && span < most) || (1e-3..1e6).contains(&most) && span >= 0.1 {
+        return short(number);
+    }
+    if (1e-3..1e15).contains(&most) {
+        return format!("{number:.0$}", digits(1e3 / span));
+    }
+    format!("{number:.0$e}", 3 + digits(most / span))
+}
+
+fn answer(subject: &Subject, node: &TreeNode, range: [f64; 2]) -> String {
     match &node.answer {
         Answer::Class(class, counts) => {
             let share = 100.0 * counts[*class] as f64 / node.rows.max(1) as f64;
             format!("{} {share:.0} %", subject.outputs[*class])
         }
-        Answer::Number(number) => short(*number),
+        Answer::Number(number) => told_apart(*number, range),
     }
 }
 
@@ -114,4 +144,22 @@ fn nodes(tree: &Tree) -> Vec<Value> {
         })
     };
     tree.nodes.iter().map(node).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_are_told_apart() {
+        let text = |numbers: [f64; 2]| numbers.map(|number| told_apart(number, numbers));
+        assert_eq!(
+            text([1.6e9 - 2.0, 1.6e9 + 4.0]),
+            ["1599999998.000", "1600000004.000"]
+        );
+        assert_eq!(text([-2.362e-8, 3.978e-8]), ["-2.362e-8", "3.978e-8"]);
+        assert_eq!(text([5050.0, 20123.5]), ["5050.0000", "20123.5000"]);
+        assert_eq!(text([1.0, 1.0 + 1e-6]), ["1.000000000", "1.000001000"]);
+        assert_eq!(text([3.0, 3.0]), ["3.0000", "3.0000"]);
+    }
 }
