@@ -16,7 +16,7 @@ pub struct Integrated {
     /// By how much the gradients do not explain the output, added up over the stretches of the path whatever the sign.
     pub missed: f64,
     /// Whether what was missed is within bounds: 2e-4 of the largest contribution or 2e-5 of the difference of the outputs,
-    /// whichever is more, beside what the rounding of f32 hides.
+    /// whichever is more, beside what the rounding of f32 hides; where that is too much to tell, by how gradients differ.
     pub is_complete: bool,
 }
 
@@ -57,6 +57,9 @@ struct Stretch {
     gradient: Vec<f64>,
     /// By how much the gradient does not explain the difference of the ends.
     gap: f64,
+    /// How much it may miss, and by how much the gradients beside it differ in what they make of any input.
+    doubt: f64,
+    jump: f64,
 }
 
 impl Stretch {
@@ -67,6 +70,8 @@ impl Stretch {
             middle: 0.0,
             gradient: Vec::new(),
             gap: 0.0,
+            doubt: 0.0,
+            jump: 0.0,
         }
     }
 
@@ -155,15 +160,17 @@ impl Explainer {
         let mut fresh: Vec<_> = (0..steps)
             .map(|i| Stretch::new([share(i), share(i + 1)], [y[i], y[i + 1]]))
             .collect();
+        let mut is_complete = false;
         for round in 0..=HALVINGS {
             self.measure(&mut path, &mut fresh)?;
             path.settled.append(&mut fresh);
-            let missed = path.missed(noise);
-            let is_right = missed <= path.bound(to - from) && path.is_fine(noise);
-            if is_right || missed.is_infinite() || round == HALVINGS {
+            let bound = path.doubt(noise, to - from);
+            let doubts = path.doubts();
+            is_complete = doubts <= bound;
+            if is_complete && path.is_fine(bound) || doubts.is_infinite() || round == HALVINGS {
                 break;
             }
-            fresh = path.split(noise, most);
+            fresh = path.split(most);
             if fresh.is_empty() {
                 break;
             }
@@ -173,8 +180,8 @@ impl Explainer {
             from,
             to,
             gradients: path.gradients,
-            missed: path.missed(0.0),
-            is_complete: path.missed(noise) <= path.bound(to - from),
+            missed: path.settled.iter().map(|s| s.gap.abs()).sum(),
+            is_complete,
         })
     }
 
@@ -250,36 +257,61 @@ impl Path<'_> {
         sums
     }
 
-    /// What the stretches miss in all, each beyond what rounding hides.
-    fn missed(&self, noise: f64) -> f64 {
-        let beyond = |s: &Stretch| match s.gap.abs() - noise {
-            beyond if beyond.is_nan() => f64::INFINITY,
-            beyond => beyond.max(0.0),
+    /// Says of each stretch what it may miss, and gives what all of them may.
+    ///
+    /// That is what the gradient does not explain of the difference of the ends, beyond what rounding hides. Where rounding
+    /// hides too much, the gradients of its neighbours tell: a bend between two middles costs a quarter of the stretch, in
+    /// the mean.
+    fn doubt(&mut self, noise: f64, difference: f64) -> f64 {
+        let [of_largest, of_difference] = COMPLETE;
+        let largest = of_largest * largest_of(&self.contributions());
+        let bound = largest.max(of_difference * difference.abs());
+        let is_faint = noise * self.settled.len() as f64 > bound;
+        self.settled.sort_by(|a, b| a.span[0].total_cmp(&b.span[0]));
+        let ways = self.ways();
+        let jump = |pair: &[Stretch]| {
+            let gradients = pair[0].gradient.iter().zip(&pair[1].gradient).zip(&ways);
+            gradients.fold(0.0_f64, |most, ((a, b), way)| {
+                most.max(((a - b) * way).abs())
+            })
         };
-        self.settled.iter().map(beyond).sum()
+        let jumps: Vec<f64> = self.settled.windows(2).map(jump).collect();
+        for (at, stretch) in self.settled.iter_mut().enumerate() {
+            let beyond = stretch.gap.abs() - noise;
+            stretch.doubt = if beyond.is_nan() {
+                f64::INFINITY
+            } else {
+                beyond.max(0.0)
+            };
+            let beside = jumps[at.saturating_sub(1)..jumps.len().min(at + 1)].iter();
+            stretch.jump = beside.copied().fold(0.0, f64::max);
+            if is_faint {
+                stretch.doubt = stretch.doubt.max(0.25 * stretch.length() * stretch.jump);
+            }
+        }
+        bound
     }
 
-    /// What they may miss.
-    fn bound(&self, difference: f64) -> f64 {
-        let [of_largest, of_difference] = COMPLETE;
-        (of_largest * largest_of(&self.contributions())).max(of_difference * difference.abs())
+    fn doubts(&self) -> f64 {
+        self.settled.iter().map(|s| s.doubt).sum()
     }
 
     /// Whether it does not bend, or no stretch is too long to be trusted.
-    fn is_fine(&self, noise: f64) -> bool {
-        let straight = self.settled.iter().all(|s| s.gap.abs() <= noise);
-        straight || self.settled.iter().all(|s| s.length() <= COARSEST)
+    fn is_fine(&self, bound: f64) -> bool {
+        let straight = |s: &Stretch| s.doubt == 0.0 && s.jump <= bound;
+        self.settled.iter().all(straight) || self.settled.iter().all(|s| s.length() <= COARSEST)
     }
 
     /// Takes out the stretches that miss most, and those that are too long, and gives their halves; so many that there are
     /// at most `most` in all.
-    fn split(&mut self, noise: f64, most: usize) -> Vec<Stretch> {
-        let mean = self.missed(0.0) / self.settled.len() as f64;
-        let (mut split, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.settled)
+    fn split(&mut self, most: usize) -> Vec<Stretch> {
+        let mean = self.doubts() / self.settled.len() as f64;
+        let all = std::mem::take(&mut self.settled);
+        let (mut split, kept): (Vec<_>, Vec<_>) = all
             .into_iter()
-            .partition(|s| s.gap.abs() >= mean.max(noise) && s.gap != 0.0 || s.length() > COARSEST);
+            .partition(|s| s.doubt > 0.0 && s.doubt >= mean || s.length() > COARSEST);
         self.settled = kept;
-        split.sort_by(|a, b| b.gap.abs().total_cmp(&a.gap.abs()));
+        split.sort_by(|a, b| b.doubt.total_cmp(&a.doubt));
         let room = most.saturating_sub(self.settled.len() + split.len());
         let back = split.split_off(room.min(split.len()));
         self.settled.extend(back);

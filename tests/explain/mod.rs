@@ -6,6 +6,7 @@ mod exciting;
 mod mimicking;
 mod names;
 mod paths;
+mod trees;
 mod units;
 
 use thalweg::explain::Explainer;

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::allowed::{at_row, word};
 use super::outcome::{Outcome, listed, listing, members, signed};
-use super::subject::{Row, Subject};
+use super::row::Row;
+use super::subject::Subject;
 use super::{Baseline, Explain, Method, given};
 use crate::cli::exit::Exit;
 use crate::cli::output::short;

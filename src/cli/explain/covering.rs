@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::allowed::by_flag;
 use super::outcome::{Outcome, listed, listing, members};
-use super::subject::{Row, Subject};
+use super::row::Row;
+use super::subject::Subject;
 use super::{Explain, given};
 use crate::cli::exit::Exit;
 use crate::cli::output::{duration, short};

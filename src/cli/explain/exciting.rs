@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::allowed::by_flag;
 use super::outcome::{Outcome, listed, listing, members};
-use super::subject::{Subject, parts};
+use super::row::parts;
+use super::subject::Subject;
 use super::{Explain, given};
 use crate::cli::exit::Exit;
 use crate::cli::output::short;

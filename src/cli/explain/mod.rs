@@ -6,6 +6,7 @@ mod covering;
 mod exciting;
 mod mimicking;
 mod outcome;
+mod row;
 mod subject;
 mod units;
 

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::Explain;
 use super::outcome::{Outcome, listed, listing, members};
-use super::subject::{Row, Subject, parts};
+use super::row::{Row, parts};
+use super::subject::Subject;
 use crate::cli::exit::Exit;
 use crate::cli::output::{grouped, short, table};
 use crate::explain::{Affine, ExplainError, Quantity, Regions, UnitsFound};
