@@ -79,10 +79,6 @@ impl Explainer {
         check_below("unit", units, width)?;
         check(units, how, features)?;
         let name = self.fresh("excited");
-        self.workspace.store.declare_block(
-            &name,
-            vec![(format!("{name}.x"), [units.len(), features].into())],
-        )?;
         let update = Update::Adam {
             beta1: 0.9,
             beta2: 0.999,
@@ -90,23 +86,8 @@ impl Explainer {
             weight_decay: 0.0,
             decoupled: false,
         };
-        for state in update.states() {
-            self.workspace.store.declare_like(&name, state)?;
-        }
-        let first: Vec<f32> = units
-            .iter()
-            .flat_map(|_| how.start.iter().copied())
-            .collect();
-        self.workspace.write(&format!("{name}.x"), first.clone())?;
-        let minus = |row: &[f32]| -> Vec<f32> { row.iter().map(|v| -v).collect() };
-        for (ending, row) in [
-            ("low", how.low.clone()),
-            ("minus_low", minus(&how.low)),
-            ("minus_high", minus(&how.high)),
-        ] {
-            self.workspace
-                .put(&format!("{name}.{ending}"), [features], row)?;
-        }
+        let first = how.start.repeat(units.len());
+        self.put_ascent(&name, &first, how, update)?;
         self.put_mask(units.len(), width, units)?;
         let graph = self.ascent(place, &name, units.len(), how.l2, update)?;
         let program = self.workspace.load("excite", &graph, &[])?;
@@ -141,6 +122,35 @@ impl Explainer {
                 values: [0, 1].map(|end: usize| ends[end][row * width + unit]),
             })
             .collect())
+    }
+
+    /// Puts the first inputs, the optimiser's states and the ranges where the ascent finds them.
+    fn put_ascent(
+        &mut self,
+        name: &str,
+        first: &[f32],
+        how: &Exciting,
+        update: Update,
+    ) -> Result<(), ExplainError> {
+        let features = how.start.len();
+        let inputs = format!("{name}.x");
+        let shape = [first.len() / features, features].into();
+        let block = vec![(inputs.clone(), shape)];
+        self.workspace.store.declare_block(name, block)?;
+        for state in update.states() {
+            self.workspace.store.declare_like(name, state)?;
+        }
+        self.workspace.write(&inputs, first.to_vec())?;
+        let minus = |row: &[f32]| -> Vec<f32> { row.iter().map(|v| -v).collect() };
+        for (ending, row) in [
+            ("low", how.low.clone()),
+            ("minus_low", minus(&how.low)),
+            ("minus_high", minus(&how.high)),
+        ] {
+            self.workspace
+                .put(&format!("{name}.{ending}"), [features], row)?;
+        }
+        Ok(())
     }
 
     /// One step of the ascent.

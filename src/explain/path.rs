@@ -260,22 +260,15 @@ impl Path<'_> {
     /// Says of each stretch what it may miss, and gives what all of them may.
     ///
     /// That is what the gradient does not explain of the difference of the ends, beyond what rounding hides. Where rounding
-    /// hides too much, the gradients of its neighbours tell: a bend between two middles costs a quarter of the stretch, in
-    /// the mean.
+    /// hides too much of the coarsest stretches, the gradients of its neighbours tell: a bend between two middles costs a
+    /// quarter of a stretch, in the mean.
     fn doubt(&mut self, noise: f64, difference: f64) -> f64 {
         let [of_largest, of_difference] = COMPLETE;
         let largest = of_largest * largest_of(&self.contributions());
         let bound = largest.max(of_difference * difference.abs());
-        let is_faint = noise * self.settled.len() as f64 > bound;
+        let is_faint = noise > COARSEST * bound;
         self.settled.sort_by(|a, b| a.span[0].total_cmp(&b.span[0]));
-        let ways = self.ways();
-        let jump = |pair: &[Stretch]| {
-            let gradients = pair[0].gradient.iter().zip(&pair[1].gradient).zip(&ways);
-            gradients.fold(0.0_f64, |most, ((a, b), way)| {
-                most.max(((a - b) * way).abs())
-            })
-        };
-        let jumps: Vec<f64> = self.settled.windows(2).map(jump).collect();
+        let jumps = self.jumps();
         for (at, stretch) in self.settled.iter_mut().enumerate() {
             let beyond = stretch.gap.abs() - noise;
             stretch.doubt = if beyond.is_nan() {
@@ -283,13 +276,27 @@ impl Path<'_> {
             } else {
                 beyond.max(0.0)
             };
-            let beside = jumps[at.saturating_sub(1)..jumps.len().min(at + 1)].iter();
-            stretch.jump = beside.copied().fold(0.0, f64::max);
+            stretch.jump = jumps[at];
             if is_faint {
                 stretch.doubt = stretch.doubt.max(0.25 * stretch.length() * stretch.jump);
             }
         }
         bound
+    }
+
+    /// By how much the gradients beside each stretch differ from its own, in what they make of any input.
+    fn jumps(&self) -> Vec<f64> {
+        let ways = self.ways();
+        let jump = |pair: &[Stretch]| {
+            let gradients = pair[0].gradient.iter().zip(&pair[1].gradient).zip(&ways);
+            gradients.fold(0.0_f64, |most, ((a, b), way)| {
+                most.max(((a - b) * way).abs())
+            })
+        };
+        let between: Vec<f64> = self.settled.windows(2).map(jump).collect();
+        let beside = |at: usize| &between[at.saturating_sub(1)..between.len().min(at + 1)];
+        let most = |at: usize| beside(at).iter().copied().fold(0.0, f64::max);
+        (0..self.settled.len()).map(most).collect()
     }
 
     fn doubts(&self) -> f64 {

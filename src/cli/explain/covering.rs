@@ -14,6 +14,9 @@ use crate::cli::output::{duration, short};
 use crate::explain::{Occluded, Patch, Quantity, largest};
 use crate::report::{Block, Map, Shown};
 
+const COLOURS: &str = "Red is where covering the picture lowers the answer, blue where it raises it; the ground of the page is no \
+                       change. Each map has a scale of its own.";
+
 pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome, Exit> {
     let shape = subject.expect_picture("occlusion")?;
     let of = subject.quantity(asked, Quantity::Probability)?;
@@ -52,8 +55,6 @@ pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome,
         .first()
         .map_or(0, |f| f.covered.len() / f.whole.len().max(1));
     let facts = facts(subject.word(of), patch, positions, rows.len(), seconds);
-    let text = "Red is where covering the picture lowers the answer, blue where it raises it; the ground of the page is no change. \
-                Each map has a scale of its own.";
     Ok(Outcome {
         title: "Where answers come from: occlusion".to_owned(),
         about: "What an answer loses where a grey patch covers the picture.".to_owned(),
@@ -71,7 +72,7 @@ pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome,
         sections: vec![(
             "Rows".to_owned(),
             vec![
-                Block::Text(text.to_owned()),
+                Block::Text(COLOURS.to_owned()),
                 Block::Shown(shown),
                 listed(lines),
             ],

@@ -64,18 +64,7 @@ pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome,
     }
     let mut facts = vec![
         ("explained".to_owned(), of),
-        (
-            "ascent".to_owned(),
-            format!(
-                "{} steps of Adam from the mean of the data, {}, cut to the range of the data",
-                how.steps,
-                if how.l2 > 0.0 {
-                    format!("L2 {}", short(how.l2))
-                } else {
-                    "no L2".to_owned()
-                }
-            ),
-        ),
+        ("ascent".to_owned(), ascent(&how)),
     ];
     facts.extend(fallen_short(&found));
     let mut blocks = if shown.is_empty() {
@@ -93,6 +82,17 @@ pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome,
         json: members(json!({ "layer": asked.layer, "steps": how.steps, "l2": how.l2, "units": units })),
         sections: vec![("Units".to_owned(), blocks)],
     })
+}
+
+/// How inputs are made, in words.
+fn ascent(how: &Exciting) -> String {
+    let l2 = if how.l2 > 0.0 {
+        format!("L2 {}", short(how.l2))
+    } else {
+        "no L2".to_owned()
+    };
+    let steps = how.steps;
+    format!("{steps} steps of Adam from the mean of the data, {l2}, cut to the range of the data")
 }
 
 fn how(asked: &Explain, subject: &Subject, spread: &Spread, ranked: &[Ranked]) -> Exciting {
@@ -129,23 +129,11 @@ fn found(
         let is_less = |made: f64| best.is_some_and(|(_, y)| made < y - ALIKE * deviation);
         let mut from = None;
         if let Some((row, _)) = best.filter(|_| asked.l2.is_none() && is_less(excited.values[1])) {
-            let start = subject.data.inputs_of(row..row + 1)?;
-            let again = Exciting {
-                l2: 0.0,
-                start,
-                ..how.clone()
-            };
-            let units = [excited.unit];
-            let found = subject
-                .explainer
-                .excite(place, &units, &again)
-                .map_err(by_flag)?;
-            if let Some(found) = found.into_iter().find(|f| f.values[1] > excited.values[1]) {
+            let found = from_row(subject, place, excited.unit, row, how)?;
+            if found.values[1] > excited.values[1] {
                 from = Some(row);
-                excited = Excited {
-                    values: [excited.values[0], found.values[1]],
-                    ..found
-                };
+                let values = [excited.values[0], found.values[1]];
+                excited = Excited { values, ..found };
             }
         }
         let is_less = is_less(excited.values[1]);
@@ -172,6 +160,27 @@ fn found(
         });
     }
     Ok(all)
+}
+
+/// Makes an input that begins with a row, without L2.
+fn from_row(
+    subject: &mut Subject,
+    place: Place,
+    unit: usize,
+    row: usize,
+    how: &Exciting,
+) -> Result<Excited, Exit> {
+    let start = subject.data.inputs_of(row..row + 1)?;
+    let again = Exciting {
+        l2: 0.0,
+        start,
+        ..how.clone()
+    };
+    let found = subject
+        .explainer
+        .excite(place, &[unit], &again)
+        .map_err(by_flag)?;
+    Ok(found.into_iter().next().expect("one was asked for"))
 }
 
 /// Units that a row excites more than what was made, and those that were begun with their row.

@@ -14,22 +14,22 @@ use crate::report::{Block, Shown};
 /// Numbers of units that are listed in a cell.
 const LISTED: usize = 12;
 
+const ABOUT: &str = "A unit is dead if it is 0 on all rows; a sigmoid or tanh is saturated if its mean slope is below 1 % of the steepest. \
+                     Active is the mean share of the rows on which a unit is above 0.";
+
 pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome, Exit> {
     let rows = subject.rows(asked, Quantity::Logit, 8)?;
     let (layers, regions) = subject.explainer.units_of_parts(parts(&subject.data))?;
-    let mut lines = vec![
-        [
-            "layer",
-            "function",
-            "units",
-            "dead",
-            "saturated",
-            "active",
-            "which",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
+    let head = [
+        "layer",
+        "function",
+        "units",
+        "dead",
+        "saturated",
+        "active",
+        "which",
     ];
+    let mut lines = vec![head.map(str::to_owned).to_vec()];
     lines.extend(layers.iter().map(cells));
     let mut facts = Vec::new();
     if let Some(regions) = &regions {
@@ -39,14 +39,7 @@ pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome,
     let mut text = listing(&lines);
     let mut sections = vec![(
         "Units".to_owned(),
-        vec![
-            Block::Text(
-                "A unit is dead if it is 0 on all rows; a sigmoid or tanh is saturated if its mean slope is below 1 % of the steepest. \
-                 Active is the mean share of the rows on which a unit is above 0."
-                    .to_owned(),
-            ),
-            listed(lines),
-        ],
+        vec![Block::Text(ABOUT.to_owned()), listed(lines)],
     )];
     let mut found = Vec::new();
     match effective {

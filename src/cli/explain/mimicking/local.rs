@@ -11,7 +11,7 @@ use crate::cli::explain::outcome::listing;
 use crate::cli::explain::row::Row;
 use crate::cli::explain::subject::Subject;
 use crate::cli::output::short;
-use crate::explain::{Cells, Local, Locality, Quantity};
+use crate::explain::{Cells, Local, Locality, Quantity, Spread};
 use crate::report::{Block, Map as Picture, Shown};
 
 pub(super) fn part(asked: &Explain, subject: &mut Subject, of: Quantity) -> Result<Part, Exit> {
@@ -39,32 +39,12 @@ pub(super) fn part(asked: &Explain, subject: &mut Subject, of: Quantity) -> Resu
     let mut lines = vec![head.map(str::to_owned).to_vec()];
     let (mut blocks, mut shown, mut found) = (Vec::new(), Vec::new(), Vec::new());
     for row in &rows {
-        let (x, output) = (&row.x, row.output);
-        let one = match cells {
-            Some(cells) => subject.explainer.local_cells(of, x, output, cells, how),
-            None => subject.explainer.local(of, x, output, &spread, how),
-        };
-        let mut one = one.map_err(by_flag)?;
-        one.weights = subject.own_changes(output, &one.weights);
-        one.bias = subject.own(output, one.bias);
-        row.check(
-            "the local model's weight",
-            one.weights.iter().chain([&one.bias]),
-        )?;
-        let names = cells.map_or_else(|| subject.named(x), cell_names);
+        let one = one(subject, of, row, cells, &spread, how)?;
+        let names = cells.map_or_else(|| subject.named(&row.x), cell_names);
         let bars = strongest(&names, &one.weights);
-        let r2 = one.fidelity.r2;
-        lines.push(vec![
-            row.number.to_string(),
-            row.predicted.clone(),
-            row.name.clone(),
-            short(one.width),
-            format!("{:.0}", one.counted),
-            r2.map_or_else(|| "does not vary".to_owned(), |r2| format!("R2 {r2:.4}")),
-            in_line(&bars, 3),
-        ]);
+        lines.push(cells_of(row, &one, &bars));
         found.push(in_json(row, &one));
-        match cells.zip(subject.look(x)) {
+        match cells.zip(subject.look(&row.x)) {
             Some((cells, input)) => {
                 let said = vec![told(&one.fidelity)];
                 let map = Picture::Signed {
@@ -100,6 +80,43 @@ pub(super) fn part(asked: &Explain, subject: &mut Subject, of: Quantity) -> Resu
         heading: "Linear, around single rows",
         blocks,
     })
+}
+
+fn cells_of(row: &Row, one: &Local, strongest: &[(String, f64)]) -> Vec<String> {
+    let r2 = one.fidelity.r2;
+    vec![
+        row.number.to_string(),
+        row.predicted.clone(),
+        row.name.clone(),
+        short(one.width),
+        format!("{:.0}", one.counted),
+        r2.map_or_else(|| "does not vary".to_owned(), |r2| format!("R2 {r2:.4}")),
+        in_line(strongest, 3),
+    ]
+}
+
+/// A linear model in the row's own units.
+fn one(
+    subject: &mut Subject,
+    of: Quantity,
+    row: &Row,
+    cells: Option<Cells>,
+    spread: &Spread,
+    how: Locality,
+) -> Result<Local, Exit> {
+    let (x, output) = (&row.x, row.output);
+    let found = match cells {
+        Some(cells) => subject.explainer.local_cells(of, x, output, cells, how),
+        None => subject.explainer.local(of, x, output, spread, how),
+    };
+    let mut one = found.map_err(by_flag)?;
+    one.weights = subject.own_changes(output, &one.weights);
+    one.bias = subject.own(output, one.bias);
+    row.check(
+        "the local model's weight",
+        one.weights.iter().chain([&one.bias]),
+    )?;
+    Ok(one)
 }
 
 /// The cells of a picture; none where rows are no pictures.
