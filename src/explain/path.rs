@@ -15,8 +15,9 @@ pub struct Integrated {
     pub gradients: usize,
     /// By how much the gradients do not explain the output, added up over the stretches of the path whatever the sign.
     pub missed: f64,
-    /// Whether what was missed is within bounds: 2e-4 of the largest contribution or 2e-5 of the difference of the outputs,
-    /// whichever is more, beside what the rounding of f32 hides; where that is too much to tell, by how gradients differ.
+    /// Whether what was missed is within bounds: 5e-4 of the largest contribution or 5e-5 of the difference of the outputs,
+    /// whichever is more, beside what the rounding of f32 hides; and whether what gradients beside each other differ by is,
+    /// too, so that each contribution is right by itself.
     pub is_complete: bool,
 }
 
@@ -35,13 +36,14 @@ impl Integrated {
 }
 
 /// What may be missed: these shares of the largest contribution, and of the difference of the outputs.
-const COMPLETE: [f64; 2] = [2e-4, 2e-5];
+const COMPLETE: [f64; 2] = [5e-4, 5e-5];
 /// What rounding makes of an output, as a share of it: a stretch that misses less is not looked into.
 const ROUNDED: f64 = 4.0 * f32::EPSILON as f64;
 /// A path that bends is parted into stretches of at most this share, since one that bends twice may miss nothing in sum.
-const COARSEST: f64 = 1.0 / 32.0;
-/// How often stretches of a path are halved, at most.
-const HALVINGS: usize = 18;
+/// The second is of a path on which rounding hides what they miss.
+const COARSEST: [f64; 2] = [1.0 / 32.0, 1.0 / 256.0];
+/// Rounds in which stretches of a path are halved, at most.
+const HALVINGS: usize = 48;
 /// Stretches that a path comes to, at most.
 pub(super) const STRETCHES: usize = 8192;
 /// Numbers of the gradients that are kept, at most.
@@ -98,6 +100,8 @@ struct Path<'a> {
     /// What its stretches have come to.
     settled: Vec<Stretch>,
     gradients: usize,
+    /// Whether rounding hides what its stretches miss.
+    is_faint: bool,
 }
 
 impl Explainer {
@@ -141,6 +145,7 @@ impl Explainer {
                 to,
                 settled: Vec::new(),
                 gradients: 0,
+                is_faint: false,
             };
             self.follow(path, steps, most)
         })
@@ -259,16 +264,18 @@ impl Path<'_> {
 
     /// Says of each stretch what it may miss, and gives what all of them may.
     ///
-    /// That is what the gradient does not explain of the difference of the ends, beyond what rounding hides. Where rounding
-    /// hides too much of the coarsest stretches, the gradients of its neighbours tell: a bend between two middles costs a
-    /// quarter of a stretch, in the mean.
+    /// That is what the gradient does not explain of the difference of the ends, beyond what rounding hides; or, if that is
+    /// more, what the gradients of its neighbours tell: a bend between two middles costs an input a quarter of the stretch,
+    /// in the mean, though the ends may not show it where there are two of them.
     fn doubt(&mut self, noise: f64, difference: f64) -> f64 {
         let [of_largest, of_difference] = COMPLETE;
         let largest = of_largest * largest_of(&self.contributions());
         let bound = largest.max(of_difference * difference.abs());
-        let is_faint = noise > COARSEST * bound;
         self.settled.sort_by(|a, b| a.span[0].total_cmp(&b.span[0]));
         let jumps = self.jumps();
+        // Of many bends the errors cancel for the most part.
+        self.is_faint = noise > bound / 32.0;
+        let counts = if self.is_faint { 0.25 } else { 0.05 };
         for (at, stretch) in self.settled.iter_mut().enumerate() {
             let beyond = stretch.gap.abs() - noise;
             stretch.doubt = if beyond.is_nan() {
@@ -277,9 +284,7 @@ impl Path<'_> {
                 beyond.max(0.0)
             };
             stretch.jump = jumps[at];
-            if is_faint {
-                stretch.doubt = stretch.doubt.max(0.25 * stretch.length() * stretch.jump);
-            }
+            stretch.doubt = stretch.doubt.max(counts * stretch.length() * stretch.jump);
         }
         bound
     }
@@ -299,6 +304,10 @@ impl Path<'_> {
         (0..self.settled.len()).map(most).collect()
     }
 
+    const fn coarsest(&self) -> f64 {
+        COARSEST[self.is_faint as usize]
+    }
+
     fn doubts(&self) -> f64 {
         self.settled.iter().map(|s| s.doubt).sum()
     }
@@ -306,17 +315,18 @@ impl Path<'_> {
     /// Whether it does not bend, or no stretch is too long to be trusted.
     fn is_fine(&self, bound: f64) -> bool {
         let straight = |s: &Stretch| s.doubt == 0.0 && s.jump <= bound;
-        self.settled.iter().all(straight) || self.settled.iter().all(|s| s.length() <= COARSEST)
+        self.settled.iter().all(straight)
+            || self.settled.iter().all(|s| s.length() <= self.coarsest())
     }
 
     /// Takes out the stretches that miss most, and those that are too long, and gives their halves; so many that there are
     /// at most `most` in all.
     fn split(&mut self, most: usize) -> Vec<Stretch> {
         let mean = self.doubts() / self.settled.len() as f64;
-        let all = std::mem::take(&mut self.settled);
+        let (all, coarsest) = (std::mem::take(&mut self.settled), self.coarsest());
         let (mut split, kept): (Vec<_>, Vec<_>) = all
             .into_iter()
-            .partition(|s| s.doubt > 0.0 && s.doubt >= mean || s.length() > COARSEST);
+            .partition(|s| s.doubt > 0.0 && s.doubt >= mean || s.length() > coarsest);
         self.settled = kept;
         split.sort_by(|a, b| b.doubt.total_cmp(&a.doubt));
         let room = most.saturating_sub(self.settled.len() + split.len());
