@@ -92,7 +92,8 @@ fn main() -> ExitCode {
         let more = made_hidden
             .iter()
             .zip(&rows_hidden)
-            .filter(|(made, rows)| made.values[1] >= rows[0].1)
+            // No row excites a dead unit.
+            .filter(|(made, rows)| rows.first().is_none_or(|best| made.values[1] >= best.1))
             .count();
         let off = made_hidden
             .iter()

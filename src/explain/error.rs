@@ -19,6 +19,20 @@ pub enum ExplainError {
         /// What it should be.
         expected: String,
     },
+    /// A change of an input that is lost in rounding, or that leaves the range of f32.
+    #[error(
+        "the step is {step}; expected one that changes input {feature} of row {row}, which is {value}, to another finite number"
+    )]
+    Step {
+        /// The change.
+        step: f32,
+        /// The row's place among those that were given.
+        row: usize,
+        /// The input.
+        feature: usize,
+        /// What it is.
+        value: f32,
+    },
     /// A network that is not made of straight pieces.
     #[error(
         "layer {index} of the network is {found}, which is not made of straight pieces; an effective linear network is \
@@ -48,7 +62,7 @@ impl ExplainError {
     /// Whether the caller can mend it.
     pub fn is_bad_input(&self) -> bool {
         match self {
-            Self::Value { .. } | Self::Curved { .. } | Self::Network(_) => true,
+            Self::Value { .. } | Self::Step { .. } | Self::Curved { .. } | Self::Network(_) => true,
             Self::Executor(error) => matches!(error, ExecutorError::NoDevice { .. }),
             _ => false,
         }

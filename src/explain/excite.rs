@@ -1,7 +1,7 @@
 //! What excites a unit most: inputs that are made for it, and rows that there are.
 
-use super::units::Tap;
-use super::{ExplainError, Explainer, Quantity, check_below, mask_of};
+use super::taps::Tap;
+use super::{ExplainError, Explainer, Quantity, Spread, check_below, mask_of};
 use crate::graph::ops::Update;
 use crate::graph::{Graph, TensorId};
 use crate::kernel::Tick;
@@ -19,7 +19,7 @@ pub enum Place {
 /// How an input is made that excites a unit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exciting {
-    /// Steps of Adam.
+    /// Steps of Adam, at most 100,000.
     pub steps: u32,
     /// The first learning rate, as a share of the mean range of the inputs; it falls to 0 in a straight line.
     pub rate: f64,
@@ -33,6 +33,12 @@ pub struct Exciting {
     pub high: Vec<f32>,
 }
 
+/// Steps that are taken, at most, and how many of them at once.
+const STEPS: u32 = 100_000;
+const AT_ONCE: u32 = 1024;
+/// Numbers of all inputs that are made, at most.
+const MADE: usize = 1 << 24;
+
 /// An input that excites a unit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Excited {
@@ -42,6 +48,15 @@ pub struct Excited {
     pub x: Vec<f32>,
     /// The unit's value at the first input, and at this one.
     pub values: [f64; 2],
+}
+
+/// What rows do to a unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ranked {
+    /// The numbers and values of those that excite it most, the strongest first; none if it is the same on all rows.
+    pub rows: Vec<(usize, f64)>,
+    /// The standard deviation of its values.
+    pub deviation: f64,
 }
 
 impl Explainer {
@@ -64,10 +79,6 @@ impl Explainer {
         check_below("unit", units, width)?;
         check(units, how, features)?;
         let name = self.fresh("excited");
-        self.workspace.store.declare_block(
-            &name,
-            vec![(format!("{name}.x"), [units.len(), features].into())],
-        )?;
         let update = Update::Adam {
             beta1: 0.9,
             beta2: 0.999,
@@ -75,23 +86,8 @@ impl Explainer {
             weight_decay: 0.0,
             decoupled: false,
         };
-        for state in update.states() {
-            self.workspace.store.declare_like(&name, state)?;
-        }
-        let first: Vec<f32> = units
-            .iter()
-            .flat_map(|_| how.start.iter().copied())
-            .collect();
-        self.workspace.write(&format!("{name}.x"), first.clone())?;
-        let minus = |row: &[f32]| -> Vec<f32> { row.iter().map(|v| -v).collect() };
-        for (ending, row) in [
-            ("low", how.low.clone()),
-            ("minus_low", minus(&how.low)),
-            ("minus_high", minus(&how.high)),
-        ] {
-            self.workspace
-                .put(&format!("{name}.{ending}"), [features], row)?;
-        }
+        let first = how.start.repeat(units.len());
+        self.put_ascent(&name, &first, how, update)?;
         self.put_mask(units.len(), width, units)?;
         let graph = self.ascent(place, &name, units.len(), how.l2, update)?;
         let program = self.workspace.load("excite", &graph, &[])?;
@@ -102,8 +98,11 @@ impl Explainer {
             learning_rate: rate * f64::from(how.steps - step) / f64::from(how.steps),
             ..Tick::default()
         };
-        let ticks: Vec<_> = (0..how.steps).map(tick).collect();
-        self.workspace.run(&program, &ticks)?;
+        for first in (0..how.steps).step_by(AT_ONCE as usize) {
+            let steps = first..how.steps.min(first + AT_ONCE);
+            let ticks: Vec<_> = steps.map(tick).collect();
+            self.workspace.run(&program, &ticks)?;
+        }
         let values = self.workspace.get(&format!("{name}.x"))?;
         #[expect(clippy::cast_possible_truncation, reason = "inputs are f32")]
         let x: Vec<f32> = values.iter().map(|&v| v as f32).collect();
@@ -125,6 +124,35 @@ impl Explainer {
             .collect())
     }
 
+    /// Puts the first inputs, the optimiser's states and the ranges where the ascent finds them.
+    fn put_ascent(
+        &mut self,
+        name: &str,
+        first: &[f32],
+        how: &Exciting,
+        update: Update,
+    ) -> Result<(), ExplainError> {
+        let features = how.start.len();
+        let inputs = format!("{name}.x");
+        let shape = [first.len() / features, features].into();
+        let block = vec![(inputs.clone(), shape)];
+        self.workspace.store.declare_block(name, block)?;
+        for state in update.states() {
+            self.workspace.store.declare_like(name, state)?;
+        }
+        self.workspace.write(&inputs, first.to_vec())?;
+        let minus = |row: &[f32]| -> Vec<f32> { row.iter().map(|v| -v).collect() };
+        for (ending, row) in [
+            ("low", how.low.clone()),
+            ("minus_low", minus(&how.low)),
+            ("minus_high", minus(&how.high)),
+        ] {
+            self.workspace
+                .put(&format!("{name}.{ending}"), [features], row)?;
+        }
+        Ok(())
+    }
+
     /// One step of the ascent.
     fn ascent(
         &self,
@@ -142,7 +170,7 @@ impl Explainer {
         let y = match place {
             Place::Outputs(Quantity::Logit) => y,
             Place::Outputs(Quantity::Probability) => graph.activation(y, self.output)?,
-            Place::Hidden(place) => super::units::taps(&graph)[place].before,
+            Place::Hidden(place) => super::taps::taps(&self.network, &graph)[place].before,
         };
         let columns = graph.tensor(y).shape.dims()[1];
         let mask = graph.stored(store, &mask_of(rows, columns))?;
@@ -172,7 +200,7 @@ impl Explainer {
             Place::Hidden(place) => {
                 let taps = self.unit_taps()?;
                 check_below("layer of hidden units", &[place], taps.len())?;
-                Ok(taps[place].units)
+                Ok(taps[place].of.units)
             }
         }
     }
@@ -189,7 +217,7 @@ impl Explainer {
         };
         let taps: Vec<Tap> = self.unit_taps()?;
         let mut values = Vec::new();
-        self.each_unit(x, &taps, |_, place, row| {
+        self.each_unit(x, &taps, |place, row| {
             if place == wanted {
                 values.extend(taps[place].values(row));
             }
@@ -197,7 +225,8 @@ impl Explainer {
         Ok(values)
     }
 
-    /// The numbers and values of the rows that excite a unit most, the strongest first.
+    /// The numbers and values of the rows that excite a unit most, the strongest first. None of a unit that is the same on
+    /// all rows, as one that is dead.
     ///
     /// # Errors
     /// As [`Explainer::unit_values`], or if there is no such unit.
@@ -208,17 +237,50 @@ impl Explainer {
         x: &[f32],
         most: usize,
     ) -> Result<Vec<Vec<(usize, f64)>>, ExplainError> {
+        let parts = std::iter::once(Ok::<_, ExplainError>(x));
+        let ranked = self.ranked(place, units, parts, most)?;
+        Ok(ranked.into_iter().map(|ranked| ranked.rows).collect())
+    }
+
+    /// The same of rows that come in parts, and need not be in memory at once, with how the units' values are spread.
+    ///
+    /// # Errors
+    /// As [`Explainer::most_excited`], or what a part is an error of.
+    pub fn ranked<X: AsRef<[f32]>, E: From<ExplainError>>(
+        &mut self,
+        place: Place,
+        units: &[usize],
+        parts: impl IntoIterator<Item = Result<X, E>>,
+        most: usize,
+    ) -> Result<Vec<Ranked>, E> {
         let width = self.width_of(place)?;
         check_below("unit", units, width)?;
-        let values = self.unit_values(place, x)?;
-        let strongest = |&unit: &usize| {
-            let of_rows = values.chunks(width).map(|row| row[unit]);
-            let mut rows: Vec<_> = of_rows.enumerate().collect();
-            rows.sort_by(|a, b| b.1.total_cmp(&a.1));
-            rows.truncate(most);
-            rows
-        };
-        Ok(units.iter().map(strongest).collect())
+        let mut rows = vec![Vec::new(); units.len()];
+        let (mut spread, mut first) = (Spread::default(), 0);
+        for part in parts {
+            let values = self.unit_values(place, part?.as_ref())?;
+            let of_part = values.len() / width;
+            let mut meant = Vec::with_capacity(of_part * units.len());
+            for row in values.chunks(width) {
+                #[expect(clippy::cast_possible_truncation, reason = "devices compute in f32")]
+                meant.extend(units.iter().map(|&unit| row[unit] as f32));
+            }
+            spread.add(&meant, units.len());
+            for (&unit, rows) in units.iter().zip(&mut rows) {
+                let of_rows = (first..).zip(values.chunks(width).map(|row| row[unit]));
+                rows.extend(of_rows);
+                rows.sort_by(|a: &(usize, f64), b| b.1.total_cmp(&a.1));
+                rows.truncate(most);
+            }
+            first += of_part;
+        }
+        let ranked = rows.into_iter().enumerate().map(|(at, rows)| {
+            let varies = spread.rows < 2 || spread.low[at] < spread.high[at];
+            let deviation = spread.deviation.get(at).copied().unwrap_or(0.0);
+            let rows = if varies { rows } else { Vec::new() };
+            Ranked { rows, deviation }
+        });
+        Ok(ranked.collect())
     }
 }
 
@@ -242,16 +304,19 @@ fn check(units: &[usize], how: &Exciting, features: usize) -> Result<(), Explain
     if units.is_empty() {
         return Err(ExplainError::value("units", "none", "at least one"));
     }
-    if how.steps == 0 {
-        return Err(ExplainError::value("steps", 0, "at least 1"));
+    if units.len().saturating_mul(features) > MADE {
+        let found = format!("{} of them, for {features} inputs each", units.len());
+        let expected = format!("at most {}", MADE / features);
+        return Err(ExplainError::value("units", found, expected));
+    }
+    if !(1..=STEPS).contains(&how.steps) {
+        let expected = format!("a number from 1 to {STEPS}");
+        return Err(ExplainError::value("steps", how.steps, expected));
     }
     for (what, value) in [("the rate", how.rate), ("l2", how.l2)] {
-        if !(value.is_finite() && value >= 0.0) {
-            return Err(ExplainError::value(
-                what,
-                value,
-                "a finite number of at least 0",
-            ));
+        if !(0.0..=f64::from(f32::MAX)).contains(&value) {
+            let expected = "a number of at least 0 that f32 holds";
+            return Err(ExplainError::value(what, format!("{value:e}"), expected));
         }
     }
     for (what, row) in [

@@ -35,7 +35,9 @@ mod gradients;
 mod linear;
 mod local;
 mod occlusion;
+mod path;
 mod spread;
+mod taps;
 mod tree;
 mod units;
 
@@ -43,14 +45,17 @@ use std::collections::HashMap;
 
 pub use affine::Affine;
 pub use error::ExplainError;
-pub use excite::{Excited, Exciting, Place};
-pub use gradients::{Gradients, Integrated};
+pub use excite::{Excited, Exciting, Place, Ranked};
+pub use gradients::Gradients;
 pub use linear::{Fidelity, Linear};
 pub use local::{Cells, Local, Locality};
 pub use occlusion::{Occluded, Patch};
+pub use path::Integrated;
 pub use spread::Spread;
+pub use taps::UnitLayer;
 pub use tree::{Answer, Goal, Split, Tree, TreeNode, Words};
-pub use units::{Regions, UnitLayer, UnitsFound};
+pub(crate) use units::largest;
+pub use units::{Regions, UnitsFound};
 
 use crate::executor::{Data, Executor, Program, Workspace};
 use crate::graph::{Graph, TensorId};
@@ -59,8 +64,10 @@ use crate::network::{Activation, Mode, Network};
 use crate::tensor::Element;
 use crate::train::Model;
 
-/// Rows that are computed at once, at most.
+/// Rows that are computed at once, at most; fewer where they, or what a layer makes of them, are more numbers than
+/// [`NUMBERS`].
 const AT_ONCE: usize = 1024;
+const NUMBERS: usize = 1 << 22;
 /// Rows are filled up to one of these, or to all, since each number of rows takes graphs of its own.
 const SIZES: [usize; 3] = [1, 32, 256];
 
@@ -144,7 +151,7 @@ impl Explainer {
     pub fn answers(&mut self, of: Quantity, x: &[f32]) -> Result<Vec<f64>, ExplainError> {
         let outputs = self.network.outputs();
         let mut all = Vec::with_capacity(self.rows_of(x)? * outputs);
-        for part in x.chunks(AT_ONCE * self.network.inputs) {
+        for part in x.chunks(self.at_once() * self.network.inputs) {
             let (rows, count) = self.put_rows(part)?;
             let program = self.program(Job::Answers(of, rows))?;
             self.workspace.run(&program, &[Tick::default()])?;
@@ -181,11 +188,20 @@ impl Explainer {
         check_below("output", outputs, self.network.outputs())
     }
 
-    /// Writes at most [`AT_ONCE`] rows where graphs find them, filled up so that few different graphs are loaded. Tells the rows with and without what they were filled up by.
+    /// Rows that are computed at once, at most.
+    fn at_once(&self) -> usize {
+        let stages = self.network.stages();
+        let columns = stages.iter().map(|stage| stage.inputs.max(stage.outputs));
+        let widest = columns.fold(self.network.inputs, usize::max);
+        (NUMBERS / widest).clamp(1, AT_ONCE)
+    }
+
+    /// Writes at most [`Explainer::at_once`] rows where graphs find them, filled up so that few different graphs are loaded. Tells the rows with and without what they were filled up by.
     fn put_rows(&mut self, x: &[f32]) -> Result<(usize, usize), ExplainError> {
         let count = x.len() / self.network.inputs;
+        let most = self.at_once();
         let rows = SIZES.into_iter().find(|size| *size >= count);
-        let rows = rows.unwrap_or(AT_ONCE);
+        let rows = rows.map_or(most, |size| size.min(most));
         self.declare(&inputs_of(rows), [rows, self.network.inputs])?;
         let mut filled = x.to_vec();
         filled.resize(rows * self.network.inputs, 0.0);
@@ -238,7 +254,8 @@ impl Explainer {
             Job::Units(rows) => {
                 let x = graph.stored(&self.workspace.store, &inputs_of(rows))?;
                 self.forward(&mut graph, x)?;
-                ("units", units::tapped(&graph))
+                let taps = taps::taps(&self.network, &graph);
+                ("units", taps.iter().map(|tap| tap.tensor).collect())
             }
         };
         let program = self.workspace.load(name, &graph, &outputs)?;

@@ -38,8 +38,8 @@ impl Occluded {
     }
 }
 
-/// Inputs of one batch, at most: its rows are as many positions as fit.
-const INPUTS: usize = 1 << 24;
+/// Inputs of one batch, at most: its rows are as many positions as fit. So many numbers are held a few times over.
+const INPUTS: usize = 1 << 22;
 /// Numbers that a log holds, at most.
 const LOGGED: usize = 1 << 24;
 
@@ -51,9 +51,11 @@ struct Masks {
 
 impl Explainer {
     /// Slides a patch over pictures `[pictures, ..shape]`; `shape` is `[width, height, channels]`, and `planes` says that
-    /// the channels come one after the other. The patch is cut at the borders, so that each pixel is as often covered.
+    /// the channels come one after the other. The patch stands with its middle on each position, and is cut at the borders:
+    /// with a stride of 1 each pixel is once the middle, and one in a corner is less often covered than one in the middle.
     ///
-    /// All positions of a picture are rows of one batch: the device itself covers it. One run does all pictures.
+    /// The positions are rows of a batch, as many as fit into 2^22 numbers: the device itself covers the picture. One run
+    /// does all pictures, or as many as that many numbers hold.
     ///
     /// # Errors
     /// If the inputs are not pictures of this shape, the patch has no size or is larger than they are, or the device failed.
@@ -80,7 +82,8 @@ impl Explainer {
             .collect();
         // Row 0 of each batch is the picture itself.
         let rows = (positions.len() + 1).min((INPUTS / features).max(2));
-        let slots = pictures.min((LOGGED / (rows * outputs)).max(1));
+        let most = (LOGGED / (rows * outputs)).min(INPUTS / features);
+        let slots = pictures.min(most.max(1));
         let loaded = self.load_occlusion(of, rows, slots)?;
         let mut found = vec![
             Occluded {
@@ -184,11 +187,9 @@ impl Masks {
             fill: vec![0.0; rows * features],
         };
         let side = |middle: usize, end: usize| {
-            let first = (middle + patch.size).saturating_sub(patch.size / 2 + patch.size);
-            let last = (middle + patch.size)
-                .saturating_sub(patch.size / 2)
-                .min(end);
-            first..last
+            let first = middle.saturating_sub(patch.size / 2);
+            let last = middle + patch.size - patch.size / 2;
+            first..last.min(end)
         };
         for (row, &[column, line]) in (1..).zip(positions) {
             for y in side(line, height) {
@@ -219,35 +220,42 @@ pub(super) const fn pixel(
 }
 
 fn check(shape: [usize; 3], features: usize, patch: Patch) -> Result<(), ExplainError> {
-    let [width, height, channels] = shape;
-    if width * height * channels != features {
-        let found = format!("{width} by {height} pixels of {channels} channels");
-        let expected = format!("one whose numbers are the network's {features} inputs");
-        return Err(ExplainError::value(
-            "the shape of a picture",
-            found,
-            expected,
-        ));
+    check_shape(shape, features)?;
+    let most = shape[0].min(shape[1]);
+    for (what, pixels) in [
+        ("the size of the patch", patch.size),
+        ("the stride", patch.stride),
+    ] {
+        if !(1..=most).contains(&pixels) {
+            let expected = format!("a number of pixels from 1 to {most}");
+            return Err(ExplainError::value(what, pixels, expected));
+        }
     }
-    let most = width.min(height);
-    if !(1..=most).contains(&patch.size) {
-        let expected = format!("a number of pixels from 1 to {most}");
-        return Err(ExplainError::value(
-            "the size of the patch",
-            patch.size,
-            expected,
-        ));
+    check_grey(patch.grey)
+}
+
+pub(super) fn check_shape(
+    [width, height, channels]: [usize; 3],
+    features: usize,
+) -> Result<(), ExplainError> {
+    let numbers = width
+        .checked_mul(height)
+        .and_then(|pixels| pixels.checked_mul(channels));
+    if numbers == Some(features) && features > 0 {
+        return Ok(());
     }
-    if !(1..=most).contains(&patch.stride) {
-        let expected = format!("a number of pixels from 1 to {most}");
-        return Err(ExplainError::value("the stride", patch.stride, expected));
+    let found = format!("{width} by {height} pixels of {channels} channels");
+    let expected = format!("one whose numbers are the network's {features} inputs");
+    Err(ExplainError::value(
+        "the shape of a picture",
+        found,
+        expected,
+    ))
+}
+
+pub(super) fn check_grey(grey: f32) -> Result<(), ExplainError> {
+    if grey.is_finite() {
+        return Ok(());
     }
-    if !patch.grey.is_finite() {
-        return Err(ExplainError::value(
-            "the grey",
-            patch.grey,
-            "a finite number",
-        ));
-    }
-    Ok(())
+    Err(ExplainError::value("the grey", grey, "a finite number"))
 }

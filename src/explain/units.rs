@@ -3,23 +3,13 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 
-use super::{ExplainError, Explainer, Job};
-use crate::graph::{Graph, Lowered, TensorId};
-use crate::kernel::{ActivationKind, Kernel, Tick};
+use super::taps::{Kind, Tap, UnitLayer, taps};
+use super::{Affine, ExplainError, Explainer, Job};
+use crate::graph::Graph;
+use crate::kernel::{ActivationKind, Tick};
 
 /// A mean slope below this share of the steepest is that of a unit that is saturated.
 const FLAT: f64 = 0.01;
-
-/// Hidden units: the results of an activation, or of a maxout layer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UnitLayer {
-    /// The number of the last layer with parameters before them, as in `layers.N.weight`.
-    pub layer: usize,
-    /// What makes them.
-    pub function: String,
-    /// How many there are.
-    pub units: usize,
-}
 
 /// What rows show of a layer's units.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,111 +37,8 @@ pub struct Regions {
     pub units: usize,
 }
 
-/// A tensor whose columns are hidden units, or for a maxout layer their pieces.
-pub(super) struct Tap {
-    pub(super) layer: usize,
-    kind: Kind,
-    /// What is read: the result, or what a maxout layer chooses from.
-    pub(super) tensor: TensorId,
-    /// What a unit is made of: the input of a function.
-    pub(super) before: TensorId,
-    pub(super) units: usize,
-}
-
-enum Kind {
-    Function(ActivationKind),
-    /// The largest of so many.
-    Maxout(usize),
-}
-
-/// The hidden units of a forward pass, in order.
-pub(super) fn taps(graph: &Graph) -> Vec<Tap> {
-    let mut found = Vec::new();
-    for node in graph.nodes() {
-        let tensors = |ids: &[TensorId]| ids.iter().map(|&id| graph.tensor(id)).collect::<Vec<_>>();
-        let (inputs, outputs) = (tensors(&node.inputs), tensors(&node.outputs));
-        let Lowered::Kernel(kernel) = node.op.lower(&inputs, &outputs) else {
-            continue;
-        };
-        let (kind, tensor) = match kernel {
-            Kernel::Activation(of) => (Kind::Function(of.kind), node.outputs[0]),
-            Kernel::MaxPieces(of) => (Kind::Maxout(of.pieces as usize), node.inputs[0]),
-            _ => continue,
-        };
-        let &[_, units] = outputs[0].shape.dims() else {
-            continue;
-        };
-        found.push(Tap {
-            layer: node.layer.unwrap_or(0),
-            kind,
-            tensor,
-            before: match kernel {
-                Kernel::Activation(_) => node.inputs[0],
-                _ => node.outputs[0],
-            },
-            units,
-        });
-    }
-    found
-}
-
-pub(super) fn tapped(graph: &Graph) -> Vec<TensorId> {
-    taps(graph).iter().map(|tap| tap.tensor).collect()
-}
-
-impl Tap {
-    fn described(&self) -> UnitLayer {
-        let function = match self.kind {
-            Kind::Function(kind) => format!("{kind:?}").to_lowercase(),
-            Kind::Maxout(pieces) => format!("maxout of {pieces}"),
-        };
-        UnitLayer {
-            layer: self.layer,
-            function,
-            units: self.units,
-        }
-    }
-
-    /// The units' values in a row of what is read.
-    pub(super) fn values<'a>(&self, row: &'a [f64]) -> Box<dyn Iterator<Item = f64> + 'a> {
-        match self.kind {
-            Kind::Function(_) => Box::new(row.iter().copied()),
-            Kind::Maxout(pieces) => Box::new(
-                row.chunks(pieces)
-                    .map(|p| p.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
-            ),
-        }
-    }
-
-    /// Columns of what is read.
-    pub(super) fn width(&self) -> usize {
-        match self.kind {
-            Kind::Function(_) => self.units,
-            Kind::Maxout(pieces) => self.units * pieces,
-        }
-    }
-
-    /// On which piece each unit is, if its function is made of straight pieces.
-    fn pieces(&self, row: &[f64], mut on: impl FnMut(usize)) {
-        match self.kind {
-            Kind::Function(ActivationKind::Relu | ActivationKind::LeakyRelu) => {
-                row.iter().for_each(|y| on(usize::from(*y > 0.0)));
-            }
-            Kind::Function(_) => {}
-            Kind::Maxout(pieces) => row.chunks(pieces).for_each(|p| on(largest(p))),
-        }
-    }
-
-    const fn is_straight(&self) -> bool {
-        matches!(
-            self.kind,
-            Kind::Maxout(_) | Kind::Function(ActivationKind::Relu | ActivationKind::LeakyRelu)
-        )
-    }
-}
-
 /// The place of the largest number, the first of equal ones.
-pub(super) fn largest(numbers: &[f64]) -> usize {
+pub(crate) fn largest<T: PartialOrd>(numbers: &[T]) -> usize {
     let better = |best: usize, at: usize| {
         if numbers[at] > numbers[best] {
             at
@@ -184,7 +71,8 @@ impl Explainer {
     /// # Errors
     /// If the network cannot be built.
     pub fn unit_layers(&mut self) -> Result<Vec<UnitLayer>, ExplainError> {
-        Ok(self.unit_taps()?.iter().map(Tap::described).collect())
+        let taps = self.unit_taps()?;
+        Ok(taps.into_iter().map(|tap| tap.of).collect())
     }
 
     /// The units of a graph that is like any other that has one row.
@@ -193,7 +81,7 @@ impl Explainer {
         let mut graph = Graph::new();
         let x = graph.stored(&self.workspace.store, &super::inputs_of(1))?;
         self.forward(&mut graph, x)?;
-        Ok(taps(&graph))
+        Ok(taps(&self.network, &graph))
     }
 
     /// Calls `each` with the number of a layer of hidden units and what is read of it for a row, for all rows and layers.
@@ -201,11 +89,10 @@ impl Explainer {
         &mut self,
         x: &[f32],
         taps: &[Tap],
-        mut each: impl FnMut(usize, usize, &[f64]),
+        mut each: impl FnMut(usize, &[f64]),
     ) -> Result<(), ExplainError> {
         self.rows_of(x)?;
-        let parts = x.chunks(super::AT_ONCE * self.network.inputs);
-        for (part, first) in parts.zip((0..).step_by(super::AT_ONCE)) {
+        for part in x.chunks(self.at_once() * self.network.inputs) {
             let (rows, count) = self.put_rows(part)?;
             let program = self.program(Job::Units(rows))?;
             self.workspace.run(&program, &[Tick::default()])?;
@@ -216,55 +103,78 @@ impl Explainer {
             for row in 0..count {
                 for (place, (tap, values)) in taps.iter().zip(&read).enumerate() {
                     let width = tap.width();
-                    each(first + row, place, &values[row * width..(row + 1) * width]);
+                    each(place, &values[row * width..(row + 1) * width]);
                 }
             }
         }
         Ok(())
     }
 
-    /// What rows show of all hidden units, and which linear regions they fall into: none for a network that has a unit which
-    /// is not made of straight pieces, or no such unit at all.
+    /// What rows show of all hidden units, and which linear regions they fall into: none of a network that is not made of
+    /// straight pieces, see [`Affine::check`].
     ///
     /// # Errors
     /// If the inputs are not whole rows, or the device failed.
     pub fn units(&mut self, x: &[f32]) -> Result<(Vec<UnitsFound>, Option<Regions>), ExplainError> {
-        let rows = self.rows_of(x)?;
+        self.units_of_parts(std::iter::once(Ok(x)))
+    }
+
+    /// The same of rows that come in parts, and need not be in memory at once.
+    ///
+    /// # Errors
+    /// As [`Explainer::units`], or what a part is an error of.
+    pub fn units_of_parts<X: AsRef<[f32]>, E: From<ExplainError>>(
+        &mut self,
+        parts: impl IntoIterator<Item = Result<X, E>>,
+    ) -> Result<(Vec<UnitsFound>, Option<Regions>), E> {
         let taps = self.unit_taps()?;
-        if taps.is_empty() {
-            return Ok((Vec::new(), None));
-        }
-        let mut sums: Vec<_> = taps
-            .iter()
-            .map(|tap| vec![Sums::default(); tap.units])
-            .collect();
-        let mut visited = Visited::default();
+        let zeros = |tap: &Tap| vec![Sums::default(); tap.of.units];
+        let mut sums: Vec<_> = taps.iter().map(zeros).collect();
+        let (mut visited, mut rows) = (Visited::default(), 0);
         let mut hashes = [DefaultHasher::new(), DefaultHasher::new()];
-        let last = taps.len() - 1;
-        self.each_unit(x, &taps, |_, place, values| {
-            for (sum, y) in sums[place].iter_mut().zip(taps[place].values(values)) {
-                sum.mean += y;
-                sum.square += y * y;
-                sum.most = sum.most.max(y.abs());
-                sum.above += usize::from(y > 0.0);
-            }
-            taps[place].pieces(values, |piece| {
-                hashes[0].write_usize(piece);
-                hashes[1].write_usize(piece + 1);
-            });
-            if place == last {
-                let of =
-                    std::mem::replace(&mut hashes, [DefaultHasher::new(), DefaultHasher::new()]);
-                visited.add(of.map(|hash| hash.finish()));
-            }
-        })?;
+        for part in parts {
+            let part = part?;
+            rows += self.rows_of(part.as_ref())?;
+            let Some(last) = taps.len().checked_sub(1) else {
+                continue;
+            };
+            self.each_unit(part.as_ref(), &taps, |place, values| {
+                for (sum, y) in sums[place].iter_mut().zip(taps[place].values(values)) {
+                    sum.add(y);
+                }
+                taps[place].pieces(values, |piece| {
+                    hashes[0].write_usize(piece);
+                    hashes[1].write_usize(piece + 1);
+                });
+                if place == last {
+                    let fresh = [DefaultHasher::new(), DefaultHasher::new()];
+                    visited.add(std::mem::replace(&mut hashes, fresh).map(|h| h.finish()));
+                }
+            })?;
+        }
         let found = taps
             .iter()
             .zip(&sums)
             .map(|(tap, sums)| judged(tap, sums, rows));
-        let straight = taps.iter().all(Tap::is_straight);
-        let units = taps.iter().map(|tap| tap.units).sum();
-        Ok((found.collect(), straight.then(|| visited.regions(units))))
+        let found = found.collect();
+        if Affine::check(&self.network).is_err() {
+            return Ok((found, None));
+        }
+        if taps.is_empty() {
+            // A linear network: all rows are in the only one.
+            visited.counts.insert([0; 2], rows);
+        }
+        let units = taps.iter().map(|tap| tap.of.units).sum();
+        Ok((found, Some(visited.regions(units))))
+    }
+}
+
+impl Sums {
+    fn add(&mut self, y: f64) {
+        self.mean += y;
+        self.square += y * y;
+        self.most = self.most.max(y.abs());
+        self.above += usize::from(y > 0.0);
     }
 }
 
@@ -286,7 +196,7 @@ fn judged(tap: &Tap, sums: &[Sums], rows: usize) -> UnitsFound {
     };
     let above: usize = sums.iter().map(|s| s.above).sum();
     UnitsFound {
-        of: tap.described(),
+        of: tap.of.clone(),
         dead: such(&|s| s.most == 0.0),
         saturated,
         active: above as f64 / (count * sums.len().max(1) as f64),

@@ -8,7 +8,7 @@ use super::bad_input::refused;
 use super::{Place, flowers, houses};
 
 /// Runs of a network for pictures, and for two tables.
-fn trained() -> Place {
+pub(super) fn trained() -> Place {
     let (flowers, houses) = (flowers(), houses());
     let place = Place::with(&[
         ("flowers.csv", flowers.as_bytes()),
@@ -27,7 +27,7 @@ fn trained() -> Place {
     place
 }
 
-fn numbers(value: &Value) -> Vec<f64> {
+pub(super) fn numbers(value: &Value) -> Vec<f64> {
     let values = value.as_array().expect("it is a list").iter();
     values
         .map(|v| v.as_f64().expect("it is a number"))
@@ -197,6 +197,24 @@ fn numbers_are_explained_in_their_units() {
         (15e3..35e3).contains(&rise),
         "31 times 0.8 thousand, not {rise}"
     );
+    for row in [low, high] {
+        let [value, from, sum, gap] =
+            ["value", "baseline_value", "sum", "gap"].map(|key| row[key].as_f64().unwrap());
+        assert!(
+            (sum - (value - from) - gap).abs() <= 1e-9 * sum.abs(),
+            "{row}"
+        );
+        assert!(
+            gap.abs() <= 1e-3 * sum.abs() && row["complete"] == true,
+            "{row}"
+        );
+        assert!(
+            (numbers(&row["attributions"])[0] - (value - from)).abs() <= 1e-3 * sum.abs(),
+            "one input is all"
+        );
+    }
+    let told = rise - (high["value"].as_f64().unwrap() - low["value"].as_f64().unwrap());
+    assert!(told.abs() <= 1e-3 * rise, "off by {told}");
     assert_eq!(found["features"][0], "area");
     let out = place.ok(&format!(
         "explain houses {on} --method saliency --rows 4 --class price"
@@ -261,7 +279,9 @@ fn nonsense_is_refused() {
         "explain flowers --data houses.csv --method units",
         &["houses.csv", "length"],
     );
-    let said = place.run(&format!("{on} --method units --out nowhere/page.html"));
-    assert_eq!(said.status, Some(1), "{said:#?}");
-    assert!(said.err.contains("nowhere/page.html"), "{}", said.err);
+    for out in ["nowhere/page.html", "flowers"] {
+        let said = place.run(&format!("{on} --method units --out {out}"));
+        assert_eq!(said.status, Some(2), "{said:#?}");
+        assert!(said.err.contains(out), "{}", said.err);
+    }
 }

@@ -6,6 +6,7 @@ mod browser;
 mod choosing;
 mod data;
 mod explain;
+mod explained;
 mod export;
 mod interruption;
 mod layers;

@@ -1,7 +1,7 @@
 //! Inputs that excite units.
 
-use thalweg::explain::{Exciting, Place, Quantity};
-use thalweg::network::{Activation, Network};
+use thalweg::explain::{Exciting, ExplainError, Place, Quantity};
+use thalweg::network::{Activation, Layer, Network};
 
 use super::{drawn, explainer, near, rows};
 use crate::common::executors;
@@ -107,5 +107,117 @@ fn hidden_units_and_rows() {
             let error = explainer.excite(place, &units, &how(6, 0.0)).unwrap_err();
             assert!(error.is_bad_input(), "{error}");
         }
+    }
+}
+
+/// The units of a maxout layer are the largest of their pieces, and a probability is no logit.
+#[test]
+fn maxout_units_and_probabilities() {
+    let maxout = Layer::Maxout {
+        outputs: 3,
+        pieces: 2,
+    };
+    let model = drawn(
+        Network::new(4).layer(maxout).linear(3),
+        Activation::Softmax,
+        15,
+    );
+    let ends = |piece: usize| -> f64 {
+        let weights = &model.values[0][piece * 4..(piece + 1) * 4];
+        let most = weights
+            .iter()
+            .map(|&w| f64::from(if w > 0.0 { 2.0 * w } else { -w }));
+        most.sum::<f64>() + f64::from(model.values[1][piece])
+    };
+    for named in executors() {
+        let (name, mut explainer) = explainer(&model, named);
+        let place = Place::Hidden(0);
+        for found in explainer.excite(place, &[0, 1, 2], &how(4, 0.0)).unwrap() {
+            let made = found.values[1];
+            let pieces = [0, 1].map(|piece| ends(2 * found.unit + piece));
+            assert!(
+                pieces.iter().any(|p| (p - made).abs() < 1e-4),
+                "{name}: {made} for {pieces:?}"
+            );
+            let own = explainer.unit_values(place, &found.x).unwrap();
+            near(&own[found.unit..=found.unit], &[made], 1e-5, &name);
+        }
+        let place = Place::Outputs(Quantity::Probability);
+        let found = explainer.excite(place, &[1], &how(4, 0.0)).unwrap();
+        let p = explainer
+            .answers(Quantity::Probability, &found[0].x)
+            .unwrap()[1];
+        near(&found[0].values[1..], &[p], 1e-5, &name);
+        assert!(
+            found[0].values[0] < p && p <= 1.0,
+            "{name}: {:?}",
+            found[0].values
+        );
+    }
+}
+
+/// Rows in parts are ranked as all at once; a unit that is the same on all rows is excited by none.
+#[test]
+fn rows_are_ranked_in_parts() {
+    let mut model = drawn(
+        Network::mlp(3, &[4], 2, Activation::Relu),
+        Activation::Softmax,
+        17,
+    );
+    model.values[1][2] = -100.0;
+    let x = rows(50, 3, 19);
+    for named in executors() {
+        let (name, mut explainer) = explainer(&model, named);
+        let (place, units) = (Place::Hidden(0), [0, 1, 2, 3]);
+        let whole = explainer.most_excited(place, &units, &x, 4).unwrap();
+        assert!(
+            whole[2].is_empty() && whole[1].len() == 4,
+            "{name}: {whole:?}"
+        );
+        let parts = x.chunks(3 * 7).map(Ok::<_, ExplainError>);
+        let ranked = explainer.ranked(place, &units, parts, 4).unwrap();
+        for (ranked, whole) in ranked.iter().zip(&whole) {
+            let of = |rows: &[(usize, f64)]| rows.iter().map(|(row, _)| *row).collect::<Vec<_>>();
+            assert_eq!(of(&ranked.rows), of(whole), "{name}");
+        }
+        assert!(
+            ranked[2].deviation == 0.0 && ranked[1].deviation > 0.0,
+            "{name}: {ranked:?}"
+        );
+    }
+}
+
+/// More steps, and more units of many inputs, than memory holds are refused.
+#[test]
+fn what_memory_cannot_hold_is_refused() {
+    let model = drawn(Network::new(6).linear(3), Activation::Identity, 11);
+    for named in executors().into_iter().take(1) {
+        let (_, mut explainer) = explainer(&model, named);
+        let place = Place::Outputs(Quantity::Logit);
+        let steps = |steps| Exciting {
+            steps,
+            ..how(6, 0.0)
+        };
+        for (units, how) in [
+            (vec![0], steps(u32::MAX)),
+            (vec![0], steps(0)),
+            (vec![1; 1 << 22], steps(1)),
+            (
+                vec![0],
+                Exciting {
+                    l2: 1e300,
+                    ..how(6, 0.0)
+                },
+            ),
+        ] {
+            let error = explainer.excite(place, &units, &how).unwrap_err();
+            assert!(
+                error.is_bad_input() && error.to_string().len() < 150,
+                "{error}"
+            );
+        }
+        // More steps than are submitted at once.
+        let found = explainer.excite(place, &[0], &steps(1500)).unwrap();
+        assert!(found[0].values[1] > found[0].values[0], "{found:?}");
     }
 }

@@ -4,6 +4,9 @@ mod contributions;
 mod covering;
 mod exciting;
 mod mimicking;
+mod names;
+mod paths;
+mod trees;
 mod units;
 
 use thalweg::explain::Explainer;

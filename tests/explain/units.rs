@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use thalweg::explain::{Affine, Quantity};
 use thalweg::network::{Activation, Layer, Network};
+use thalweg::reference::Reference;
 
 use super::{drawn, explainer, near, rows};
-use crate::common::executors;
+use crate::common::{executors, named};
 
 /// The linear network at a row gives the network's outputs, and its weights are the gradients.
 #[test]
@@ -142,6 +143,151 @@ fn saturated_units() {
         assert!(
             layers[0].of.function == "sigmoid" && regions.is_none(),
             "{name}: {layers:?}"
+        );
+    }
+}
+
+/// A function that makes probabilities at the end is left out, and the network's outputs come of what is left behind it.
+#[test]
+fn the_end_of_a_network_is_left_out() {
+    let x = rows(5, 7, 47);
+    for end in [
+        Activation::LogSoftmax,
+        Activation::Softmax,
+        Activation::Sigmoid,
+    ] {
+        let network = Network::mlp(7, &[20], 4, Activation::Relu).activation(end);
+        let model = drawn(network, Activation::Softmax, 35);
+        let mut bare = model.clone();
+        bare.network = Network::mlp(7, &[20], 4, Activation::Relu);
+        for device in executors() {
+            let (name, mut explainer) = explainer(&model, device);
+            let (_, mut without) = super::explainer(&bare, named("reference", Reference::f64()));
+            for row in x.chunks(7) {
+                let found = Affine::at(&model, row).unwrap();
+                assert_eq!(found.end, Some(end), "{name}");
+                let logits = without.answers(Quantity::Logit, row).unwrap();
+                near(&found.answer(row), &logits, 1e-5, &name);
+                let y = explainer.answers(Quantity::Logit, row).unwrap();
+                near(&found.network_answer(row), &y, 1e-5, &name);
+                assert!(
+                    found.error(row, &y) < 1e-6,
+                    "{name}: {}",
+                    found.error(row, &y)
+                );
+                let wrong: Vec<f64> = y.iter().map(|y| y + 1e-3).collect();
+                assert!(
+                    found.error(row, &wrong) > 1e-5,
+                    "{name}: what is wrong is seen"
+                );
+            }
+        }
+    }
+    for curved in [Activation::Tanh, Activation::Softplus] {
+        let network = Network::mlp(7, &[20], 4, Activation::Relu).activation(curved);
+        let error = Affine::check(&network).unwrap_err().to_string();
+        assert!(error.contains("layer 3"), "{error}");
+    }
+}
+
+/// The product is taken from the outputs back: that of 49,152 inputs takes no square of them.
+#[test]
+fn many_inputs_take_no_square() {
+    let model = drawn(
+        Network::mlp(49_152, &[8], 2, Activation::Relu),
+        Activation::Softmax,
+        37,
+    );
+    let x = rows(1, 49_152, 48);
+    let found = Affine::at(&model, &x).unwrap();
+    let (_, mut explainer) = explainer(&model, named("reference", Reference::f64()));
+    let y = explainer.answers(Quantity::Logit, &x).unwrap();
+    near(&found.answer(&x), &y, 1e-9, "49,152 inputs");
+}
+
+/// There are linear regions exactly where there are effective linear networks.
+#[test]
+fn regions_are_of_straight_pieces_only() {
+    let x = rows(200, 3, 49);
+    let linear = Network::new(3).linear(6);
+    let normed = linear
+        .clone()
+        .layer(Layer::LAYER_NORM)
+        .activation(Activation::Relu)
+        .linear(2);
+    let soft = linear.clone().activation(Activation::Softmax).linear(2);
+    for (network, units) in [
+        (normed, None),
+        (soft, None),
+        (Network::mlp(3, &[6], 2, Activation::Tanh), None),
+        (Network::mlp(3, &[6], 2, Activation::Identity), Some(0)),
+        (linear, Some(0)),
+        (
+            Network::mlp(3, &[6], 2, Activation::Relu).activation(Activation::LogSoftmax),
+            Some(6),
+        ),
+    ] {
+        let model = drawn(network, Activation::Softmax, 39);
+        for device in executors() {
+            let (name, mut explainer) = explainer(&model, device);
+            let name = format!("{name}, {}", model.network);
+            let (_, regions) = explainer.units(&x).unwrap();
+            assert_eq!(regions.as_ref().map(|r| r.units), units, "{name}");
+            assert_eq!(
+                Affine::check(&model.network).is_ok(),
+                regions.is_some(),
+                "{name}"
+            );
+            if units == Some(0) {
+                let regions = regions.unwrap();
+                assert_eq!(
+                    (regions.count, regions.alone, regions.most),
+                    (1, 0, 200),
+                    "{name}"
+                );
+            }
+            // Rows in parts are the same rows.
+            let parts = [
+                Ok::<_, thalweg::explain::ExplainError>(&x[..30]),
+                Ok(&x[30..]),
+            ];
+            let whole = explainer.units(&x).unwrap();
+            assert_eq!(explainer.units_of_parts(parts).unwrap(), whole, "{name}");
+        }
+    }
+}
+
+/// Active is the mean share of rows above 0, and a tanh that is driven far out is saturated.
+#[test]
+fn shares_and_saturated_tanh() {
+    let mut model = drawn(
+        Network::mlp(1, &[2], 1, Activation::Relu),
+        Activation::Identity,
+        41,
+    );
+    model.values[0] = vec![1.0, -1.0];
+    model.values[1] = vec![0.0, 0.0];
+    let mut far = drawn(
+        Network::mlp(1, &[3], 1, Activation::Tanh),
+        Activation::Identity,
+        41,
+    );
+    far.values[0] = vec![50.0, 0.1, -80.0];
+    far.values[1] = vec![0.0; 3];
+    for device in executors() {
+        let (name, mut explainer) = explainer(&model, device);
+        let (layers, _) = explainer.units(&[-1.0, 1.0, 2.0, 3.0, 0.0]).unwrap();
+        assert!((layers[0].active - 0.4).abs() < 1e-12, "{name}: {layers:?}");
+        let (layers, _) = explainer.units(&[-1.0, -2.0, -3.0]).unwrap();
+        assert_eq!(layers[0].dead, [0], "{name}");
+    }
+    for device in executors() {
+        let (name, mut explainer) = explainer(&far, device);
+        let (layers, _) = explainer.units(&[-1.0, 1.0, 2.0, 3.0]).unwrap();
+        assert_eq!(
+            (&layers[0].saturated[..], layers[0].dead.len()),
+            (&[0, 2][..], 0),
+            "{name}"
         );
     }
 }

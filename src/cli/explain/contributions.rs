@@ -2,71 +2,92 @@
 
 use serde_json::{Value, json};
 
-use super::outcome::{Outcome, members};
-use super::subject::{Row, Subject};
+use super::allowed::{at_row, word};
+use super::outcome::{Outcome, listed, listing, members, signed};
+use super::row::Row;
+use super::subject::Subject;
 use super::{Baseline, Explain, Method, given};
 use crate::cli::exit::Exit;
-use crate::cli::output::{short, table};
-use crate::explain::Quantity;
+use crate::cli::output::short;
+use crate::explain::{ExplainError, Integrated, Quantity};
 use crate::report::{Block, Shown};
 
 /// Inputs that are named in a terminal and on a page.
 const NAMED: usize = 3;
 const DRAWN: usize = 20;
+/// Gradients that integrated gradients begin with.
+const STEPS: usize = 32;
 
-/// What was found of a row.
+/// What was found of a row, in its own units.
 struct Found {
     row: Row,
     /// One number an input.
     each: Vec<f64>,
-    /// Of integrated gradients: the output at the baseline, and how many gradients were taken.
-    path: Option<(f64, usize)>,
+    path: Option<Followed>,
+}
+
+/// What integrated gradients know of the path, in the row's own units.
+struct Followed {
+    from: f64,
+    gap: f64,
+    missed: f64,
+    /// The gap as a share of the larger one of the difference of the outputs and the largest contribution.
+    share: f64,
+    gradients: usize,
+    is_complete: bool,
 }
 
 pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome, Exit> {
-    let of = asked.of.unwrap_or(Quantity::Logit);
+    let of = subject.quantity(asked, Quantity::Logit)?;
     let rows = subject.rows(asked, of, 8)?;
     let found = found(asked, subject, of, rows)?;
-    let mut head = ["row", "true", "predicted", "of", "its value"]
-        .map(str::to_owned)
-        .to_vec();
-    let is_path = asked.method == Method::IntegratedGradients;
-    if is_path {
-        head.extend(["at baseline", "sum", "gap", "gradients"].map(str::to_owned));
-    }
-    head.push("strongest inputs".to_owned());
-    let rows: Vec<_> = found.iter().map(|found| found.cells(subject)).collect();
-    let all: Vec<_> = std::iter::once(head.clone())
-        .chain(rows.iter().cloned())
-        .collect();
-    let explained: Vec<_> = found.iter().map(|found| found.json(subject)).collect();
+    let path = ["at baseline", "sum", "gap", "gradients"];
+    let path = path
+        .iter()
+        .filter(|_| asked.method == Method::IntegratedGradients);
+    let head = Row::HEAD.iter().chain(path).chain(&["strongest inputs"]);
+    let mut lines = vec![head.map(|&name| name.to_owned()).collect::<Vec<_>>()];
+    let names = subject.names();
+    lines.extend(found.iter().map(|found| found.cells(&names)));
+    let explained: Vec<_> = found.iter().map(Found::json).collect();
     let mut facts = vec![(
         "explained".to_owned(),
-        format!("the {of} of one output each"),
+        format!("the {} of one output each", subject.word(of)),
     )];
-    if let Some(worst) = found
-        .iter()
-        .filter_map(|f| f.gap(subject))
-        .map(f64::abs)
-        .reduce(f64::max)
-    {
-        facts.push((
-            "completeness".to_owned(),
-            format!(
-                "contributions sum to the difference of the answers to {worst:.1e} at the worst row"
-            ),
-        ));
-    }
+    facts.extend(completeness(&found).map(|told| ("completeness".to_owned(), told)));
     let mut blocks = drawn(&found, subject);
-    blocks.push(Block::Table("Rows".to_owned(), head, rows));
+    blocks.push(listed(lines.clone()));
     Ok(Outcome {
-        title: format!("What answers depend on: {}", asked.method.word()),
+        title: format!("What answers depend on: {}", word(&asked.method)),
         about: about(asked.method).to_owned(),
         facts,
-        text: table(&all),
-        json: members(json!({ "of": of.to_string(), "explained": explained })),
+        text: listing(&lines),
+        json: members(json!({ "of": subject.word(of), "explained": explained })),
         sections: vec![("Rows".to_owned(), blocks)],
     })
+}
+
+/// Whether contributions sum to the differences of the answers, of integrated gradients.
+fn completeness(found: &[Found]) -> Option<String> {
+    let paths = || {
+        found
+            .iter()
+            .filter_map(|f| f.path.as_ref().map(|path| (f, path)))
+    };
+    let worst = paths().map(|(_, path)| path.share).reduce(f64::max)?;
+    let open: Vec<_> = paths().filter(|(_, path)| !path.is_complete).collect();
+    if open.is_empty() {
+        return Some(format!(
+            "contributions sum to the difference of the answers, to {worst:.1e} of it or of the largest one"
+        ));
+    }
+    let rows: Vec<_> = open.iter().map(|(f, _)| f.row.number.to_string()).collect();
+    let missed = open.iter().map(|(_, path)| path.missed).fold(0.0, f64::max);
+    Some(format!(
+        "NOT complete at rows {}: contributions may be off by {} in all; begin with more --steps",
+        rows.join(", "),
+        short(missed)
+    ))
 }
 
 fn found(
@@ -79,49 +100,65 @@ fn found(
         Some(Baseline::Mean) => subject.spread()?.mean_row(),
         _ => vec![0.0; subject.data.features()],
     };
-    let explainer = &mut subject.explainer;
+    let names = subject.names();
     let mut all = Vec::with_capacity(rows.len());
     for row in rows {
-        let outputs = [row.output];
-        let mut path = None;
-        let each = match asked.method {
-            Method::Perturbation => {
-                explainer.perturbation(of, &row.x, &outputs, asked.step.unwrap_or(0.01))?
-            }
-            Method::IntegratedGradients => {
-                let steps = given(asked.steps, 32);
-                let mut found =
-                    explainer.integrated_gradients(of, &row.x, &outputs, &baseline, steps)?;
-                let found = found.remove(0);
-                path = Some((found.from, found.gradients));
-                found.attributions
-            }
-            Method::GradientTimesInput => explainer
-                .gradients(of, &row.x, &outputs)?
-                .times_input(&row.x),
-            _ => explainer.gradients(of, &row.x, &outputs)?.saliency(),
-        };
+        let found = one(asked, subject, of, &row, &baseline);
+        let (each, path) = found.map_err(|error| at_row(error, row.number, &names))?;
+        let each = subject.own_changes(row.output, &each);
+        row.check("what comes", &each)?;
+        let path = path.map(|path| Followed {
+            from: subject.own(row.output, path.from),
+            gap: subject.own_change(row.output, path.gap()),
+            missed: subject.own_change(row.output, path.missed),
+            share: path.gap().abs() / path.scale().max(f64::MIN_POSITIVE),
+            gradients: path.gradients,
+            is_complete: path.is_complete,
+        });
+        if let Some(path) = &path {
+            row.check(
+                "the path from the baseline",
+                [&path.from, &path.gap, &path.missed],
+            )?;
+        }
         all.push(Found { row, each, path });
     }
-    for found in &mut all {
-        let unit = subject.unit(found.row.output);
-        found.each.iter_mut().for_each(|v| *v *= unit);
-        if let Some((from, _)) = &mut found.path {
-            *from = subject.in_own_units(found.row.output, *from);
-        }
-    }
     Ok(all)
+}
+
+/// What the network's inputs contribute to an output, in its units.
+fn one(
+    asked: &Explain,
+    subject: &mut Subject,
+    of: Quantity,
+    row: &Row,
+    baseline: &[f32],
+) -> Result<(Vec<f64>, Option<Integrated>), ExplainError> {
+    let explainer = &mut subject.explainer;
+    let outputs = [row.output];
+    let each = match asked.method {
+        Method::Perturbation => {
+            explainer.perturbation(of, &row.x, &outputs, asked.step.unwrap_or(0.01))?
+        }
+        Method::IntegratedGradients => {
+            let steps = given(asked.steps, STEPS);
+            let found = explainer.integrated_gradients(of, &row.x, &outputs, baseline, steps)?;
+            let path = found.into_iter().next();
+            let each = path.as_ref().map(|path| path.attributions.clone());
+            return Ok((each.unwrap_or_default(), path));
+        }
+        Method::GradientTimesInput => {
+            let found = explainer.gradients(of, &row.x, &outputs)?;
+            found.times_input(&row.x)
+        }
+        _ => explainer.gradients(of, &row.x, &outputs)?.saliency(),
+    };
+    Ok((each, None))
 }
 
 impl Found {
     fn sum(&self) -> f64 {
         self.each.iter().sum()
-    }
-
-    /// By how much integrated gradients do not sum to the difference, in the units of the network.
-    fn gap(&self, subject: &Subject) -> Option<f64> {
-        let (from, _) = self.path?;
-        Some((self.sum() - (self.row.value - from)) / subject.unit(self.row.output))
     }
 
     /// The inputs in the order of their numbers' sizes.
@@ -131,51 +168,35 @@ impl Found {
         order
     }
 
-    fn cells(&self, subject: &Subject) -> Vec<String> {
-        let row = &self.row;
-        let mut cells = vec![
-            row.number.to_string(),
-            row.truth.clone().unwrap_or_else(|| "?".to_owned()),
-            row.predicted.clone(),
-            subject.outputs[row.output].clone(),
-            short(row.value),
-        ];
-        if let (Some((from, gradients)), Some(gap)) = (self.path, self.gap(subject)) {
+    fn cells(&self, names: &[String]) -> Vec<String> {
+        let mut cells = self.row.cells();
+        if let Some(path) = &self.path {
             cells.extend([
-                short(from),
+                short(path.from),
                 short(self.sum()),
-                format!("{gap:.1e}"),
-                gradients.to_string(),
+                format!("{:.1e}", path.gap),
+                path.gradients.to_string(),
             ]);
         }
-        let names = subject.names();
         let strong = self.ranked().into_iter().take(NAMED);
         let told: Vec<_> = strong
-            .map(|at| format!("{} {:+.3}", names[at], self.each[at]))
+            .map(|at| format!("{} {}", names[at], signed(self.each[at])))
             .collect();
         cells.push(told.join(", "));
         cells
     }
 
-    fn json(&self, subject: &Subject) -> Value {
-        let row = &self.row;
-        json!({
-            "row": row.number,
-            "true": row.truth,
-            "predicted": row.predicted,
-            "class": subject.outputs[row.output],
-            "value": row.value,
-            "baseline_value": self.path.map(|(from, _)| from),
+    fn json(&self) -> Value {
+        let path = self.path.as_ref();
+        self.row.json(json!({
+            "baseline_value": path.map(|path| path.from),
             "sum": self.sum(),
-            "gap": self.gap(subject),
-            "gradients": self.path.map(|(_, gradients)| gradients),
+            "gap": path.map(|path| path.gap),
+            "missed": path.map(|path| path.missed),
+            "complete": path.map(|path| path.is_complete),
+            "gradients": path.map(|path| path.gradients),
             "attributions": self.each,
-        })
-    }
-
-    fn title(&self, subject: &Subject) -> String {
-        let of = &subject.outputs[self.row.output];
-        format!("row {}: {of}", self.row.number)
+        }))
     }
 }
 
@@ -184,14 +205,10 @@ fn drawn(found: &[Found], subject: &Subject) -> Vec<Block> {
     let shown = |found: &Found| {
         let input = subject.look(&found.row.x)?;
         let map = subject.map(&found.each)?;
-        let truth = found.row.truth.as_ref();
         Some(Shown {
-            title: found.title(subject),
+            title: found.row.title(),
             pictures: vec![("input".to_owned(), input), ("map".to_owned(), map)],
-            said: vec![
-                format!("predicted {}", found.row.predicted),
-                truth.map_or_else(String::new, |truth| format!("true {truth}")),
-            ],
+            said: found.row.said(),
         })
     };
     if let Some(all) = found.iter().map(shown).collect::<Option<Vec<_>>>() {
@@ -204,11 +221,7 @@ fn drawn(found: &[Found], subject: &Subject) -> Vec<Block> {
         let bars = strong
             .map(|at| (names[at].clone(), found.each[at]))
             .collect();
-        let caption = format!(
-            "{}; predicted {}",
-            found.title(subject),
-            found.row.predicted
-        );
+        let caption = format!("{}; predicted {}", found.row.title(), found.row.predicted);
         Block::Bars(caption, bars)
     };
     found.iter().map(bars).collect()

@@ -4,78 +4,64 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::outcome::{Outcome, members};
-use super::subject::{Row, Subject};
+use super::allowed::by_flag;
+use super::outcome::{Outcome, listed, listing, members};
+use super::row::Row;
+use super::subject::Subject;
 use super::{Explain, given};
 use crate::cli::exit::Exit;
-use crate::cli::output::{duration, short, table};
-use crate::explain::{Occluded, Patch, Quantity};
+use crate::cli::output::{duration, short};
+use crate::explain::{Occluded, Patch, Quantity, largest};
 use crate::report::{Block, Map, Shown};
+
+const COLOURS: &str = "Red is where covering the picture lowers the answer, blue where it raises it; the ground of the page is no \
+                       change. Each map has a scale of its own.";
 
 pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome, Exit> {
     let shape = subject.expect_picture("occlusion")?;
-    let of = asked.of.unwrap_or(Quantity::Probability);
+    let of = subject.quantity(asked, Quantity::Probability)?;
     let patch = patch(asked, subject, shape)?;
     let rows = subject.rows(asked, of, 8)?;
     let x: Vec<f32> = rows.iter().flat_map(|row| row.x.iter().copied()).collect();
     let planes = subject.planes();
     let begun = Instant::now();
-    let found = subject.explainer.occlusion(of, &x, shape, planes, patch)?;
+    let found = subject.explainer.occlusion(of, &x, shape, planes, patch);
+    let found = found.map_err(by_flag)?;
     let seconds = begun.elapsed().as_secs_f64();
-    let head = [
-        "row",
-        "true",
-        "predicted",
-        "of",
-        "whole",
-        "least",
-        "largest drop",
-        "at row, column",
-    ];
-    let mut lines = vec![head.map(str::to_owned).to_vec()];
+    let more = ["least", "largest drop", "at row, column"];
+    let head = Row::HEAD.into_iter().chain(more);
+    let mut lines = vec![head.map(str::to_owned).collect::<Vec<_>>()];
     let (mut explained, mut shown) = (Vec::new(), Vec::new());
     for (row, found) in rows.iter().zip(&found) {
-        let unit = subject.unit(row.output);
-        let drops: Vec<f64> = found.drops(row.output).iter().map(|d| d * unit).collect();
-        let at = (0..drops.len()).fold(
-            0,
-            |best, at| if drops[at] > drops[best] { at } else { best },
-        );
+        let drops = subject.own_changes(row.output, &found.drops(row.output));
+        row.check("the drop by covering", &drops)?;
+        let at = largest(&drops);
         let place = [at / found.width, at % found.width].map(|position| position * patch.stride);
-        lines.push(vec![
-            row.number.to_string(),
-            row.truth.clone().unwrap_or_else(|| "?".to_owned()),
-            row.predicted.clone(),
-            subject.outputs[row.output].clone(),
-            short(row.value),
+        let mut cells = row.cells();
+        cells.extend([
             short(row.value - drops[at]),
             short(drops[at]),
             format!("{}, {}", place[0], place[1]),
         ]);
-        explained.push(json!({
-            "row": row.number,
-            "true": row.truth,
-            "predicted": row.predicted,
-            "class": subject.outputs[row.output],
-            "value": row.value,
+        lines.push(cells);
+        explained.push(row.json(json!({
             "width": found.width,
             "drops": drops,
-        }));
+            "largest": { "drop": drops[at], "row": place[0], "column": place[1] },
+        })));
         shown.extend(seen(subject, row, found, drops));
     }
     let positions = found
         .first()
         .map_or(0, |f| f.covered.len() / f.whole.len().max(1));
-    let facts = facts(of, patch, positions, rows.len(), seconds);
-    let text = "Red is where covering the picture lowers the answer, blue where it raises it; the ground of the page is no change. \
-                Each map has a scale of its own.";
+    let facts = facts(subject.word(of), patch, positions, rows.len(), seconds);
     Ok(Outcome {
         title: "Where answers come from: occlusion".to_owned(),
         about: "What an answer loses where a grey patch covers the picture.".to_owned(),
         facts,
-        text: table(&lines),
+        text: listing(&lines),
         json: members(json!({
-            "of": of.to_string(),
+            "of": subject.word(of),
             "patch": patch.size,
             "stride": patch.stride,
             "grey": patch.grey,
@@ -86,18 +72,12 @@ pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome,
         sections: vec![(
             "Rows".to_owned(),
             vec![
-                Block::Text(text.to_owned()),
+                Block::Text(COLOURS.to_owned()),
                 Block::Shown(shown),
                 listed(lines),
             ],
         )],
     })
-}
-
-/// The lines of a table whose first are the names of its columns.
-pub(super) fn listed(mut lines: Vec<Vec<String>>) -> Block {
-    let rows = lines.split_off(1);
-    Block::Table("Rows".to_owned(), lines.remove(0), rows)
 }
 
 /// What covers pictures.
@@ -123,22 +103,17 @@ fn seen(subject: &Subject, row: &Row, found: &Occluded, drops: Vec<f64>) -> Opti
         values: drops,
     };
     Some(Shown {
-        title: format!("row {}: {}", row.number, subject.outputs[row.output]),
+        title: row.title(),
         pictures: vec![
             ("input".to_owned(), subject.look(&row.x)?),
             ("drop".to_owned(), map),
         ],
-        said: vec![
-            format!("predicted {}", row.predicted),
-            row.truth
-                .as_ref()
-                .map_or_else(String::new, |truth| format!("true {truth}")),
-        ],
+        said: row.said(),
     })
 }
 
 fn facts(
-    of: Quantity,
+    of: &str,
     patch: Patch,
     positions: usize,
     pictures: usize,

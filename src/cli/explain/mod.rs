@@ -1,10 +1,12 @@
 //! `thalweg explain`.
 
+mod allowed;
 mod contributions;
 mod covering;
 mod exciting;
 mod mimicking;
 mod outcome;
+mod row;
 mod subject;
 mod units;
 
@@ -31,8 +33,9 @@ const EXAMPLES: &str = "Examples:
   thalweg explain runs/digits --data digits --method units --json
 
 Rows are counted from 0, in the order of the data. Contributions are told of the
-class that the network predicts, or of --class; of numbers in the target's own
-units. Inputs are as the network sees them: a standardised column in standard
+class that the network predicts, or of --class. Of a number all is told in the
+target's own units: values, contributions, drops, weights, biases and leaves.
+Inputs are as the network sees them: a standardised column in standard
 deviations, a pixel from 0 to 1.";
 
 /// How a network is looked into.
@@ -92,34 +95,34 @@ pub(super) struct Explain {
     /// Explain this class, or of several targets this one [default: what is predicted; the first target]
     #[arg(long, value_name = "NAME")]
     class: Option<String>,
-    /// Explain the logit or the probability [default: probability for occlusion and surrogate, else logit]
+    /// Explain the logit or the probability [default: logit; of occlusion and surrogates the probability, where there is one]
     #[arg(long, value_name = "WHAT", value_parser = quantity)]
     of: Option<Quantity>,
     /// Where integrated gradients begin [default: zero]
     #[arg(long, value_enum)]
     baseline: Option<Baseline>,
-    /// Integrated gradients: how many, before more are taken where they are needed [default: 32]; activation: steps [default: 200]
+    /// Integrated gradients: how many, before more are taken where they are needed, up to 8192 [default: 32]; activation: steps, up to 100000 [default: 200]
     #[arg(long, value_name = "N", value_parser = flags::count, allow_negative_numbers = true)]
     steps: Option<u64>,
     /// The change of perturbation, in prepared units [default: 0.01]
     #[arg(long, value_name = "H", allow_negative_numbers = true)]
     step: Option<f32>,
-    /// Pixels of the sides of the patch of occlusion, or of the cells of a local surrogate [default: a seventh of the picture]
+    /// Pixels of the sides of the patch of occlusion, or of the cells of a local surrogate, up to the shorter side of the picture [default: a seventh of it, at least 2]
     #[arg(long, value_name = "PIXELS", value_parser = flags::count, allow_negative_numbers = true)]
     patch: Option<u64>,
-    /// Pixels from one position of the patch to the next [default: 1]
+    /// Pixels from one position of the patch to the next, up to the shorter side of the picture [default: 1]
     #[arg(long, value_name = "PIXELS", value_parser = flags::count, allow_negative_numbers = true)]
     stride: Option<u64>,
     /// What a covered pixel is, in prepared units [default: the mean of all pixels of the data]
     #[arg(long, value_name = "GREY", allow_negative_numbers = true)]
     grey: Option<f32>,
-    /// Excite units of this layer, by the number in `layers.N.weight` [default: the outputs]
+    /// Excite units of this layer, by the number in `layers.N.weight`; 1.0 in a residual block, 0:3 at time step 3 [default: the outputs]
     #[arg(long, value_name = "N")]
-    layer: Option<usize>,
+    layer: Option<String>,
     /// Excite these units, counted from 0 [default: the first 10]
     #[arg(long, value_name = "UNIT,…", value_delimiter = ',')]
     units: Option<Vec<usize>>,
-    /// What half the sum of squared inputs counts against the unit that is excited [default: 0.3 of pictures, else 0]
+    /// What half the sum of squared inputs counts against the unit that is excited [default: of pictures 0.05 times the units' standard deviation, else 0]
     #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
     l2: Option<f64>,
     /// Rows of the data that are told of each unit [default: 5]
@@ -128,13 +131,13 @@ pub(super) struct Explain {
     /// The surrogate [default: all three]
     #[arg(long, value_enum)]
     kind: Option<Kind>,
-    /// Questions of the tree, one after the other, at most [default: 4]
+    /// Questions of the tree, one after the other, up to 16; no leaf has fewer than 5 rows [default: 4]
     #[arg(long, value_name = "N", value_parser = flags::count, allow_negative_numbers = true)]
     depth: Option<u64>,
-    /// The width s of a local surrogate's kernel exp(-d²/s²) [default: LIME's: 0.75 times the root of the number of inputs; 0.25 of pictures]
+    /// The width s of a local surrogate's kernel exp(-d²/s²) [default: 0.75 times the root of the number of inputs; 0.25 of pictures]
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     width: Option<f64>,
-    /// Rows that a surrogate learns from and is held against, at most [default: 4000]
+    /// Rows that a surrogate learns from and is held against, from 20 to 1000000, and at most 2^25 inputs in all [default: 4000, fewer of more than 4194 inputs]
     #[arg(long, value_name = "N", value_parser = flags::count, allow_negative_numbers = true)]
     samples: Option<u64>,
     /// The ridge of linear surrogates, as a share of the mean variance of the inputs [default: 0.01]
@@ -143,9 +146,12 @@ pub(super) struct Explain {
     /// Decides which rows a surrogate learns from [default: 0]
     #[arg(long, value_name = "N", value_parser = flags::seed, allow_negative_numbers = true)]
     seed: Option<u64>,
-    /// Write a page with pictures to this file, replacing it as a whole
+    /// Write a page with pictures to this file
     #[arg(long, value_name = "FILE.html")]
     out: Option<PathBuf>,
+    /// Replace the file of --out, if it is there
+    #[arg(long)]
+    force: bool,
     /// Take the best epoch's model, not the last
     #[arg(long)]
     best: bool,
@@ -168,13 +174,6 @@ fn quantity(text: &str) -> Result<Quantity, String> {
     }
 }
 
-impl Method {
-    fn word(self) -> String {
-        let value = self.to_possible_value();
-        value.map_or_else(String::new, |value| value.get_name().to_owned())
-    }
-}
-
 impl Explain {
     pub(super) fn run(self) -> Result<(), Exit> {
         self.check()?;
@@ -193,7 +192,7 @@ impl Explain {
     }
 
     fn tell(&self, subject: &Subject, outcome: Outcome) -> Result<(), Exit> {
-        let facts = subject.facts(&self.method.word(), &outcome.facts);
+        let facts = subject.facts(&allowed::word(&self.method), &outcome.facts);
         if let Some(out) = &self.out {
             let html = outcome.page(&facts).html();
             crate::run::write(out, html.as_bytes()).map_err(|source| RunError::Io {
@@ -203,7 +202,7 @@ impl Explain {
             })?;
         }
         if self.json {
-            let mut all = subject.json(&self.method.word());
+            let mut all = subject.json(&allowed::word(&self.method));
             all.extend(outcome.json);
             let page = self.out.as_ref().map(|out| out.display().to_string());
             all.insert("page".to_owned(), page.into());
@@ -217,64 +216,6 @@ impl Explain {
             told.add("page", out.display().to_string());
         }
         print(&format!("{}\n{}", told.text(), outcome.text))
-    }
-
-    /// Refuses flags that the method does not take.
-    fn check(&self) -> Result<(), Exit> {
-        use Method::{Activation, IntegratedGradients, Occlusion, Perturbation, Surrogate, Units};
-        let gradients = [
-            Method::Saliency,
-            Method::GradientTimesInput,
-            IntegratedGradients,
-            Perturbation,
-        ];
-        let of = [&gradients[..], &[Occlusion, Surrogate]].concat();
-        let rows = [&of[..], &[Units]].concat();
-        let flags: [(bool, &str, &[Method]); 17] = [
-            (self.rows.is_some(), "--rows", &rows),
-            (self.class.is_some(), "--class", &of),
-            (self.of.is_some(), "--of", &of),
-            (
-                self.baseline.is_some(),
-                "--baseline",
-                &[IntegratedGradients],
-            ),
-            (
-                self.steps.is_some(),
-                "--steps",
-                &[IntegratedGradients, Activation],
-            ),
-            (self.step.is_some(), "--step", &[Perturbation]),
-            (self.patch.is_some(), "--patch", &[Occlusion, Surrogate]),
-            (self.stride.is_some(), "--stride", &[Occlusion]),
-            (self.grey.is_some(), "--grey", &[Occlusion, Surrogate]),
-            (self.layer.is_some(), "--layer", &[Activation]),
-            (self.units.is_some(), "--units", &[Activation]),
-            (self.l2.is_some(), "--l2", &[Activation]),
-            (self.top.is_some(), "--top", &[Activation]),
-            (self.kind.is_some(), "--kind", &[Surrogate]),
-            (self.depth.is_some(), "--depth", &[Surrogate]),
-            (self.samples.is_some(), "--samples", &[Surrogate]),
-            (
-                self.width.is_some() || self.ridge.is_some() || self.seed.is_some(),
-                "--width, --ridge or --seed",
-                &[Surrogate],
-            ),
-        ];
-        match flags
-            .iter()
-            .find(|(given, _, methods)| *given && !methods.contains(&self.method))
-        {
-            None => Ok(()),
-            Some((_, flag, methods)) => {
-                let known: Vec<_> = methods.iter().map(|m| m.word()).collect();
-                Err(Exit::usage(format!(
-                    "{flag} is for the method {}, and the method is {}; leave it out",
-                    known.join(", "),
-                    self.method.word()
-                )))
-            }
-        }
     }
 }
 

@@ -3,19 +3,19 @@
 use serde_json::{Map, Value, json};
 
 use super::Explain;
+use super::allowed::by_flag;
 use super::outcome::members;
+use super::row::{Row, parts};
 use crate::cli::exit::Exit;
 use crate::cli::job;
 use crate::cli::output::{grouped, note, short};
 use crate::cli::run_path::RunPath;
 use crate::data::{Dataset, Preparation, Targets, nearest};
-use crate::explain::{Explainer, Quantity, Spread};
+use crate::explain::{Affine, Explainer, Quantity, Spread, largest};
+use crate::network::{Activation, Layer};
 use crate::report::{Look, Map as Shape, Picture};
 use crate::run::ModelFile;
 use crate::train::Model;
-
-/// Rows that are read at once.
-const READ: usize = 4096;
 
 /// A network on a device, and rows.
 pub(super) struct Subject {
@@ -29,21 +29,6 @@ pub(super) struct Subject {
     source: String,
     device: String,
     device_name: String,
-}
-
-/// A row that is explained.
-pub(super) struct Row {
-    /// Its number.
-    pub(super) number: usize,
-    pub(super) x: Vec<f32>,
-    /// The class that it has, or the numbers, where that is known.
-    pub(super) truth: Option<String>,
-    /// What is predicted.
-    pub(super) predicted: String,
-    /// The output that is explained.
-    pub(super) output: usize,
-    /// Its value.
-    pub(super) value: f64,
 }
 
 impl Subject {
@@ -129,22 +114,54 @@ impl Subject {
         matches!(self.data.sample_shape(), [1 | 3, _, _])
     }
 
-    /// All inputs `[rows, features]`.
-    pub(super) fn inputs(&self) -> Result<Vec<f32>, Exit> {
-        Ok(self.data.inputs_of(0..self.data.rows())?)
+    /// Whether rows are sequences to the network, whatever they look like.
+    pub(super) fn is_sequence(&self) -> bool {
+        matches!(
+            self.model.network.layers.first(),
+            Some(Layer::Recurrent { .. })
+        )
     }
 
     /// How all inputs are spread.
     pub(super) fn spread(&self) -> Result<Spread, Exit> {
-        let (rows, features) = (self.data.rows(), self.data.features());
         let mut spread = Spread::default();
-        for start in (0..rows).step_by(READ) {
-            spread.add(
-                &self.data.inputs_of(start..rows.min(start + READ))?,
-                features,
-            );
+        for part in parts(&self.data) {
+            spread.add(&part?, self.data.features());
         }
         Ok(spread)
+    }
+
+    /// What is asked for, which must be there.
+    pub(super) fn quantity(&self, asked: &Explain, default: Quantity) -> Result<Quantity, Exit> {
+        let gives = self.model.output != Activation::Identity;
+        match asked.of {
+            Some(Quantity::Probability) if !gives => Err(Exit::usage(format!(
+                "--of probability: the network gives no probabilities but a {}; leave --of out",
+                self.word(Quantity::Logit)
+            ))),
+            Some(of) => Ok(of),
+            None if gives => Ok(default),
+            None => Ok(Quantity::Logit),
+        }
+    }
+
+    /// What a quantity is of this network.
+    pub(super) fn word(&self, of: Quantity) -> &'static str {
+        let classes = self.preparation.class_names().is_some();
+        match (of, self.model.output) {
+            (_, Activation::Identity) if classes => "score",
+            (_, Activation::Identity) => "number",
+            (Quantity::Probability, _) => "probability",
+            (Quantity::Logit, _) => match self.end() {
+                Some(Activation::LogSoftmax) => "log-probability",
+                _ => "logit",
+            },
+        }
+    }
+
+    /// What the network ends in, where that is left out of linear networks.
+    pub(super) fn end(&self) -> Option<Activation> {
+        Affine::end_of(&self.model.network)
     }
 
     /// The rows that are asked for, else the first ones.
@@ -167,35 +184,48 @@ impl Subject {
             )));
         }
         let wanted = self.wanted(asked)?;
-        let width = self.outputs.len();
-        numbers
-            .into_iter()
-            .map(|number| {
-                let x = self.data.inputs_of(number..number + 1)?;
-                let values = self.explainer.answers(of, &x)?;
-                let logits = self.explainer.answers(Quantity::Logit, &x)?;
-                if let Some(value) = logits.iter().find(|value| !value.is_finite()) {
-                    return Err(Exit::failed(format!(
-                        "row {number}: an output is {value}: the network's outputs leave the range of f32"
-                    )));
-                }
-                let best = (0..width).fold(0, |b, at| if logits[at] > logits[b] { at } else { b });
-                let classes = self.preparation.class_names().is_some();
-                let output = wanted.unwrap_or(if classes { best } else { 0 });
-                Ok(Row {
-                    number,
-                    truth: self.truth(number),
-                    predicted: self.predicted(&x, best)?,
-                    output,
-                    value: self.in_own_units(output, values[output]),
-                    x,
-                })
+        let mut x = Vec::with_capacity(numbers.len() * self.data.features());
+        for &number in &numbers {
+            x.extend(self.data.inputs_of(number..number + 1)?);
+        }
+        let [logits, predictions] =
+            [Quantity::Logit, Quantity::Probability].map(|of| self.explainer.answers(of, &x));
+        let (logits, predictions) = (logits.map_err(by_flag)?, predictions.map_err(by_flag)?);
+        let (features, width) = (self.data.features(), self.outputs.len());
+        let row = |(place, &number): (usize, &usize)| {
+            let of_row = place * width..(place + 1) * width;
+            let (logits, predictions) = (&logits[of_row.clone()], &predictions[of_row]);
+            if let Some(value) = logits
+                .iter()
+                .chain(predictions)
+                .find(|value| !value.is_finite())
+            {
+                return Err(Exit::failed(format!(
+                    "row {number}: an output is {value}: the network's outputs leave the range of f32"
+                )));
+            }
+            let classes = self.preparation.class_names().is_some();
+            let output = wanted.unwrap_or(if classes { largest(logits) } else { 0 });
+            let values = if of == Quantity::Logit {
+                logits
+            } else {
+                predictions
+            };
+            Ok(Row {
+                number,
+                truth: self.truth(number),
+                predicted: self.predicted(predictions, largest(logits)),
+                output,
+                name: self.outputs[output].clone(),
+                value: self.own(output, values[output]),
+                x: x[place * features..(place + 1) * features].to_vec(),
             })
-            .collect()
+        };
+        numbers.iter().enumerate().map(row).collect()
     }
 
     /// The output that `--class` names.
-    fn wanted(&self, asked: &Explain) -> Result<Option<usize>, Exit> {
+    pub(super) fn wanted(&self, asked: &Explain) -> Result<Option<usize>, Exit> {
         let Some(name) = &asked.class else {
             return Ok(None);
         };
@@ -218,7 +248,7 @@ impl Subject {
             Targets::Numbers { values, outputs } => {
                 let own = |output: usize| {
                     let value = f64::from(values[row * outputs + output]);
-                    short(self.in_own_units(output, value))
+                    short(self.own(output, value))
                 };
                 Some((0..*outputs).map(own).collect::<Vec<_>>().join(", "))
             }
@@ -226,26 +256,35 @@ impl Subject {
         }
     }
 
-    fn predicted(&mut self, x: &[f32], best: usize) -> Result<String, Exit> {
-        let y = self.explainer.answers(Quantity::Probability, x)?;
+    fn predicted(&self, y: &[f64], best: usize) -> String {
         if self.preparation.class_names().is_some() {
-            return Ok(format!("{} ({:.3})", self.outputs[best], y[best]));
+            let word = match self.word(Quantity::Probability) {
+                "probability" => "",
+                _ => "score ",
+            };
+            return format!("{} ({word}{:.3})", self.outputs[best], y[best]);
         }
-        let own = |(output, y): (usize, &f64)| short(self.in_own_units(output, *y));
-        Ok(y.iter().enumerate().map(own).collect::<Vec<_>>().join(", "))
+        let own = |(output, y): (usize, &f64)| short(self.own(output, *y));
+        y.iter().enumerate().map(own).collect::<Vec<_>>().join(", ")
     }
 
-    /// What a change of an output is in the target's own units.
-    pub(super) fn unit(&self, output: usize) -> f64 {
+    /// What an output of the network is in the target's own units. A number is told in no others.
+    pub(super) fn own(&self, output: usize, value: f64) -> f64 {
         let scale = self.preparation.target_scale();
-        scale.map_or(1.0, |scale| scale.scale[output])
+        self.own_change(output, value) + scale.map_or(0.0, |scale| scale.offset[output])
     }
 
-    pub(super) fn in_own_units(&self, output: usize, value: f64) -> f64 {
+    /// What a change of an output is in the target's own units, and so what a contribution, a weight or a gap is.
+    pub(super) fn own_change(&self, output: usize, change: f64) -> f64 {
         let scale = self.preparation.target_scale();
-        scale.map_or(value, |scale| {
-            value * scale.scale[output] + scale.offset[output]
-        })
+        scale.map_or(change, |scale| change * scale.scale[output])
+    }
+
+    pub(super) fn own_changes(&self, output: usize, changes: &[f64]) -> Vec<f64> {
+        changes
+            .iter()
+            .map(|&change| self.own_change(output, change))
+            .collect()
     }
 
     /// The names of the inputs; of a picture's, where they are.

@@ -3,51 +3,43 @@
 use serde_json::{Value, json};
 
 use super::Explain;
-use super::covering::listed;
-use super::outcome::{Outcome, members};
-use super::subject::{Row, Subject};
+use super::outcome::{Outcome, listed, listing, members};
+use super::row::{Row, parts};
+use super::subject::Subject;
 use crate::cli::exit::Exit;
-use crate::cli::output::{grouped, table};
+use crate::cli::output::{grouped, short, table};
 use crate::explain::{Affine, ExplainError, Quantity, Regions, UnitsFound};
 use crate::report::{Block, Shown};
 
 /// Numbers of units that are listed in a cell.
 const LISTED: usize = 12;
 
+const ABOUT: &str = "A unit is dead if it is 0 on all rows; a sigmoid or tanh is saturated if its mean slope is below 1 % of the steepest. \
+                     Active is the mean share of the rows on which a unit is above 0.";
+
 pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome, Exit> {
-    let x = subject.inputs()?;
-    let (layers, regions) = subject.explainer.units(&x)?;
-    let mut lines = vec![
-        [
-            "layer",
-            "function",
-            "units",
-            "dead",
-            "saturated",
-            "active",
-            "which",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
+    let rows = subject.rows(asked, Quantity::Logit, 8)?;
+    let (layers, regions) = subject.explainer.units_of_parts(parts(&subject.data))?;
+    let head = [
+        "layer",
+        "function",
+        "units",
+        "dead",
+        "saturated",
+        "active",
+        "which",
     ];
+    let mut lines = vec![head.map(str::to_owned).to_vec()];
     lines.extend(layers.iter().map(cells));
     let mut facts = Vec::new();
     if let Some(regions) = &regions {
         facts.push(("regions".to_owned(), told(regions, subject.data.rows())));
     }
-    let rows = subject.rows(asked, Quantity::Logit, 8)?;
     let effective = effective(subject, &rows)?;
-    let mut text = table(&lines);
+    let mut text = listing(&lines);
     let mut sections = vec![(
         "Units".to_owned(),
-        vec![
-            Block::Text(
-                "A unit is dead if it is 0 on all rows; a sigmoid or tanh is saturated if its mean slope is below 1 % of the steepest. \
-                 Active is the mean share of the rows on which a unit is above 0."
-                    .to_owned(),
-            ),
-            listed(lines),
-        ],
+        vec![Block::Text(ABOUT.to_owned()), listed(lines)],
     )];
     let mut found = Vec::new();
     match effective {
@@ -56,7 +48,10 @@ pub(super) fn explain(asked: &Explain, subject: &mut Subject) -> Result<Outcome,
             let worst = all.iter().map(|one| one.error).fold(0.0, f64::max);
             facts.push((
                 "effective".to_owned(),
-                format!("a linear network at each row, which gives its outputs to {worst:.1e}"),
+                format!(
+                    "a linear network at each row{}, to {worst:.1e} of what it adds up",
+                    behind(subject)
+                ),
             ));
             let (lines, blocks) = shown(subject, &rows, &all);
             text.push_str(&format!("\n{}", table(&lines)));
@@ -95,19 +90,21 @@ fn cells(found: &UnitsFound) -> Vec<String> {
         which.push("…".to_owned());
     }
     vec![
-        found.of.layer.to_string(),
+        found.of.name.clone(),
         found.of.function.clone(),
         found.of.units.to_string(),
         found.dead.len().to_string(),
         found.saturated.len().to_string(),
         format!("{:.1} %", 100.0 * found.active),
-        which.join(" "),
+        which.join(", "),
     ]
 }
 
 fn layer_json(found: &UnitsFound) -> Value {
     json!({
         "layer": found.of.layer,
+        "name": found.of.name,
+        "step": found.of.step,
         "function": found.of.function,
         "units": found.of.units,
         "dead": found.dead,
@@ -133,31 +130,53 @@ enum Effective {
     Curved(String),
 }
 
-/// The linear network at a row.
+/// The linear network at a row, in the target's own units.
 struct At {
     network: Affine,
     /// Its answers.
     answers: Vec<f64>,
-    /// By how much they are not the network's, at most.
+    /// By how much they are not the network's, at most, as a share of what they add up.
     error: f64,
+}
+
+/// By how much an effective linear network may be off: what rounding in f32 makes.
+const OFF: f64 = 1e-5;
+
+/// What the linear network answers for, in words.
+fn behind(subject: &Subject) -> String {
+    subject.end().map_or_else(
+        || ", which gives the network's outputs".to_owned(),
+        |end| format!(" before the {end}, behind which it gives the network's outputs"),
+    )
 }
 
 fn effective(subject: &mut Subject, rows: &[Row]) -> Result<Effective, Exit> {
     let mut all = Vec::with_capacity(rows.len());
     for row in rows {
-        let network = match Affine::at(&subject.model, &row.x) {
+        let mut network = match Affine::at(&subject.model, &row.x) {
             Ok(network) => network,
             Err(error @ ExplainError::Curved { .. }) => {
                 return Ok(Effective::Curved(format!("none: {error}")));
             }
             Err(error) => return Err(error.into()),
         };
-        let answers = network.answer(&row.x);
         let expected = subject.explainer.answers(Quantity::Logit, &row.x)?;
-        let pairs = answers.iter().zip(&expected);
-        let error = pairs
-            .map(|(a, e)| (a - e).abs() / e.abs().max(1.0))
-            .fold(0.0, f64::max);
+        let error = network.error(&row.x, &expected);
+        if error.is_nan() || error > OFF {
+            return Err(Exit::failed(format!(
+                "row {}: the effective linear network is off the network's outputs by {error:.1e} of what it adds up; expected \
+                 at most {OFF:.0e}. One of the two was computed wrongly: try --device reference, and report it",
+                row.number
+            )));
+        }
+        for (output, bias) in network.bias.iter_mut().enumerate() {
+            *bias = subject.own(output, *bias);
+            let weights = &mut network.weight[output * row.x.len()..(output + 1) * row.x.len()];
+            weights
+                .iter_mut()
+                .for_each(|w| *w = subject.own_change(output, *w));
+        }
+        let answers = network.answer(&row.x);
         all.push(At {
             network,
             answers,
@@ -199,13 +218,13 @@ fn shown(subject: &Subject, rows: &[Row], all: &[At]) -> (Vec<Vec<String>>, Vec<
         lines.push(vec![
             row.number.to_string(),
             row.predicted.clone(),
-            subject.outputs[output].clone(),
-            format!("{:.5}", at.answers[output]),
-            format!("{:.5}", at.network.bias[output]),
+            row.name.clone(),
+            short(at.answers[output]),
+            short(at.network.bias[output]),
             format!("{:.1e}", at.error),
         ]);
         let weight = &at.network.weight[output * features..(output + 1) * features];
-        let title = format!("row {}: {}", row.number, subject.outputs[output]);
+        let title = row.title();
         match (subject.look(&row.x), subject.map(weight)) {
             (Some(input), Some(map)) => pictures.push(Shown {
                 title,

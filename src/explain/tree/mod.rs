@@ -1,11 +1,11 @@
 //! A decision tree that mimics a network: CART (Breiman et al. 1984).
 
 mod draw;
+mod grow;
 
 pub use draw::Words;
 
-use rayon::prelude::*;
-
+use self::grow::{Growing, moments};
 use super::ExplainError;
 
 /// What a tree shall say of each row.
@@ -64,95 +64,17 @@ pub struct Tree {
     pub nodes: Vec<TreeNode>,
 }
 
-impl Goal<'_> {
-    const fn rows(&self) -> usize {
-        match self {
-            Self::Classes { labels, .. } => labels.len(),
-            Self::Numbers(values) => values.len(),
-        }
-    }
-
-    fn tally(&self) -> Tally {
-        Tally {
-            counts: match self {
-                Self::Classes { classes, .. } => vec![0; *classes],
-                Self::Numbers(_) => Vec::new(),
-            },
-            ..Tally::default()
-        }
-    }
-}
-
-/// What is known of some rows.
-#[derive(Debug, Clone, Default)]
-struct Tally {
-    rows: usize,
-    counts: Vec<usize>,
-    sum: f64,
-    squares: f64,
-}
-
-impl Tally {
-    fn change(&mut self, goal: &Goal<'_>, row: usize, add: bool) {
-        let sign = if add { 1.0 } else { -1.0 };
-        let step = |count: &mut usize| *count = if add { *count + 1 } else { *count - 1 };
-        step(&mut self.rows);
-        match goal {
-            Goal::Classes { labels, .. } => step(&mut self.counts[labels[row]]),
-            Goal::Numbers(values) => {
-                self.sum += sign * values[row];
-                self.squares += sign * values[row] * values[row];
-            }
-        }
-    }
-
-    /// Rows times their impurity.
-    fn weight(&self) -> f64 {
-        let rows = self.rows as f64;
-        if self.rows == 0 {
-            return 0.0;
-        }
-        if self.counts.is_empty() {
-            return (self.squares - self.sum * self.sum / rows).max(0.0);
-        }
-        let squares: f64 = self.counts.iter().map(|&c| c as f64 * c as f64).sum();
-        rows - squares / rows
-    }
-
-    fn answer(&self) -> Answer {
-        if self.counts.is_empty() {
-            return Answer::Number(self.sum / self.rows.max(1) as f64);
-        }
-        let more = |best: usize, class: usize| {
-            if self.counts[class] > self.counts[best] {
-                class
-            } else {
-                best
-            }
-        };
-        Answer::Class((0..self.counts.len()).fold(0, more), self.counts.clone())
-    }
-}
-
-/// A tree on its way.
-struct Growing<'a> {
-    x: &'a [f32],
-    features: usize,
-    goal: Goal<'a>,
-    least: usize,
-    nodes: Vec<TreeNode>,
-}
-
-/// The best question about an input: what it leaves of the impurity, and its threshold.
-type Best = Option<(f64, usize, f32)>;
+/// Questions one after the other, at most.
+const DEEPEST: usize = 64;
 
 impl Tree {
     /// Grows a tree on rows `x` `[rows, features]`: at each node the question that leaves the least impurity, the first of
     /// equal ones, down to `depth` questions, and none that leaves fewer than `least` rows on a side. A question whose answers
-    /// both lead to the same class is dropped: no row is told anything else.
+    /// both lead to the same class is dropped: no row is told anything else. Numbers may have any offset and scale.
     ///
     /// # Errors
-    /// If lengths disagree, there are no rows, or a label is not below the number of classes.
+    /// If lengths disagree, there are no rows, a label is not below the number of classes, a number is not finite, or the
+    /// depth is above 64.
     pub fn grow(
         x: &[f32],
         features: usize,
@@ -172,17 +94,35 @@ impl Tree {
         if let Goal::Classes { labels, classes } = goal {
             super::check_below("class", labels, classes)?;
         }
-        let mut growing = Growing {
-            x,
-            features,
-            goal,
-            least: least.max(1),
-            nodes: Vec::new(),
+        if depth > DEEPEST {
+            let expected = format!("a number of questions from 0 to {DEEPEST}");
+            return Err(ExplainError::value(
+                "the depth of the tree",
+                depth,
+                expected,
+            ));
+        }
+        let Goal::Numbers(numbers) = goal else {
+            let nodes = Growing::nodes(x, features, goal, depth, least);
+            return Ok(Self { nodes });
         };
-        growing.node((0..rows).collect(), depth);
-        Ok(Self {
-            nodes: growing.nodes,
-        })
+        let [mean, deviation] = moments(numbers)?;
+        let standard = |n: &f64| {
+            if deviation > 0.0 {
+                (n - mean) / deviation
+            } else {
+                0.0
+            }
+        };
+        let standard: Vec<f64> = numbers.iter().map(standard).collect();
+        let mut nodes = Growing::nodes(x, features, Goal::Numbers(&standard), depth, least);
+        for node in &mut nodes {
+            node.impurity *= deviation * deviation;
+            if let Answer::Number(number) = &mut node.answer {
+                *number = *number * deviation + mean;
+            }
+        }
+        Ok(Self { nodes })
     }
 
     /// The leaf that a row comes to.
@@ -208,107 +148,6 @@ impl Tree {
     pub fn leaves(&self) -> usize {
         self.nodes.iter().filter(|n| n.split.is_none()).count()
     }
-}
-
-impl Growing<'_> {
-    fn node(&mut self, rows: Vec<usize>, depth: usize) -> usize {
-        let mut tally = self.goal.tally();
-        rows.iter()
-            .for_each(|&row| tally.change(&self.goal, row, true));
-        let (place, weight) = (self.nodes.len(), tally.weight());
-        self.nodes.push(TreeNode {
-            rows: rows.len(),
-            impurity: weight / rows.len() as f64,
-            answer: tally.answer(),
-            split: None,
-        });
-        // What is left of nothing by rounding is nothing.
-        let pure = weight <= 1e-12 * tally.squares.max(1.0);
-        let best = if depth == 0 || pure {
-            None
-        } else {
-            self.best(&rows, &tally)
-        };
-        let Some((_, feature, threshold)) = best.filter(|best| best.0 < weight * (1.0 - 1e-12))
-        else {
-            return place;
-        };
-        let goes_below = |row: &usize| self.x[row * self.features + feature] <= threshold;
-        let (below, above): (Vec<_>, Vec<_>) = rows.into_iter().partition(goes_below);
-        let below = self.node(below, depth - 1);
-        let above = self.node(above, depth - 1);
-        if let (Some(said), Some(other)) = (self.class(below), self.class(above))
-            && said == other
-        {
-            // Whatever is answered, the same is said: the question is not worth reading.
-            self.nodes.truncate(place + 1);
-            return place;
-        }
-        self.nodes[place].split = Some(Split {
-            feature,
-            threshold,
-            below,
-            above,
-        });
-        place
-    }
-
-    /// The class that a leaf says.
-    fn class(&self, node: usize) -> Option<usize> {
-        match &self.nodes[node] {
-            TreeNode {
-                split: None,
-                answer: Answer::Class(class, _),
-                ..
-            } => Some(*class),
-            _ => None,
-        }
-    }
-
-    /// The question that leaves the least impurity.
-    fn best(&self, rows: &[usize], all: &Tally) -> Best {
-        let features = (0..self.features).into_par_iter();
-        let found: Vec<Best> = features
-            .map(|feature| self.best_of(feature, rows, all))
-            .collect();
-        let better = |best: Best, next: Best| match (best, next) {
-            (Some(best), Some(next)) if next.0 < best.0 => Some(next),
-            (None, next) => next,
-            (best, _) => best,
-        };
-        found.into_iter().fold(None, better)
-    }
-
-    fn best_of(&self, feature: usize, rows: &[usize], all: &Tally) -> Best {
-        let value = |row: usize| self.x[row * self.features + feature];
-        let mut sorted: Vec<(f32, usize)> = rows.iter().map(|&row| (value(row), row)).collect();
-        sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        if sorted[0].0 == sorted[sorted.len() - 1].0 {
-            return None;
-        }
-        let (mut below, mut above) = (self.goal.tally(), all.clone());
-        let mut best: Best = None;
-        for at in 0..sorted.len() - 1 {
-            let (value, row) = sorted[at];
-            below.change(&self.goal, row, true);
-            above.change(&self.goal, row, false);
-            let next = sorted[at + 1].0;
-            if value == next || below.rows < self.least || above.rows < self.least {
-                continue;
-            }
-            let left = below.weight() + above.weight();
-            if best.is_none_or(|(least, ..)| left < least) {
-                best = Some((left, feature, between(value, next)));
-            }
-        }
-        best
-    }
-}
-
-/// A number from `a` on and below `b`: their middle, if f32 has one.
-fn between(a: f32, b: f32) -> f32 {
-    let middle = a + (b - a) / 2.0;
-    if middle < b { middle } else { a }
 }
 
 #[cfg(test)]
