@@ -233,6 +233,27 @@ fn flags_of_pictures() {
     );
 }
 
+/// Rows are given one by one, or from one to another.
+#[test]
+fn rows_are_given_by_ranges() {
+    let place = trained();
+    let on = "explain houses --data houses.csv --device cpu --method saliency --rows";
+    let rows = |given: &str| -> Vec<u64> {
+        let found = place.json(&format!("{on} {given}"));
+        let rows = found["explained"].as_array().unwrap().iter();
+        rows.map(|row| row["row"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(rows("7,0-2,99"), [7, 0, 1, 2, 99]);
+    for (given, part) in [
+        ("3-1", "0,7,12 or 0-99"),
+        ("1-", "0,7,12 or 0-99"),
+        ("a", "0,7,12 or 0-99"),
+        ("5-18446744073709551615", "expected numbers from 0 to 99"),
+    ] {
+        refused(&place, &format!("{on} {given}"), &["--rows", part]);
+    }
+}
+
 /// No line of a table is wider than a page, but for a word that is.
 #[test]
 fn tables_fit() {

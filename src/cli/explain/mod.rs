@@ -10,6 +10,7 @@ mod row;
 mod subject;
 mod units;
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -89,9 +90,9 @@ pub(super) struct Explain {
     /// How to look
     #[arg(long, value_enum)]
     method: Method,
-    /// Rows to explain, counted from 0 [default: the first 8; around single rows the first 3]
-    #[arg(long, value_name = "ROW,…", value_delimiter = ',')]
-    rows: Option<Vec<usize>>,
+    /// Rows to explain, counted from 0, as in 0-9,17 [default: the first 8; around single rows the first 3]
+    #[arg(long, value_name = "ROW,…", value_delimiter = ',', value_parser = row::numbers)]
+    rows: Option<Vec<RangeInclusive<usize>>>,
     /// Explain this class, or of several targets this one [default: what is predicted; the first target]
     #[arg(long, value_name = "NAME")]
     class: Option<String>,

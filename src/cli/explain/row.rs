@@ -1,5 +1,7 @@
 //! Rows that are explained, and what is said of each.
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Value, json};
 
 use super::outcome::members;
@@ -90,4 +92,15 @@ pub(super) fn parts(data: &Dataset) -> impl Iterator<Item = Result<Vec<f32>, Exi
     let rows = data.rows();
     let starts = (0..rows).step_by(at_once);
     starts.map(move |start| Ok(data.inputs_of(start..rows.min(start + at_once))?))
+}
+
+/// A row's number, or those from one to another: `7`, `0-99`.
+pub(super) fn numbers(text: &str) -> Result<RangeInclusive<usize>, String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let number = |text: &str| text.trim().parse::<usize>().ok();
+    let range = number(first).zip(number(last));
+    range
+        .map(|(first, last)| first..=last)
+        .filter(|range| !range.is_empty())
+        .ok_or_else(|| "expected row numbers, as in 0,7,12 or 0-99".to_owned())
 }

@@ -172,17 +172,19 @@ impl Subject {
         first: usize,
     ) -> Result<Vec<Row>, Exit> {
         let all = self.data.rows();
-        let numbers = match &asked.rows {
-            Some(numbers) => numbers.clone(),
+        let numbers: Vec<usize> = match &asked.rows {
+            Some(ranges) => {
+                if let Some(number) = ranges.iter().map(|r| *r.end()).find(|end| *end >= all) {
+                    return Err(Exit::usage(format!(
+                        "--rows {number}: {} has {all} rows; expected numbers from 0 to {}",
+                        self.source,
+                        all - 1
+                    )));
+                }
+                ranges.iter().cloned().flatten().collect()
+            }
             None => (0..all.min(first)).collect(),
         };
-        if let Some(number) = numbers.iter().find(|number| **number >= all) {
-            return Err(Exit::usage(format!(
-                "--rows {number}: {} has {all} rows; expected numbers from 0 to {}",
-                self.source,
-                all - 1
-            )));
-        }
         let wanted = self.wanted(asked)?;
         let mut x = Vec::with_capacity(numbers.len() * self.data.features());
         for &number in &numbers {
