@@ -89,6 +89,48 @@ fn a_patch_covers_every_position() {
     }
 }
 
+/// A picture that is too large for all positions at once, by a linear network: what a patch costs is then known.
+#[test]
+fn positions_come_in_parts() {
+    let shape @ [width, height, _] = [80, 70, 1];
+    let features = width * height;
+    let model = drawn(Network::new(features).linear(2), Activation::Identity, 3);
+    let x = rows(2, features, 6);
+    let patch = Patch {
+        size: 3,
+        stride: 1,
+        grey: 0.25,
+    };
+    let on_cpu = executors().into_iter().filter(|named| named.name == "cpu");
+    for named in on_cpu {
+        let (name, mut explainer) = explainer(&model, named);
+        let found = explainer.occlusion(Quantity::Logit, &x, shape, false, patch);
+        let found = found.expect("it fits");
+        for (x, found) in x.chunks(features).zip(&found) {
+            assert_eq!(found.covered.len(), 2 * features, "one answer a position");
+            let cost = |at: [usize; 2]| -> f64 {
+                let covered = (0..features).filter(|i| {
+                    let (column, row) = (i % width, i / width);
+                    column.abs_diff(at[0]) <= 1 && row.abs_diff(at[1]) <= 1
+                });
+                let change =
+                    |i: usize| f64::from(model.values[0][features + i]) * f64::from(x[i] - 0.25);
+                covered.map(change).sum()
+            };
+            let positions = (0..features).step_by(37);
+            let drops = found.drops(1);
+            for place in positions {
+                let expected = cost([place % width, place / width]);
+                assert!(
+                    (drops[place] - expected).abs() < 2e-5,
+                    "{name}, position {place}: {} instead of {expected}",
+                    drops[place]
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn patches_that_make_no_sense_are_refused() {
     let model = drawn(

@@ -126,7 +126,7 @@ mod tests {
         ];
         let wide = fitted(&lines, 80);
         assert_eq!(wide.lines().count(), 2, "{wide}");
-        let narrow = fitted(&lines, 45);
+        let narrow = fitted(&lines, 46);
         assert_eq!(
             narrow,
             "row  value  strongest inputs\n1      0.5  length of a leaf +1.0, width +0.5,\n            colour=red -0.25\n",
