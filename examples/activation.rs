@@ -9,25 +9,18 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{Example, rate, rows};
+use common::{Example, rate, reader, rows};
 use thalweg::chart::{Chart, Panel, Picture};
 use thalweg::data::{Dataset, Targets};
 use thalweg::explain::{Excited, Exciting, Explainer, Place, Quantity, Spread};
-use thalweg::network::{Activation, Loss, Network};
-use thalweg::train::{Optimizer, Trainer};
 
 const SIDE: usize = 16;
 
 fn main() -> ExitCode {
     Example::run("activation", |example| {
         let data = rows(&format!("glyphs:n={},seed=3", example.either(4000, 600)))?;
-        let network = Network::mlp(SIDE * SIDE, &[64, 32], 10, Activation::Relu);
-        let trainer = Trainer::new(network, Loss::CrossEntropy).optimizer(Optimizer::adam(0.003));
-        let fit = trainer
-            .epochs(example.either(10, 30))
-            .device(example.device.clone())
-            .fit(&data)?;
-        let mut explainer = Explainer::new(&fit.model, example.device.open(None)?.executor)?;
+        let model = reader(example, &data, &[64, 32])?;
+        let mut explainer = Explainer::new(&model, example.device.open(None)?.executor)?;
 
         let x = data.inputs_of(0..data.rows())?;
         let spread = Spread::of(&x, SIDE * SIDE);

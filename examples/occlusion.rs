@@ -10,25 +10,18 @@ mod common;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use common::{Example, mean, rate, rows};
+use common::{Example, largest, mean, rate, reader, rows};
 use thalweg::chart::{Chart, Panel, Picture};
 use thalweg::data::Targets;
 use thalweg::explain::{Explainer, Patch, Quantity};
-use thalweg::network::{Activation, Loss, Network};
-use thalweg::train::{Optimizer, Trainer};
 
 const SIDE: usize = 16;
 
 fn main() -> ExitCode {
     Example::run("occlusion", |example| {
         let data = rows(&format!("glyphs:n={},seed=2", example.either(4000, 600)))?;
-        let network = Network::mlp(SIDE * SIDE, &[64, 32], 10, Activation::Relu);
-        let trainer = Trainer::new(network, Loss::CrossEntropy).optimizer(Optimizer::adam(0.003));
-        let fit = trainer
-            .epochs(example.either(10, 30))
-            .device(example.device.clone())
-            .fit(&data)?;
-        let mut explainer = Explainer::new(&fit.model, example.device.open(None)?.executor)?;
+        let model = reader(example, &data, &[64, 32])?;
+        let mut explainer = Explainer::new(&model, example.device.open(None)?.executor)?;
 
         // Other pictures than those that were learnt from, and of them those that are read rightly.
         let others = rows(&format!("glyphs:n={},seed=2", example.either(4400, 640)))?;
@@ -100,8 +93,4 @@ fn main() -> ExitCode {
         );
         example.chart("occlusion.svg", &chart)
     })
-}
-
-fn largest(y: &[f64]) -> usize {
-    (0..y.len()).fold(0, |best, at| if y[at] > y[best] { at } else { best })
 }

@@ -10,20 +10,19 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{Example, Failure, mean, rate, rows};
+use common::{Example, Failure, largest, mean, rate, reader, rows};
 use thalweg::chart::{Chart, Panel, Picture};
 use thalweg::data::Dataset;
 use thalweg::explain::{Explainer, Quantity};
-use thalweg::network::{Activation, Loss, Network};
-use thalweg::train::{Model, Optimizer, Trainer};
+use thalweg::train::Model;
 
 const LOGIT: Quantity = Quantity::Logit;
 
 fn main() -> ExitCode {
     Example::run("saliency", |example| {
         let data = rows(&format!("glyphs:n={},seed=1", example.either(2000, 600)))?;
-        let linear = trained(example, &data, &[])?;
-        let deep = trained(example, &data, &[48, 32])?;
+        let linear = reader(example, &data, &[])?;
+        let deep = reader(example, &data, &[48, 32])?;
         agree(example, &linear, &data)?;
         let mut explainer = Explainer::new(&deep, example.device.open(None)?.executor)?;
         let rows: Vec<u32> = (0..example.either(40, 6)).collect();
@@ -139,20 +138,6 @@ fn agree(example: &mut Example, model: &Model, data: &Dataset) -> Result<(), Fai
         apart[0] < 1e-5 && apart[1] < 1e-5,
     );
     Ok(())
-}
-
-fn trained(example: &Example, data: &Dataset, hidden: &[usize]) -> Result<Model, Failure> {
-    let network = Network::mlp(256, hidden, 10, Activation::Relu);
-    let trainer = Trainer::new(network, Loss::CrossEntropy).optimizer(Optimizer::adam(0.003));
-    Ok(trainer
-        .epochs(example.either(10, 30))
-        .device(example.device.clone())
-        .fit(data)?
-        .model)
-}
-
-fn largest(y: &[f64]) -> usize {
-    (0..y.len()).fold(0, |best, at| if y[at] > y[best] { at } else { best })
 }
 
 fn cosine(a: &[f64], b: &[f64]) -> f64 {

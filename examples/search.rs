@@ -80,16 +80,6 @@ fn throughput(example: &Example, members: usize) -> Result<[f64; 2], Failure> {
 
 /// The rungs, and where each candidate ends on other rows.
 fn drawn(found: &Found, all: &[Finalist]) -> Chart {
-    let mut halving = Panel::new("Halving", "training steps", "validation loss")
-        .log_x()
-        .log_y();
-    for (number, rung) in found.rungs.iter().enumerate() {
-        let points = rung
-            .scores
-            .iter()
-            .map(|s| (f64::from(rung.steps), s.1.loss));
-        halving = halving.points(format!("rung {}", number + 1), points);
-    }
     let mut ranks = Panel::new("All candidates, on other rows", "place", "loss, 95 %").log_y();
     for (place, finalist) in (1_u32..).zip(all) {
         let chosen = finalist.candidate == found.finalists[0].candidate;
@@ -97,7 +87,7 @@ fn drawn(found: &Found, all: &[Finalist]) -> Chart {
         ranks = ranks.line(name, interval(finalist).map(|end| (f64::from(place), end)));
     }
     Chart::new("A search on spirals")
-        .panel(halving)
+        .panel(found.halving())
         .panel(ranks)
 }
 

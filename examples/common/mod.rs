@@ -14,6 +14,8 @@ use thalweg::data::{Dataset, Normalize, Preparation, Spec, TableOptions, Task};
 use thalweg::device::Device;
 use thalweg::executor::Workspace;
 use thalweg::metrics::wilson;
+use thalweg::network::{Activation, Loss, Network};
+use thalweg::train::{Model, Optimizer, Trainer};
 
 /// What goes wrong in an example.
 pub(crate) type Failure = Box<dyn Error>;
@@ -141,6 +143,25 @@ pub(crate) fn rows(spec: &str) -> Result<Dataset, Failure> {
     let table = spec.parse::<Spec>()?.load(&TableOptions::default())?;
     let all: Vec<u32> = (0..).take(table.rows()).collect();
     Ok(Preparation::fit(&table, &all, Task::Auto, Normalize::Auto)?.prepare(&table)?)
+}
+
+/// A network with such hidden layers, each behind ReLU, that learnt pictures of digits.
+pub(crate) fn reader(
+    example: &Example,
+    data: &Dataset,
+    hidden: &[usize],
+) -> Result<Model, Failure> {
+    let network = Network::mlp(data.features(), hidden, data.outputs(), Activation::Relu);
+    let trainer = Trainer::new(network, Loss::CrossEntropy)
+        .optimizer(Optimizer::adam(0.003))
+        .epochs(example.either(10, 30))
+        .device(example.device.clone());
+    Ok(trainer.fit(data)?.model)
+}
+
+/// The place of the largest, the first of equal ones.
+pub(crate) fn largest(y: &[f64]) -> usize {
+    (0..y.len()).fold(0, |best, at| if y[at] > y[best] { at } else { best })
 }
 
 #[expect(clippy::print_stderr, reason = "this is where errors go")]

@@ -196,7 +196,8 @@ impl Explainer {
         (NUMBERS / widest).clamp(1, AT_ONCE)
     }
 
-    /// Writes at most [`Explainer::at_once`] rows where graphs find them, filled up so that few different graphs are loaded. Tells the rows with and without what they were filled up by.
+    /// Writes at most [`Explainer::at_once`] rows where graphs find them, filled up so that few different graphs are loaded. Tells
+    /// the rows with and without what they were filled up by.
     fn put_rows(&mut self, x: &[f32]) -> Result<(usize, usize), ExplainError> {
         let count = x.len() / self.network.inputs;
         let most = self.at_once();

@@ -1,6 +1,6 @@
 //! The page of an explanation: pictures with maps over their pixels, bars, tables and drawings.
 
-use super::html::{escaped, name, number, page, put, section, table};
+use super::html::{escaped, name, number, page, put, section, summary, table};
 use super::mistakes::Picture;
 use crate::chart::png::{Pixels, address};
 
@@ -72,15 +72,7 @@ impl Explained {
             name(&self.title),
             escaped(&self.about)
         );
-        let mut facts = String::from("<dl class=\"facts card\">\n");
-        for (name, value) in &self.facts {
-            put(
-                &mut facts,
-                &format!("<dt>{}</dt><dd>{}</dd>\n", escaped(name), escaped(value)),
-            );
-        }
-        facts.push_str("</dl>\n");
-        body.push_str(&section("summary", "Summary", &facts));
+        body.push_str(&summary(&self.facts));
         for (place, (heading, blocks)) in self.sections.iter().enumerate() {
             let inside: String = blocks.iter().map(Block::html).collect();
             body.push_str(&section(&format!("part{place}"), &name(heading), &inside));

@@ -90,6 +90,19 @@ pub(super) fn section(id: &str, heading: &str, body: &str) -> String {
     )
 }
 
+/// The section of what is told first, in pairs of a name and a value.
+pub(super) fn summary(facts: &[(String, String)]) -> String {
+    let mut list = String::from("<dl class=\"facts card\">\n");
+    for (name, value) in facts {
+        put(
+            &mut list,
+            &format!("<dt>{}</dt><dd>{}</dd>\n", escaped(name), escaped(value)),
+        );
+    }
+    list.push_str("</dl>\n");
+    section("summary", "Summary", &list)
+}
+
 /// A table, within a frame that scrolls where it is too wide. The cells are HTML.
 pub(super) fn table(class: &str, caption: &str, head: &[String], rows: &[Vec<String>]) -> String {
     let mut out = format!(

@@ -2,7 +2,7 @@
 
 use super::chart::{Chart, Series};
 use super::history::{Curve, History};
-use super::html::{escaped, name, number, page, put, section, table};
+use super::html::{escaped, name, number, page, put, section, summary, table};
 use super::layers;
 use super::outcome::Outcome;
 
@@ -110,15 +110,7 @@ impl Report {
             escaped(&state)
         );
         out.push_str(&self.tiles());
-        let mut facts = String::from("<dl class=\"facts card\">\n");
-        for (name, value) in &self.facts {
-            put(
-                &mut facts,
-                &format!("<dt>{}</dt><dd>{}</dd>\n", escaped(name), escaped(value)),
-            );
-        }
-        facts.push_str("</dl>\n");
-        out.push_str(&section("summary", "Summary", &facts));
+        out.push_str(&summary(&self.facts));
         out
     }
 

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::{Candidate, Score};
+use crate::chart::Panel;
 use crate::metrics::Summary;
 
 /// What all candidates of a rung came to.
@@ -38,6 +39,23 @@ pub struct Found {
     pub finalists: Vec<Finalist>,
     /// Whether it was stopped.
     pub stopped: bool,
+}
+
+impl Found {
+    /// The losses of all candidates by rung.
+    pub fn halving(&self) -> Panel {
+        let mut panel = Panel::new("Halving", "training steps", "validation loss")
+            .log_x()
+            .log_y();
+        for (number, rung) in self.rungs.iter().enumerate() {
+            let points = rung
+                .scores
+                .iter()
+                .map(|s| (f64::from(rung.steps), s.1.loss));
+            panel = panel.points(format!("rung {}", number + 1), points);
+        }
+        panel
+    }
 }
 
 /// How far a search is.

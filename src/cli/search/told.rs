@@ -234,16 +234,6 @@ impl Told<'_> {
     pub(super) fn chart(&self) -> Chart {
         let loss = "validation loss";
         let found = self.found;
-        let mut halving = Panel::new("Halving", "training steps", loss)
-            .log_x()
-            .log_y();
-        for (number, rung) in found.rungs.iter().enumerate() {
-            let points = rung
-                .scores
-                .iter()
-                .map(|s| (f64::from(rung.steps), s.1.loss));
-            halving = halving.points(format!("rung {}", number + 1), points);
-        }
         let judged = self.judged();
         let of = |what: fn(&Candidate) -> f64, depth: usize| -> Vec<(f64, f64)> {
             let all = judged
@@ -286,7 +276,8 @@ impl Told<'_> {
                 finals = finals.line(name, [(place, low), (place, loss.mean), (place, high)]);
             }
         }
-        let chart = Chart::new(format!("Search on {}", self.job.config.data)).panel(halving);
+        let chart =
+            Chart::new(format!("Search on {}", self.job.config.data)).panel(found.halving());
         let chart = panels
             .into_iter()
             .fold(chart, |chart, (panel, _)| chart.panel(panel));
